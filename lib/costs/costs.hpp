@@ -1,0 +1,32 @@
+// Seconds and bytes of nodes on device types: the roofline model (Williams, Waterman, Patterson, CACM 2009).
+#pragma once
+
+#include <cstdint>
+
+#include "lib/cluster/cluster.hpp"
+#include "lib/graph/graph.hpp"
+#include "lib/training/flows.hpp"
+#include "lib/training/training_graph.hpp"
+
+namespace mp {
+
+// launch overhead + max(FLOPs / peak of the node's element type, bytes moved / memory bandwidth); a node's own
+// measured cost wins (forward_s for a forward node; backward_s for the opaque backward node made from it).
+// Views take no time.
+[[nodiscard]] double node_seconds(const Graph& graph, NodeId node, const DeviceType& type);
+
+// What a placement unit weighs per step.
+struct UnitCost {
+  double compute_s = 0.0;  // all its nodes, forward and backward × microbatches + update once
+  double flops = 0.0;
+  std::int64_t parameter_bytes = 0;   // parameters and model state that live with it
+  std::int64_t state_bytes = 0;       // optimizer state and gradient accumulators
+  std::int64_t activation_bytes = 0;  // outputs of its forward nodes that backward still reads, one microbatch
+  [[nodiscard]] std::int64_t memory_bytes() const { return parameter_bytes + state_bytes + activation_bytes; }
+  friend bool operator==(const UnitCost&, const UnitCost&) = default;
+};
+
+[[nodiscard]] IdVector<UnitId, UnitCost> unit_costs(const TrainingGraph& training, const PlacementUnits& units,
+                                                    const DeviceType& type);
+
+}  // namespace mp

@@ -1,0 +1,99 @@
+// A model as its file says it: names and symbolic dimensions, nothing inferred yet.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/graph/attributes.hpp"
+#include "lib/graph/types.hpp"
+
+namespace mp {
+
+// The dimension that microbatches divide.
+inline constexpr std::string_view kBatchDimension = "batch";
+
+// A fixed extent, or a name that is bound when the model becomes a Graph.
+struct Dimension {
+  std::int64_t extent = 0;  // used when name is empty
+  std::string name;
+  friend bool operator==(const Dimension&, const Dimension&) = default;
+};
+
+// Names of dimensions → extents. From the file's `dimensions` (defaults), overridden by --bind.
+using Bindings = std::map<std::string, std::int64_t, std::less<>>;
+
+struct ModelInput {
+  std::string name;
+  DataType type = DataType::kFloat32;
+  std::vector<Dimension> shape;
+  // What fills the input during training when no recipe says otherwise (empty: a recipe must):
+  //   "normal"           independent standard normal values
+  //   "tokens"           a window of consecutive tokens of the training text
+  //   "next-tokens"      the same window, one token on (the targets of "tokens")
+  //   "images"/"labels"  samples of the image set / their classes
+  //   "copy:<input>"     the same values as another input (an autoencoder's target)
+  std::string data;
+  friend bool operator==(const ModelInput&, const ModelInput&) = default;
+};
+
+// kNormal: mean a, standard deviation b. kUniform: a … b. kConstant: a.
+struct Initializer {
+  enum class Kind : std::uint8_t { kNormal, kUniform, kConstant };
+  Kind kind = Kind::kConstant;
+  double a = 0.0;
+  double b = 0.0;
+  friend bool operator==(const Initializer&, const Initializer&) = default;
+};
+
+struct ModelParameter {
+  std::string name;
+  DataType type = DataType::kFloat32;
+  std::vector<Dimension> shape;
+  Initializer initializer;
+  bool trainable = true;     // false: state the model keeps (running mean of batch normalisation)
+  bool weight_decay = true;  // false: excluded from weight decay (biases, normalisation)
+  friend bool operator==(const ModelParameter&, const ModelParameter&) = default;
+};
+
+// Costs measured elsewhere; with them a node may be planned without a known operator.
+struct MeasuredCost {
+  double forward_s = 0.0;
+  double backward_s = 0.0;
+  std::int64_t parameter_bytes = 0;        // kept on the node's device besides the graph's own parameters
+  std::vector<std::int64_t> output_bytes;  // one per output; needed when the operator is unknown
+  friend bool operator==(const MeasuredCost&, const MeasuredCost&) = default;
+};
+
+struct ModelNode {
+  std::string name;
+  std::string op;
+  std::vector<std::string> inputs;   // names of tensors; "" for an absent optional input
+  std::vector<std::string> outputs;  // "" for an output nobody wants
+  Attributes attributes;
+  std::optional<MeasuredCost> cost;
+  std::string colocate;                // nodes of one group share a device; empty: free
+  std::optional<std::int64_t> device;  // pinned to this device of the plan
+  friend bool operator==(const ModelNode&, const ModelNode&) = default;
+};
+
+// How the losses (and gradients) of the microbatches of a step combine into the step's.
+enum class LossReduction : std::uint8_t { kMean, kSum };
+
+struct Model {
+  std::string name;
+  std::string description;
+  Bindings dimensions;
+  std::vector<ModelInput> inputs;
+  std::vector<ModelParameter> parameters;
+  std::vector<ModelNode> nodes;  // in any order
+  std::string loss;              // name of a scalar float32 tensor; empty: a model for planning only
+  LossReduction loss_reduction = LossReduction::kMean;
+  friend bool operator==(const Model&, const Model&) = default;
+};
+
+}  // namespace mp

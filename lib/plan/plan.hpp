@@ -1,0 +1,64 @@
+// A placement plan: what runs where, in which order, and what was predicted of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lib/cluster/cluster.hpp"
+#include "lib/graph/model.hpp"
+#include "lib/training/optimizer.hpp"
+
+namespace mp {
+
+// Order in which a device works on the passes of the microbatches. GPipe: Huang et al., NeurIPS 2019; 1F1B:
+// Narayanan et al., SOSP 2019 (PipeDream-Flush: ICML 2021).
+enum class Schedule : std::uint8_t { kGpipe, k1f1b };
+[[nodiscard]] std::string_view name_of(Schedule schedule);  // "gpipe", "1f1b"
+[[nodiscard]] std::optional<Schedule> find_schedule(std::string_view name);
+
+struct Imbalance {
+  double compute = 0.0;  // max over devices of load / average load, minus 1 (loads relative to the device's speed)
+  double memory = 0.0;
+  friend bool operator==(const Imbalance&, const Imbalance&) = default;
+};
+
+struct DevicePrediction {
+  std::int64_t nodes = 0;         // forward nodes
+  std::int64_t parameters = 0;    // trained elements
+  double compute_share = 0.0;     // of the whole step's compute, 0 … 1
+  std::int64_t memory_bytes = 0;  // arena of the compiled Program
+  friend bool operator==(const DevicePrediction&, const DevicePrediction&) = default;
+};
+
+struct Prediction {
+  std::string objective = "cut";
+  std::int64_t cut_bytes = 0;
+  std::int64_t communication_volume_bytes = 0;
+  Imbalance imbalance;
+  double step_time_s = 0.0;
+  double bubble_fraction = 0.0;
+  std::vector<DevicePrediction> devices;
+  friend bool operator==(const Prediction&, const Prediction&) = default;
+};
+
+struct Plan {
+  std::string model_path;    // as written in the file: relative to the plan's folder, or absolute
+  std::string model_sha256;  // of the model file's bytes, lower-case hex
+  std::string model_name;
+  Bindings bindings;  // all dimensions, the batch being that of a whole step
+  Cluster cluster;
+  std::vector<std::pair<std::string, DeviceId>> assignment;  // node name → device, in the model file's order
+  Schedule schedule = Schedule::k1f1b;
+  std::int32_t microbatches = 1;
+  Optimizer optimizer;    // memory depends on it; a recipe may change it
+  std::string algorithm;  // empty: written by hand
+  std::uint64_t seed = 0;
+  std::optional<Prediction> predicted;
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+}  // namespace mp

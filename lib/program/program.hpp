@@ -1,0 +1,107 @@
+// The Program: one list of instructions per device, every buffer placed. Simulator and executor both read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/base/ids.hpp"
+#include "lib/plan/plan.hpp"
+#include "lib/training/flows.hpp"
+#include "lib/training/training_graph.hpp"
+
+namespace mp {
+
+enum class Opcode : std::uint8_t {
+  kFeed,        // outputs[0] ← the microbatch's slice of an input tensor
+  kCompute,     // run `node` on the microbatch (or once a step: microbatch −1)
+  kCopy,        // outputs[0] ← inputs[0]
+  kAccumulate,  // outputs[0] += inputs[0]: a microbatch's gradient into the step's
+  kSend,        // start `message` from inputs[0], which stays untouched until the kWaitSend of the same message
+  kWaitSend,    // wait until `message` has left its buffer
+  kReceive,     // wait for `message`, into outputs[0]
+  kFetchLoss,   // hand the loss of the microbatch in inputs[0] to the caller
+};
+
+struct Instruction {
+  Opcode opcode = Opcode::kCompute;
+  NodeId node = kNone<NodeId>;        // kCompute
+  TensorId tensor = kNone<TensorId>;  // all others
+  std::int32_t microbatch = -1;       // −1: once a step
+  std::int32_t message = -1;          // kSend, kWaitSend, kReceive: position in Program::messages
+  std::vector<BufferId> inputs;       // kCompute: beside the node's inputs, kNone where absent
+  std::vector<BufferId> outputs;      // kCompute: beside the node's outputs, kNone where not wanted
+  friend bool operator==(const Instruction&, const Instruction&) = default;
+};
+
+enum class BufferRole : std::uint8_t {
+  kParameter,   // kept between steps: trained, model state, optimizer state
+  kGradient,    // accumulator, kept within a step
+  kActivation,  // everything a node makes or a device receives or is fed
+};
+
+// Size and place in the device's arena. Views of a tensor share its buffer.
+struct Buffer {
+  TensorId tensor = kNone<TensorId>;
+  std::int32_t microbatch = -1;
+  BufferRole role = BufferRole::kActivation;
+  std::int64_t offset_bytes = 0;  // multiple of kBufferAlignment
+  std::int64_t size_bytes = 0;
+  friend bool operator==(const Buffer&, const Buffer&) = default;
+};
+inline constexpr std::int64_t kBufferAlignment = 64;
+
+struct DeviceProgram {
+  IdVector<BufferId, Buffer> buffers;
+  std::vector<Instruction> instructions;
+  std::int64_t arena_bytes = 0;
+  std::int64_t persistent_bytes = 0;  // the parameters' share: offsets below this are kept between steps
+  friend bool operator==(const DeviceProgram&, const DeviceProgram&) = default;
+};
+
+// One transfer of one tensor of one microbatch (−1: once a step).
+struct Message {
+  TensorId tensor = kNone<TensorId>;
+  std::int32_t microbatch = -1;
+  DeviceId from = kNone<DeviceId>;
+  DeviceId to = kNone<DeviceId>;
+  std::int64_t size_bytes = 0;
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+// Guarantees (check_program proves them): each buffer is written before it is read and not reused while needed; each
+// message is sent once, received once, waited for once; `order` is a sequence of all instructions that respects every
+// dependency, so that devices which each follow their own list can never wait for each other in a circle.
+struct Program {
+  struct Step {
+    DeviceId device = kNone<DeviceId>;
+    std::int32_t instruction = 0;
+    friend bool operator==(const Step&, const Step&) = default;
+  };
+  TrainingGraph training;  // of one microbatch
+  Placement placement;     // of the forward nodes
+  Schedule schedule = Schedule::k1f1b;
+  std::int32_t microbatches = 1;
+  IdVector<DeviceId, DeviceProgram> devices;
+  std::vector<Message> messages;
+  std::vector<Step> order;
+};
+
+struct CompileOptions {
+  Schedule schedule = Schedule::k1f1b;
+  std::int32_t microbatches = 1;
+  std::int32_t devices = 1;
+};
+
+// Compiles a placement into a Program: groups each device's nodes into segments so that the graph of segments is
+// acyclic whatever the placement, list-schedules (segment × pass × microbatch) under the policy, adds feeds, sends and
+// receives in one global order, then gives every buffer its offset (lib/program/memory.hpp).
+[[nodiscard]] Program compile(TrainingGraph training, Placement placement, const CompileOptions& options);
+
+// One line an instruction ("F fc1 mb0", "SEND fc1 mb0 -> device 1"): the text tables of tests and --dump-program.
+[[nodiscard]] std::string to_text(const Program& program, DeviceId device);
+
+// Independent proof of the guarantees above; returns what is broken (empty: nothing).
+[[nodiscard]] std::vector<std::string> check_program(const Program& program);
+
+}  // namespace mp

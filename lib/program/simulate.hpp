@@ -1,0 +1,46 @@
+// The simulator: walks a Program against the cost model and answers with times.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/base/ids.hpp"
+#include "lib/cluster/cluster.hpp"
+#include "lib/program/program.hpp"
+
+namespace mp {
+
+struct TimelineEvent {
+  DeviceId device = kNone<DeviceId>;
+  std::int32_t instruction = 0;
+  double start_s = 0.0;
+  double end_s = 0.0;
+};
+
+struct DeviceTimes {
+  double busy_s = 0.0;           // computing
+  double communication_s = 0.0;  // waiting for messages
+  double idle_s = 0.0;           // the rest of the step
+  std::int64_t peak_memory_bytes = 0;
+};
+
+struct LinkTraffic {
+  DeviceId from = kNone<DeviceId>;
+  DeviceId to = kNone<DeviceId>;
+  std::int64_t bytes = 0;
+};
+
+struct Simulation {
+  double step_time_s = 0.0;
+  double bubble_fraction = 0.0;  // 1 − Σ busy / (devices that work × step time)
+  std::vector<DeviceTimes> devices;
+  std::vector<LinkTraffic> links;     // those used, by (from, to)
+  std::vector<TimelineEvent> events;  // by start, compute and transfers
+};
+
+// Each device works through its list in order; a message occupies its directed link for latency + bytes / bandwidth,
+// messages on one link follow each other; kReceive waits for arrival.
+[[nodiscard]] Simulation simulate(const Program& program, const Cluster& cluster);
+
+}  // namespace mp
