@@ -17,6 +17,7 @@ if(MP_HEAVY_CHECKS)
 endif()
 if(MP_SANITIZE)
   set(flags -fsanitize=${MP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  list(APPEND flags -Wno-maybe-uninitialized)  # false alarms in instrumented standard headers
   target_compile_options(mp_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${flags}>")
   target_link_options(mp_options INTERFACE -fsanitize=${MP_SANITIZE})
 endif()
