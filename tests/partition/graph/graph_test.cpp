@@ -4,7 +4,7 @@
 
 #include "lib/base/error.hpp"
 #include "partition/graph/metrics.hpp"
-#include "partition/graph/partition_state.hpp"
+#include "partition/graph/tracked_partition.hpp"
 #include "tests/partition/support/graphs.hpp"
 #include "tests/support/catch.hpp"
 
@@ -82,11 +82,11 @@ TEST_CASE("equal blocks may be heavier than average by the imbalance, rounded as
 TEST_CASE("a partition under random moves stays equal to its recount", "[graph]") {
   for (const test::Kind kind : test::kKinds) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
-      Random random(seed);
+      RandomSource random(seed);
       const WeightedGraph graph = test::random_graph(kind, 1 + static_cast<int>(random.below(20)), random);
       REQUIRE(is_consistent(graph));
       const BalanceLimits limits = uniform_limits(graph, 3, 0.1);
-      PartitionState state(graph, limits, test::random_assignment(graph, 3, random));
+      TrackedPartition state(graph, limits, test::random_assignment(graph, 3, random));
       for (int step = 0; step < 30; ++step) {
         const auto v = make_id<VertexId>(random.below(static_cast<std::uint64_t>(graph.vertices())));
         const auto to = make_id<BlockId>(random.below(3));
@@ -107,15 +107,15 @@ TEST_CASE("a partition under random moves stays equal to its recount", "[graph]"
 }
 
 TEST_CASE("the generator is the same everywhere", "[graph]") {
-  Random random(0);
+  RandomSource random(0);
   CHECK(random.next() == 0xe220a8397b1dcdafULL);
   CHECK(random.next() == 0x6e789e6aa1b965f4ULL);
   std::vector<int> items{0, 1, 2, 3, 4, 5, 6, 7};
-  Random(7).shuffle(std::span(items));
+  RandomSource(7).shuffle(std::span(items));
   std::vector<int> again{0, 1, 2, 3, 4, 5, 6, 7};
-  Random(7).shuffle(std::span(again));
+  RandomSource(7).shuffle(std::span(again));
   CHECK(items == again);
-  CHECK(Random(1).fork(0).next() != Random(1).fork(1).next());
+  CHECK(RandomSource(1).fork(0).next() != RandomSource(1).fork(1).next());
 }
 
 }  // namespace mp::partition

@@ -53,7 +53,7 @@ TEST_CASE("METIS balances two constraints and unequal blocks", "[metis]") {
 TEST_CASE("METIS survives whatever graph there is, the same for the same seed", "[metis]") {
   for (const test::Kind kind : test::kKinds) {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      Random random(seed);
+      RandomSource random(seed);
       const WeightedGraph graph = test::random_graph(kind, static_cast<int>(random.below(60)), random);
       const auto blocks = 1 + static_cast<std::int32_t>(random.below(12));
       const BalanceLimits limits = uniform_limits(graph, blocks, random.below(3) == 0 ? 5.0 : 0.03);

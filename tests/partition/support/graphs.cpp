@@ -7,7 +7,7 @@ namespace {
 
 VertexId vertex(std::uint64_t id) { return make_id<VertexId>(id); }
 
-Weight vertex_weight(Kind kind, Random& random) {
+Weight vertex_weight(Kind kind, RandomSource& random) {
   switch (kind) {
     case Kind::kZeroWeights:
       return random.below(3) == 0 ? static_cast<Weight>(random.below(4)) : 0;
@@ -22,12 +22,12 @@ Weight vertex_weight(Kind kind, Random& random) {
   return 1 + static_cast<Weight>(random.below(3));
 }
 
-Weight edge_weight(Kind kind, Random& random) {
+Weight edge_weight(Kind kind, RandomSource& random) {
   if (kind == Kind::kExtremeRatios) return Weight{1} << random.below(44);
   return 1 + static_cast<Weight>(random.below(5));
 }
 
-std::pair<std::uint64_t, std::uint64_t> ends(Kind kind, std::uint64_t vertices, Random& random) {
+std::pair<std::uint64_t, std::uint64_t> ends(Kind kind, std::uint64_t vertices, RandomSource& random) {
   if (kind == Kind::kStarLike && random.below(3) != 0) return {random.below(2) % vertices, random.below(vertices)};
   if (kind == Kind::kDisconnected) {
     const std::uint64_t from = random.below(vertices);
@@ -87,7 +87,7 @@ std::string name_of(Kind kind) {
   return {};
 }
 
-WeightedGraph random_graph(Kind kind, int vertices, Random& random) {
+WeightedGraph random_graph(Kind kind, int vertices, RandomSource& random) {
   const auto count = static_cast<std::uint64_t>(vertices);
   const std::int32_t constraints = kind == Kind::kTwoConstraints ? 2 : 1;
   std::vector<Weight> weights;
@@ -101,7 +101,7 @@ WeightedGraph random_graph(Kind kind, int vertices, Random& random) {
   return build_graph({.constraints = constraints, .weights = std::move(weights)}, edges);
 }
 
-Assignment random_assignment(const WeightedGraph& graph, std::int32_t blocks, Random& random) {
+Assignment random_assignment(const WeightedGraph& graph, std::int32_t blocks, RandomSource& random) {
   Assignment result;
   for (std::int32_t v = 0; v < graph.vertices(); ++v)
     result.push_back(make_id<BlockId>(random.below(static_cast<std::uint64_t>(blocks))));

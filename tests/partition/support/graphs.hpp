@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "partition/graph/graph_builder.hpp"
-#include "partition/graph/random.hpp"
+#include "partition/graph/random_source.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition::test {
@@ -30,7 +30,7 @@ enum class Kind { kUniform, kZeroWeights, kExtremeRatios, kDisconnected, kStarLi
 inline constexpr Kind kKinds[] = {Kind::kUniform,      Kind::kZeroWeights, Kind::kExtremeRatios,
                                   Kind::kDisconnected, Kind::kStarLike,    Kind::kTwoConstraints};
 [[nodiscard]] std::string name_of(Kind kind);
-[[nodiscard]] WeightedGraph random_graph(Kind kind, int vertices, Random& random);
-[[nodiscard]] Assignment random_assignment(const WeightedGraph& graph, std::int32_t blocks, Random& random);
+[[nodiscard]] WeightedGraph random_graph(Kind kind, int vertices, RandomSource& random);
+[[nodiscard]] Assignment random_assignment(const WeightedGraph& graph, std::int32_t blocks, RandomSource& random);
 
 }  // namespace mp::partition::test

@@ -11,10 +11,10 @@
 namespace mp::partition {
 
 // The graph and the limits must outlive the state. Every change goes through move().
-class PartitionState {
+class TrackedPartition {
  public:
   // Recounts everything: O(vertices + edges).
-  PartitionState(const WeightedGraph& graph, const BalanceLimits& limits, Assignment assignment);
+  TrackedPartition(const WeightedGraph& graph, const BalanceLimits& limits, Assignment assignment);
 
   [[nodiscard]] const WeightedGraph& graph() const { return *graph_; }
   [[nodiscard]] const BalanceLimits& limits() const { return *limits_; }

@@ -1,11 +1,11 @@
-#include "partition/graph/partition_state.hpp"
+#include "partition/graph/tracked_partition.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace mp::partition {
 
-PartitionState::PartitionState(const WeightedGraph& graph, const BalanceLimits& limits, Assignment assignment)
+TrackedPartition::TrackedPartition(const WeightedGraph& graph, const BalanceLimits& limits, Assignment assignment)
     : graph_(&graph),
       limits_(&limits),
       constraints_(static_cast<std::size_t>(graph.constraints)),
@@ -20,18 +20,18 @@ PartitionState::PartitionState(const WeightedGraph& graph, const BalanceLimits& 
   cut_ = cut_of(graph, assignment_);
 }
 
-double PartitionState::violation() const {
+double TrackedPartition::violation() const {
   double sum = 0.0;
   for (std::size_t c = 0; c < constraints_; ++c)
     if (excess_[c] > 0) sum += static_cast<double>(excess_[c]) / static_cast<double>(totals_[c]);
   return sum;
 }
 
-bool PartitionState::feasible() const {
+bool TrackedPartition::feasible() const {
   return std::all_of(excess_.begin(), excess_.end(), [](Weight e) { return e == 0; });
 }
 
-double PartitionState::violation_change(VertexId v, BlockId to) const {
+double TrackedPartition::violation_change(VertexId v, BlockId to) const {
   const auto weights = graph_->weights_of(v);
   const std::size_t source = index(block_of(v)) * constraints_;
   const std::size_t target = index(to) * constraints_;
@@ -45,7 +45,7 @@ double PartitionState::violation_change(VertexId v, BlockId to) const {
   return sum;
 }
 
-Weight PartitionState::connection(VertexId v, BlockId b) const {
+Weight TrackedPartition::connection(VertexId v, BlockId b) const {
   const auto row = graph_->neighbours_of(v);
   const auto weights = graph_->edge_weights_of(v);
   Weight sum = 0;
@@ -54,7 +54,7 @@ Weight PartitionState::connection(VertexId v, BlockId b) const {
   return sum;
 }
 
-void PartitionState::move(VertexId v, BlockId to, Weight known_gain) {
+void TrackedPartition::move(VertexId v, BlockId to, Weight known_gain) {
   MP_CHECK_HEAVY(known_gain == gain(v, to));
   if (to == block_of(v)) return;
   change_weight(block_of(v), v, -1);
@@ -65,7 +65,7 @@ void PartitionState::move(VertexId v, BlockId to, Weight known_gain) {
   cut_ -= known_gain;
 }
 
-bool PartitionState::fits(BlockId b, std::span<const Weight> more) const {
+bool TrackedPartition::fits(BlockId b, std::span<const Weight> more) const {
   const std::size_t slot = index(b) * constraints_;
   for (std::size_t c = 0; c < constraints_; ++c) {
     const Weight weight = weights_[slot + c] + (more.empty() ? 0 : more[c]);
@@ -74,7 +74,7 @@ bool PartitionState::fits(BlockId b, std::span<const Weight> more) const {
   return true;
 }
 
-void PartitionState::change_weight(BlockId b, VertexId v, Weight sign) {
+void TrackedPartition::change_weight(BlockId b, VertexId v, Weight sign) {
   const auto weights = graph_->weights_of(v);
   const std::size_t slot = index(b) * constraints_;
   for (std::size_t c = 0; c < constraints_; ++c) {

@@ -9,9 +9,9 @@
 namespace mp::partition {
 
 // SplitMix64 (Steele, Lea & Flood, OOPSLA 2014): passes BigCrush, one addition and three multiplications a number.
-class Random {
+class RandomSource {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
+  explicit RandomSource(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t next() {
     state_ += 0x9e3779b97f4a7c15ULL;
@@ -36,8 +36,8 @@ class Random {
   }
 
   // A generator for a sub-task: independent of how many numbers the others draw.
-  [[nodiscard]] Random fork(std::uint64_t stream) const {
-    Random child(state_ ^ (stream * 0xd1342543de82ef95ULL + 0x632be59bd9b4e019ULL));
+  [[nodiscard]] RandomSource fork(std::uint64_t stream) const {
+    RandomSource child(state_ ^ (stream * 0xd1342543de82ef95ULL + 0x632be59bd9b4e019ULL));
     child.next();
     return child;
   }
