@@ -27,3 +27,33 @@ endif()
 mp_test_program(lib)
 mp_test_program(partition)
 mp_test_program(runtime)
+
+# Whole programs: every case_* function of tests/cli/*.sh. Files are named after the program they need.
+find_program(MP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)  # the system's, which has the system's packages
+find_program(MP_PYTHON python3 REQUIRED)
+file(GLOB case_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/cli/*.sh")
+foreach(file IN LISTS case_files)
+  cmake_path(GET file STEM stem)
+  string(REGEX REPLACE "-.*" "" program "${stem}")
+  if(program MATCHES "^mp" AND NOT TARGET ${program})
+    continue()
+  endif()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+  file(STRINGS "${file}" cases REGEX "^case_[a-z0-9_]+\\(\\)")
+  foreach(line IN LISTS cases)
+    string(REGEX REPLACE "\\(.*" "" case "${line}")
+    string(REGEX REPLACE "^case_" "" sentence "${case}")
+    string(REPLACE "_" " " sentence "${sentence}")
+    add_test(NAME "cli:${stem}: ${sentence}"
+      COMMAND "${PROJECT_SOURCE_DIR}/tests/cli/run" "${PROJECT_BINARY_DIR}/bin" "${file}" "${case}")
+    set_tests_properties("cli:${stem}: ${sentence}" PROPERTIES TIMEOUT 600 LABELS cli)
+  endforeach()
+endforeach()
+
+# The rules no compiler checks, and the proof that the check sees them broken.
+if(NOT MP_SANITIZE)
+  add_test(NAME "house: the rules hold" COMMAND "${MP_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/house/check.py")
+  add_test(NAME "house: every rule can be broken"
+    COMMAND "${MP_PYTHON}" -B "${PROJECT_SOURCE_DIR}/tests/house/check_test.py")
+  set_tests_properties("house: the rules hold" "house: every rule can be broken" PROPERTIES LABELS house)
+endif()
