@@ -1,0 +1,85 @@
+#include "apps/common/run_main.hpp"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "lib/base/error.hpp"
+
+namespace mp::apps {
+namespace {
+
+void complain(const CLI::App& app, std::string_view message) {
+  std::fflush(stdout);
+  fmt::print(stderr, "{}: {}\n", app.get_name(), message);
+}
+
+// The name as typed so far: "mprun train".
+std::string command_name(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app.get_name() : app.get_name() + " " + command_name(*chosen.front());
+}
+
+// CLI11 says "a subcommand is required" to a misspelt one; name it, and those there are.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> rest = app.remaining(true);
+  const bool has_commands = !app.get_subcommands([](const CLI::App*) { return true; }).empty();
+  if (!has_commands || !app.get_subcommands().empty()) return error.what();
+  std::string commands;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    commands += (commands.empty() ? "" : ", ") + command->get_name();
+  }
+  if (rest.empty()) return "a command is needed: " + commands;
+  return fmt::format("unknown {} '{}'; commands: {}", rest.front().starts_with("-") ? "option" : "command",
+                     rest.front(), commands);
+}
+
+ExitCode guarded(CLI::App& app, int argc, const char* const* argv, const Action& action) {
+  try {
+    app.parse(argc, argv);
+    return action();
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
+    return ExitCode::kGood;
+  } catch (const CLI::ParseError& error) {
+    complain(app, fmt::format("{}\nSee '{} --help'.", usage_message(app, error), command_name(app)));
+    return ExitCode::kUsage;
+  } catch (const UsageError& error) {
+    complain(app, fmt::format("{}\nSee '{} --help'.", error.what(), command_name(app)));
+    return ExitCode::kUsage;
+  } catch (const InputError& error) {
+    complain(app, error.what());
+    return ExitCode::kInput;
+  } catch (const InfeasibleError& error) {
+    complain(app, error.what());
+    return ExitCode::kInfeasible;
+  } catch (const std::bad_alloc&) {
+    complain(app, "out of memory");
+    return ExitCode::kRunFailed;
+  } catch (const std::exception& error) {  // RunError, std::system_error, defects
+    complain(app, error.what());
+    return ExitCode::kRunFailed;
+  }
+}
+
+}  // namespace
+
+int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action) noexcept {
+  const ExitCode code = guarded(app, argc, argv, action);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return static_cast<int>(code);
+  complain(app, fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+  return static_cast<int>(code == ExitCode::kGood ? ExitCode::kRunFailed : code);
+}
+
+void add_version(CLI::App& app) {
+  app.set_version_flag("--version", app.get_name() + " " MP_VERSION, "Print the version");
+}
+
+}  // namespace mp::apps
