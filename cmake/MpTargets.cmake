@@ -2,6 +2,7 @@
 
 add_library(mp_options INTERFACE)
 target_include_directories(mp_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_link_options(mp_options INTERFACE LINKER:--as-needed)  # a program loads only the libraries that it uses
 set(mp_warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wold-style-cast -Wcast-qual -Wimplicit-fallthrough)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
