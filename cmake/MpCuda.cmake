@@ -63,7 +63,8 @@ find_package(CUDAToolkit REQUIRED)
 set(MP_HAVE_CUDA ON)
 add_library(mp_cuda INTERFACE)
 target_link_libraries(mp_cuda INTERFACE CUDA::cudart CUDA::cublas CUDA::cublasLt)
-# CMake 3.25 knows no C++20 for nvcc 13 and would silently pass no standard at all.
+# CMake 3.25 knows no C++20 for nvcc 13: it refuses the C++ standard if required, and passes no flag if not.
+set(CMAKE_CUDA_STANDARD_REQUIRED OFF)
 target_compile_options(mp_cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr>")
 mp_find_nvidia_library(NCCL nccl.h nccl libnccl.so.2)
 mp_find_nvidia_library(CUDNN cudnn.h cudnn libcudnn.so.9)
