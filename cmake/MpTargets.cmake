@@ -23,6 +23,9 @@ if(MP_SANITIZE)
   target_link_options(mp_options INTERFACE -fsanitize=${MP_SANITIZE})
 endif()
 
+# Random numbers are the same bits everywhere: no fused multiply-add of the compiler's own choosing.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/base/random.cpp" PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+
 # mp_library(name folder LINKS … BACKENDS cuda mpi …). A backend is a folder below `folder`, or, where it is not to be
 # had (MP_HAVE_CUDA is false), the file no_<backend>.cpp that answers in its stead: chosen here, no #ifdef at a call.
 function(mp_library name folder)

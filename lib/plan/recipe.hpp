@@ -1,0 +1,63 @@
+// How to train: everything a plan does not say. Recipes come from configs/*.json; command-line flags override them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/graph/model.hpp"
+#include "lib/training/optimizer.hpp"
+
+namespace mp {
+
+enum class LearningRateShape : std::uint8_t { kConstant, kCosine };
+[[nodiscard]] std::string_view name_of(LearningRateShape shape);  // "constant", "cosine"
+[[nodiscard]] std::optional<LearningRateShape> find_learning_rate_shape(std::string_view name);
+
+// After `warmup_steps` steps of linear growth the rate stays, or falls along half a cosine to `final_fraction` of its
+// height at the last step (Loshchilov & Hutter, "SGDR", ICLR 2017, without restarts).
+struct LearningRateSchedule {
+  LearningRateShape shape = LearningRateShape::kConstant;
+  std::int64_t warmup_steps = 0;
+  double final_fraction = 0.0;  // kCosine
+  friend bool operator==(const LearningRateSchedule&, const LearningRateSchedule&) = default;
+};
+
+// Rate of step `step` (from 0) of `steps`: a number of double operations alone, the same everywhere up to the last
+// bit of the cosine.
+[[nodiscard]] double learning_rate_at(const LearningRateSchedule& schedule, double learning_rate, std::int64_t step,
+                                      std::int64_t steps);
+
+// Where training data comes from. Paths in a file are relative to the file's folder; read_recipe makes them
+// relative to the working directory, or absolute.
+struct DataSources {
+  std::vector<std::string> text;                         // files and folders, for "tokens" and "next-tokens"
+  std::optional<std::string> images;                     // .npy or IDX
+  std::optional<std::string> labels;                     // .npy or IDX
+  std::map<std::string, std::string, std::less<>> fill;  // input → what fills it (ModelInput::data), overriding
+  friend bool operator==(const DataSources&, const DataSources&) = default;
+};
+
+// What is absent falls to the plan (optimizer, microbatches, bindings), then to the program's default.
+struct Recipe {
+  std::string description;
+  std::optional<std::int64_t> steps;
+  std::optional<Optimizer> optimizer;
+  std::optional<double> learning_rate;
+  std::optional<LearningRateSchedule> learning_rate_schedule;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::int32_t> microbatches;
+  Bindings bindings;  // dimensions, say {"batch": 64}: override the plan's
+  DataSources data;
+  // Outputs: relative to the working directory.
+  std::optional<std::string> metrics;  // JSON lines
+  std::optional<std::string> weights;  // safetensors, written after the last step
+  std::optional<std::string> checkpoint_dir;
+  std::optional<std::int64_t> checkpoint_every;  // steps
+  friend bool operator==(const Recipe&, const Recipe&) = default;
+};
+
+}  // namespace mp
