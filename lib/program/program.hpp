@@ -70,8 +70,12 @@ struct Message {
 };
 
 // Guarantees (check_program proves them): each buffer is written before it is read and not reused while needed; each
-// message is sent once, received once, waited for once; `order` is a sequence of all instructions that respects every
-// dependency, so that devices which each follow their own list can never wait for each other in a circle.
+// message is sent once, received once, waited for once, and the messages from one device to another are received in
+// the order they were sent; `order` is a sequence of all instructions that respects every dependency (a kReceive
+// follows its kSend, a kWaitSend follows its kReceive), so that devices which each follow their own list can never wait
+// for each other in a circle, even where nothing holds a message between the buffers of its two ends.
+// A parameter lives on the device of its home; other devices that read it receive a copy at the start of each step.
+// The gradient of microbatch 0 is written into its accumulator, those of the others are added in microbatch order.
 struct Program {
   struct Step {
     DeviceId device = kNone<DeviceId>;
@@ -89,13 +93,15 @@ struct Program {
 
 struct CompileOptions {
   Schedule schedule = Schedule::k1f1b;
-  std::int32_t microbatches = 1;
   std::int32_t devices = 1;
+  const Cluster* cluster = nullptr;  // whose speeds order the passes; null: uniform_cluster(devices)
 };
 
 // Compiles a placement into a Program: groups each device's nodes into segments so that the graph of segments is
 // acyclic whatever the placement, list-schedules (segment × pass × microbatch) under the policy, adds feeds, sends and
-// receives in one global order, then gives every buffer its offset (lib/program/memory.hpp).
+// receives in one global order, then gives every buffer its offset (lib/program/memory.hpp). The number of
+// microbatches is the training graph's. Throws InputError (source "<graph>", place: the node's name) for a state that
+// one node updates in every microbatch and another node uses, too.
 [[nodiscard]] Program compile(TrainingGraph training, Placement placement, const CompileOptions& options);
 
 // One line an instruction ("F fc1 mb0", "SEND fc1 mb0 -> device 1"): the text tables of tests and --dump-program.
