@@ -1,0 +1,67 @@
+#include "runtime/device_threads.hpp"
+
+#include <utility>
+
+#include "runtime/transport.hpp"
+
+namespace mp::runtime {
+
+DeviceThreads::DeviceThreads(std::size_t count, std::function<void()> on_failure) : on_failure_(std::move(on_failure)) {
+  threads_.reserve(count);
+  for (std::size_t device = 0; device < count; ++device) threads_.emplace_back([this, device] { work(device); });
+}
+
+DeviceThreads::~DeviceThreads() {
+  {
+    const std::lock_guard lock(mutex_);
+    quit_ = true;
+  }
+  start_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void DeviceThreads::run(const std::function<void(std::size_t)>& task) {
+  std::unique_lock lock(mutex_);
+  task_ = &task;
+  working_ = threads_.size();
+  error_ = nullptr;
+  error_is_cause_ = false;
+  ++round_;
+  start_.notify_all();
+  done_.wait(lock, [this] { return working_ == 0; });
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void DeviceThreads::record(std::exception_ptr error, bool is_cause) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!error_ || (is_cause && !error_is_cause_)) {
+      error_ = std::move(error);
+      error_is_cause_ = is_cause;
+    }
+  }
+  on_failure_();
+}
+
+void DeviceThreads::work(std::size_t device) {
+  std::uint64_t seen = 0;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      start_.wait(lock, [&] { return quit_ || round_ != seen; });
+      if (quit_) return;
+      seen = round_;
+    }
+    try {
+      (*task_)(device);
+    } catch (const Aborted&) {
+      record(std::current_exception(), false);
+    } catch (...) {
+      record(std::current_exception(), true);
+    }
+    const std::lock_guard lock(mutex_);
+    if (--working_ == 0) done_.notify_all();
+  }
+}
+
+}  // namespace mp::runtime

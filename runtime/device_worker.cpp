@@ -1,0 +1,168 @@
+#include "runtime/device_worker.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <exception>
+#include <string>
+
+#include "lib/base/check.hpp"
+#include "lib/base/error.hpp"
+#include "lib/operators/operator.hpp"
+#include "runtime/parameters.hpp"
+
+namespace mp::runtime {
+
+DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport)
+    : program_(&program),
+      own_(&program.devices[device]),
+      device_(device),
+      backend_(&backend),
+      transport_(&transport),
+      kernels_(program.training.graph.nodes().size()) {
+  try {
+    arena_ = backend.allocate(own_->arena_bytes);
+  } catch (const std::exception& error) {
+    throw RunError(fmt::format("device {} ({}): cannot allocate its arena of {} bytes: {}", index(device),
+                               backend.name(), own_->arena_bytes, error.what()));
+  }
+  make_kernels();
+  operations_.reserve(own_->instructions.size());
+  for (const Instruction& instruction : own_->instructions) resolve(instruction);
+}
+
+std::byte* DeviceWorker::address(BufferId buffer) const {
+  return buffer == kNone<BufferId> ? nullptr : arena_.get() + own_->buffers[buffer].offset_bytes;
+}
+
+void DeviceWorker::make_kernels() {
+  const Graph& graph = program_->training.graph;
+  for (const Instruction& instruction : own_->instructions) {
+    if (instruction.opcode != Opcode::kCompute || kernels_[index(instruction.node)]) continue;
+    try {
+      kernels_[index(instruction.node)] = backend_->make_kernel(graph, instruction.node);
+    } catch (const std::exception& error) {
+      throw RunError(fmt::format("device {} ({}): node '{}': {}", index(device_), backend_->name(),
+                                 graph.node(instruction.node).name, error.what()));
+    }
+  }
+}
+
+void DeviceWorker::resolve(const Instruction& instruction) {
+  Operation operation{.opcode = instruction.opcode,
+                      .microbatch = instruction.microbatch,
+                      .message = instruction.message,
+                      .first_input = inputs_.size(),
+                      .input_count = instruction.inputs.size(),
+                      .first_output = outputs_.size(),
+                      .output_count = instruction.outputs.size()};
+  for (const BufferId buffer : instruction.inputs) inputs_.push_back(address(buffer));
+  for (const BufferId buffer : instruction.outputs) outputs_.push_back(address(buffer));
+  if (instruction.opcode == Opcode::kCompute) {
+    operation.kernel = kernels_[index(instruction.node)].get();
+  } else if (instruction.tensor != kNone<TensorId>) {
+    const Tensor& tensor = program_->training.graph.tensor(instruction.tensor);
+    operation.size_bytes = bytes(tensor.type);
+    operation.input = tensor.source;
+  }
+  if (instruction.opcode == Opcode::kFeed) {
+    staging_.resize(std::max(staging_.size(), static_cast<std::size_t>(operation.size_bytes)));
+  }
+  operations_.push_back(operation);
+}
+
+void DeviceWorker::run_step(const StepRequest& request) {
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    if (!times_.empty()) times_[i].start = std::chrono::steady_clock::now();
+    try {
+      execute(operations_[i], request);
+      if (!times_.empty()) backend_->synchronize();
+    } catch (const Aborted&) {
+      throw;
+    } catch (const std::exception& error) {
+      fail(i, request, error.what());
+    }
+    if (!times_.empty()) times_[i].end = std::chrono::steady_clock::now();
+  }
+  backend_->synchronize();
+}
+
+void DeviceWorker::execute(const Operation& operation, const StepRequest& request) {
+  const std::span inputs(inputs_.data() + operation.first_input, operation.input_count);
+  const std::span outputs(outputs_.data() + operation.first_output, operation.output_count);
+  switch (operation.opcode) {
+    case Opcode::kFeed:
+      return feed(operation, request);
+    case Opcode::kCompute: {
+      StepContext context = request.context;
+      context.microbatch = operation.microbatch;
+      return operation.kernel->run(inputs, outputs, context);
+    }
+    case Opcode::kCopy:
+      return backend_->copy(outputs[0], inputs[0], operation.size_bytes);
+    case Opcode::kAccumulate:
+      return backend_->accumulate(static_cast<float*>(outputs[0]), static_cast<const float*>(inputs[0]),
+                                  operation.size_bytes / std::int64_t{sizeof(float)});
+    case Opcode::kSend:
+      return transport_->send(operation.message, inputs[0]);
+    case Opcode::kWaitSend:
+      return transport_->wait_send(operation.message);
+    case Opcode::kReceive:
+      return transport_->receive(operation.message, outputs[0]);
+    case Opcode::kFetchLoss:
+      return backend_->copy_to_host(&request.microbatch_losses[static_cast<std::size_t>(operation.microbatch)],
+                                    inputs[0], sizeof(float));
+  }
+  MP_CHECK(false);
+}
+
+void DeviceWorker::feed(const Operation& operation, const StepRequest& request) {
+  const std::span slice(staging_.data(), static_cast<std::size_t>(operation.size_bytes));
+  request.data->fill(static_cast<std::size_t>(operation.input), request.context.step, operation.microbatch, slice);
+  backend_->copy_from_host(outputs_[operation.first_output], slice.data(), operation.size_bytes);
+}
+
+void DeviceWorker::fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const {
+  const Instruction& failed = own_->instructions[instruction];
+  const Graph& graph = program_->training.graph;
+  const std::string what = failed.opcode == Opcode::kCompute
+                               ? "node '" + graph.node(failed.node).name + "'"
+                               : "moving tensor '" + graph.tensor(failed.tensor).name + "'";
+  throw RunError(fmt::format("device {} ({}), step {}, microbatch {}: {}: {}", index(device_), backend_->name(),
+                             request.context.step + 1, failed.microbatch + 1, what, cause));
+}
+
+void DeviceWorker::initialise_parameters(std::uint64_t seed) {
+  const Graph& graph = program_->training.graph;
+  for (const BufferId id : ids<BufferId>(own_->buffers.size())) {
+    const Buffer& buffer = own_->buffers[id];
+    if (buffer.role != BufferRole::kParameter) continue;
+    const Tensor& tensor = graph.tensor(buffer.tensor);
+    const Initializer& initializer = graph.parameters()[static_cast<std::size_t>(tensor.source)].initializer;
+    ParameterFiller filler(tensor, initializer, seed);
+    std::int64_t written = 0;
+    for (std::span<const std::byte> piece = filler.next(); !piece.empty(); piece = filler.next()) {
+      backend_->copy_from_host(address(id) + written, piece.data(), static_cast<std::int64_t>(piece.size()));
+      written += static_cast<std::int64_t>(piece.size());
+    }
+  }
+  backend_->synchronize();
+}
+
+void DeviceWorker::read(BufferId buffer, std::span<std::byte> host) const {
+  backend_->copy_to_host(host.data(), address(buffer), static_cast<std::int64_t>(host.size()));
+  backend_->synchronize();
+}
+
+void DeviceWorker::write(BufferId buffer, std::span<const std::byte> host) {
+  backend_->copy_from_host(address(buffer), host.data(), static_cast<std::int64_t>(host.size()));
+  backend_->synchronize();
+}
+
+std::int64_t DeviceWorker::workspace_bytes() const {
+  auto total = static_cast<std::int64_t>(staging_.size());
+  for (const std::unique_ptr<Kernel>& kernel : kernels_) total += kernel ? kernel->workspace_bytes() : 0;
+  return total;
+}
+
+}  // namespace mp::runtime

@@ -1,0 +1,84 @@
+// One device's part of a Program, made ready to run: arena allocated, kernels made, addresses resolved.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lib/program/program.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/data/data_source.hpp"
+#include "runtime/transport.hpp"
+
+namespace mp::runtime {
+
+// What one step is: shared by all devices.
+struct StepRequest {
+  StepContext context;                 // `microbatch` aside
+  const DataSource* data = nullptr;    // for kFeed
+  std::span<float> microbatch_losses;  // kFetchLoss writes its microbatch's
+};
+
+// When an instruction ran, since the clock's epoch.
+struct InstructionTime {
+  std::chrono::steady_clock::time_point start;
+  std::chrono::steady_clock::time_point end;
+};
+
+// Everything is called from the device's own thread.
+class DeviceWorker {
+ public:
+  // Allocates the arena (exactly arena_bytes) and makes every kernel once. Throws RunError naming device and node.
+  DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport);
+
+  // Walks the instruction list once. Allocates nothing. Throws RunError naming device, node and cause.
+  void run_step(const StepRequest& request);
+  // With `times` (one per instruction of the list) run_step records when each ran; an empty span turns it off.
+  void record_times(std::span<InstructionTime> times) { times_ = times; }
+
+  // Gives every parameter that lives here its first value, from streams named after the tensors.
+  void initialise_parameters(std::uint64_t seed);
+  void read(BufferId buffer, std::span<std::byte> host) const;
+  void write(BufferId buffer, std::span<const std::byte> host);
+
+  [[nodiscard]] std::int64_t workspace_bytes() const;  // of kernels and staging, beyond the arena
+
+ private:
+  struct Operation {
+    Opcode opcode = Opcode::kCompute;
+    std::int32_t microbatch = -1;
+    std::int32_t message = -1;
+    std::int32_t input = -1;      // kFeed: position in Graph::inputs()
+    std::int64_t size_bytes = 0;  // kFeed, kCopy, kAccumulate
+    std::size_t first_input = 0;  // position in inputs_
+    std::size_t input_count = 0;
+    std::size_t first_output = 0;  // position in outputs_
+    std::size_t output_count = 0;
+    Kernel* kernel = nullptr;  // kCompute
+  };
+
+  void resolve(const Instruction& instruction);
+  void make_kernels();
+  [[nodiscard]] std::byte* address(BufferId buffer) const;
+  void execute(const Operation& operation, const StepRequest& request);
+  void feed(const Operation& operation, const StepRequest& request);
+  [[noreturn]] void fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const;
+
+  const Program* program_;
+  const DeviceProgram* own_;
+  DeviceId device_;
+  Backend* backend_;
+  Transport* transport_;
+  DeviceMemory arena_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;  // by NodeId; null: not this device's
+  std::vector<const void*> inputs_;
+  std::vector<void*> outputs_;
+  std::vector<Operation> operations_;
+  std::vector<std::byte> staging_;  // the largest feed
+  std::span<InstructionTime> times_;
+};
+
+}  // namespace mp::runtime

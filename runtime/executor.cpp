@@ -1,0 +1,85 @@
+#include "runtime/executor.hpp"
+
+#include <utility>
+
+#include "lib/base/check.hpp"
+#include "runtime/local/local_transport.hpp"
+
+namespace mp::runtime {
+
+Executor::Executor(Program program, const BackendFactory& make_backend)
+    : program_(std::move(program)),
+      backends_(program_.devices.size()),
+      workers_(program_.devices.size()),
+      microbatch_losses_(static_cast<std::size_t>(program_.microbatches)),
+      times_(program_.devices.size()),
+      memory_(program_.devices.size()),
+      threads_(program_.devices.size(), [this] {
+        if (transport_) transport_->abort();
+      }) {
+  threads_.run([&](std::size_t d) { backends_[d] = make_backend(make_id<DeviceId>(d)); });
+  std::vector<Backend*> backends;
+  for (const std::unique_ptr<Backend>& backend : backends_) backends.push_back(backend.get());
+  transport_ = std::make_unique<LocalTransport>(program_.messages, backends);
+  threads_.run([&](std::size_t d) {
+    const auto device = make_id<DeviceId>(d);
+    workers_[d] = std::make_unique<DeviceWorker>(program_, device, *backends_[d], *transport_);
+    memory_[d] = {.arena_bytes = program_.devices[device].arena_bytes,
+                  .workspace_bytes = workers_[d]->workspace_bytes()};
+  });
+}
+
+void Executor::initialise_parameters(std::uint64_t seed) {
+  threads_.run([&](std::size_t d) { workers_[d]->initialise_parameters(seed); });
+}
+
+double Executor::run_step(const StepContext& context, const DataSource& data) {
+  const StepRequest request{.context = context, .data = &data, .microbatch_losses = microbatch_losses_};
+  // Two references fit into the function object itself: nothing is allocated.
+  threads_.run([this, &request](std::size_t d) { workers_[d]->run_step(request); });
+  return combined_loss();
+}
+
+double Executor::combined_loss() const {
+  double sum = 0.0;
+  for (const float loss : microbatch_losses_) sum += static_cast<double>(loss);
+  const bool is_mean = program_.training.graph.loss_reduction() == LossReduction::kMean;
+  return is_mean ? sum / static_cast<double>(program_.microbatches) : sum;
+}
+
+Executor::Place Executor::place_of(TensorId parameter) const {
+  for (const DeviceId device : ids<DeviceId>(program_.devices.size())) {
+    const IdVector<BufferId, Buffer>& buffers = program_.devices[device].buffers;
+    for (const BufferId id : ids<BufferId>(buffers.size())) {
+      const Buffer& buffer = buffers[id];
+      if (buffer.role == BufferRole::kParameter && buffer.tensor == parameter) return {device, id};
+    }
+  }
+  MP_CHECK(false);  // every parameter has a home
+}
+
+void Executor::read(TensorId parameter, std::span<std::byte> values) {
+  const Place place = place_of(parameter);
+  MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
+  threads_.run([&](std::size_t d) {
+    if (d == index(place.device)) workers_[d]->read(place.buffer, values);
+  });
+}
+
+void Executor::write(TensorId parameter, std::span<const std::byte> values) {
+  const Place place = place_of(parameter);
+  MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
+  threads_.run([&](std::size_t d) {
+    if (d == index(place.device)) workers_[d]->write(place.buffer, values);
+  });
+}
+
+void Executor::record_times() {
+  threads_.run([&](std::size_t d) {
+    const auto device = make_id<DeviceId>(d);
+    times_[device].resize(program_.devices[device].instructions.size());
+    workers_[d]->record_times(times_[device]);
+  });
+}
+
+}  // namespace mp::runtime

@@ -1,0 +1,62 @@
+#include "runtime/local/local_transport.hpp"
+
+#include "lib/base/check.hpp"
+
+namespace mp::runtime {
+
+LocalTransport::LocalTransport(std::span<const Message> messages, std::span<Backend* const> backends)
+    : slots_(messages.size()) {
+  for (std::size_t m = 0; m < messages.size(); ++m) {
+    slots_[m].size_bytes = messages[m].size_bytes;
+    slots_[m].sender = backends[index(messages[m].from)];
+    slots_[m].receiver = backends[index(messages[m].to)];
+  }
+}
+
+// Fails only against an abort, which must not be overwritten.
+void LocalTransport::change(Slot& slot, State from, State to) {
+  State seen = from;
+  if (!slot.state.compare_exchange_strong(seen, to, std::memory_order_acq_rel)) {
+    MP_CHECK(seen == State::kAborted);
+    throw Aborted();
+  }
+  slot.state.notify_all();
+}
+
+void LocalTransport::wait_for(Slot& slot, State wanted) {
+  for (State seen = slot.state.load(std::memory_order_acquire); seen != wanted;
+       seen = slot.state.load(std::memory_order_acquire)) {
+    if (seen == State::kAborted) throw Aborted();
+    slot.state.wait(seen, std::memory_order_acquire);
+  }
+}
+
+void LocalTransport::send(std::int32_t message, const void* data) {
+  Slot& slot = slots_[static_cast<std::size_t>(message)];
+  slot.sender->synchronize();  // the data is there, not merely ordered
+  slot.data = data;
+  change(slot, State::kEmpty, State::kPosted);
+}
+
+void LocalTransport::wait_send(std::int32_t message) {
+  Slot& slot = slots_[static_cast<std::size_t>(message)];
+  wait_for(slot, State::kTaken);
+  change(slot, State::kTaken, State::kEmpty);
+}
+
+void LocalTransport::receive(std::int32_t message, void* data) {
+  Slot& slot = slots_[static_cast<std::size_t>(message)];
+  wait_for(slot, State::kPosted);
+  slot.receiver->copy(data, slot.data, slot.size_bytes);
+  slot.receiver->synchronize();  // the sender's buffer is free again
+  change(slot, State::kPosted, State::kTaken);
+}
+
+void LocalTransport::abort() noexcept {
+  for (Slot& slot : slots_) {
+    slot.state.store(State::kAborted, std::memory_order_release);
+    slot.state.notify_all();
+  }
+}
+
+}  // namespace mp::runtime

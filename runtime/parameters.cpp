@@ -1,0 +1,70 @@
+#include "runtime/parameters.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "lib/base/check.hpp"
+
+namespace mp::runtime {
+namespace {
+
+constexpr std::int64_t kPieceElements = std::int64_t{1} << 16;
+
+double draw(const RandomStream& stream, const Initializer& initializer, std::int64_t element) {
+  const auto i = static_cast<std::uint64_t>(element);
+  switch (initializer.kind) {
+    case Initializer::Kind::kNormal:
+      return initializer.a + initializer.b * stream.normal(i);
+    case Initializer::Kind::kUniform:
+      return initializer.a + (initializer.b - initializer.a) * stream.uniform(i);
+    case Initializer::Kind::kConstant:
+      return initializer.a;
+  }
+  MP_CHECK(false);
+}
+
+// Round to nearest even; the initial values are finite.
+std::uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16U) & 1U)) >> 16U);
+}
+
+template <class T>
+void put(std::vector<std::byte>& piece, std::size_t position, T value) {
+  std::memcpy(piece.data() + position * sizeof(T), &value, sizeof(T));
+}
+
+}  // namespace
+
+ParameterFiller::ParameterFiller(const Tensor& tensor, const Initializer& initializer, std::uint64_t seed)
+    : type_(tensor.type),
+      initializer_(initializer),
+      stream_(seed, tensor.name),
+      elements_(elements(tensor.type.shape)) {}
+
+void ParameterFiller::store(std::size_t position, double value) {
+  switch (type_.type) {
+    case DataType::kFloat32:
+      return put(piece_, position, static_cast<float>(value));
+    case DataType::kBfloat16:
+      return put(piece_, position, to_bfloat16(static_cast<float>(value)));
+    case DataType::kInt64:
+      return put(piece_, position, static_cast<std::int64_t>(value));
+    case DataType::kBool:
+    case DataType::kOpaque:
+      return put(piece_, position, static_cast<std::uint8_t>(value != 0.0));
+  }
+}
+
+std::span<const std::byte> ParameterFiller::next() {
+  const std::int64_t count = std::min(kPieceElements, elements_ - done_);
+  piece_.resize(static_cast<std::size_t>(count * size_of(type_.type)));
+  for (std::int64_t i = 0; i < count; ++i) {
+    store(static_cast<std::size_t>(i), draw(stream_, initializer_, done_ + i));
+  }
+  done_ += count;
+  return piece_;
+}
+
+}  // namespace mp::runtime

@@ -1,0 +1,32 @@
+// First values of parameters: a pure function of seed, name and position, whatever the placement.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lib/base/random.hpp"
+#include "lib/graph/graph.hpp"
+
+namespace mp::runtime {
+
+// Hands out the values of one tensor, in order and in pieces, so that memory is needed once and not twice.
+class ParameterFiller {
+ public:
+  ParameterFiller(const Tensor& tensor, const Initializer& initializer, std::uint64_t seed);
+  // The next piece in the tensor's element type; empty at the end. Valid until the next call.
+  [[nodiscard]] std::span<const std::byte> next();
+
+ private:
+  void store(std::size_t position, double value);
+
+  TensorType type_;
+  Initializer initializer_;
+  RandomStream stream_;
+  std::int64_t done_ = 0;
+  std::int64_t elements_;
+  std::vector<std::byte> piece_;
+};
+
+}  // namespace mp::runtime

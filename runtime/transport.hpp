@@ -1,0 +1,31 @@
+// Moves messages between the devices of a Program. Implementations: threads of one process (runtime/local), …
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "lib/base/ids.hpp"
+
+namespace mp::runtime {
+
+// Thrown out of a wait when another device has failed: never the cause, which that device reports.
+class Aborted final : public std::runtime_error {
+ public:
+  Aborted() : std::runtime_error("stopped because another device failed") {}
+};
+
+// `message` is a position in Program::messages. Each call is made from the thread of the device concerned, and in the
+// order of its instruction list. Nothing is allocated after construction.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Starts the message from `data`, which must stay untouched until wait_send has returned. Does not wait.
+  virtual void send(std::int32_t message, const void* data) = 0;
+  virtual void wait_send(std::int32_t message) = 0;
+  // Waits for the message and puts it into `data`.
+  virtual void receive(std::int32_t message, void* data) = 0;
+  // Ends every wait, present and future, with Aborted. From any thread.
+  virtual void abort() noexcept = 0;
+};
+
+}  // namespace mp::runtime
