@@ -10,9 +10,9 @@ namespace mp {
 
 }  // namespace mp
 
-#define MP_CHECK(condition)                                                    \
-  do {                                                                         \
-    if (!(condition)) ::mp::check_failed(#condition, __FILE__, __LINE__);      \
+#define MP_CHECK(condition)                                               \
+  do {                                                                    \
+    if (!(condition)) ::mp::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef MP_HEAVY_CHECKS
