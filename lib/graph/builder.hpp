@@ -20,7 +20,8 @@ class GraphBuilder {
   TensorId add_input(std::string name, TensorType type, std::string data = "");
   TensorId add_parameter(std::string name, TensorType type, Initializer initializer, bool trainable = true,
                          bool weight_decay = true);
-  // `node.outputs` is ignored; `outputs` names them ("" = not wanted). Returns the node.
+  // `node.outputs` is ignored; `outputs` names them ("" = not wanted); node.op may be null when op_name says it.
+  // Returns the node.
   NodeId add_node(Node node, std::vector<std::string> outputs);
   // One-output shorthand: returns the output tensor, named like the node.
   TensorId add(std::string_view op, std::string name, std::vector<TensorId> inputs, Attributes attributes = {});
@@ -37,12 +38,17 @@ class GraphBuilder {
   [[nodiscard]] Graph build() &&;
 
  private:
+  friend class ModelBinder;
+  TensorId add_tensor(std::string name, TensorType type, TensorKind kind);
+  // A node checked already.
+  NodeId append(Node node, const std::vector<std::string>& outputs, const std::vector<TensorType>& types);
+
   Graph graph_;
 };
 
 // Binds every dimension (file defaults overridden by `bindings`), infers all types, orders the nodes topologically
 // (stable: file order where free). `source` names the file in errors; places are JSON pointers into it. All issues
 // found are reported together. Throws InputError.
-[[nodiscard]] Graph bind(const Model& model, const Bindings& bindings, std::string_view source);
+[[nodiscard]] Graph bind_model(const Model& model, const Bindings& bindings, std::string_view source);
 
 }  // namespace mp

@@ -1,11 +1,14 @@
 // The computation graph with every dimension bound and every type known.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/base/ids.hpp"
@@ -55,6 +58,13 @@ struct GraphParameter {
   bool weight_decay = true;
 };
 
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+};
+template <class Id>
+using NameIndex = std::unordered_map<std::string, Id, NameHash, std::equal_to<>>;
+
 // Read-only after GraphBuilder::build(). Guarantees: nodes stand in a topological order; names of nodes and of
 // tensors are unique; every node's arity, attributes and types satisfy its operator; no tensor exceeds kMaxTensorBytes.
 class Graph {
@@ -70,7 +80,7 @@ class Graph {
   [[nodiscard]] std::span<const NodeId> consumers(TensorId id) const;
   [[nodiscard]] TensorId loss() const { return loss_; }  // kNone: planning only
   [[nodiscard]] LossReduction loss_reduction() const { return loss_reduction_; }
-  [[nodiscard]] std::optional<NodeId> find_node(std::string_view name) const;
+  [[nodiscard]] std::optional<NodeId> find_node(std::string_view name) const;  // O(1)
   [[nodiscard]] std::optional<TensorId> find_tensor(std::string_view name) const;
 
  private:
@@ -80,7 +90,9 @@ class Graph {
   IdVector<TensorId, Tensor> tensors_;
   std::vector<GraphInput> inputs_;
   std::vector<GraphParameter> parameters_;
-  std::vector<std::int64_t> consumer_offsets_;
+  NameIndex<NodeId> node_index_;
+  NameIndex<TensorId> tensor_index_;
+  std::vector<std::int64_t> consumer_offsets_;  // of tensor t: consumers_[offsets[t]] … consumers_[offsets[t + 1]]
   std::vector<NodeId> consumers_;
   TensorId loss_ = kNone<TensorId>;
   LossReduction loss_reduction_ = LossReduction::kMean;

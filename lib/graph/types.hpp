@@ -1,6 +1,7 @@
 // Element types and shapes of tensors.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,9 +28,13 @@ struct TensorType {
 
 // Largest tensor we accept, in bytes: sums over a graph of 10⁶ tensors still fit 63 bits.
 inline constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 42;
+// Most dimensions a tensor may have.
+inline constexpr std::size_t kMaxRank = 8;
 
 // Number of elements; nullopt when the product does not fit 63 bits or an extent is negative.
 [[nodiscard]] std::optional<std::int64_t> checked_elements(const Shape& shape);
+// Size in bytes; nullopt when an extent is negative or the size exceeds kMaxTensorBytes.
+[[nodiscard]] std::optional<std::int64_t> checked_bytes(const TensorType& type);
 [[nodiscard]] std::int64_t elements(const Shape& shape);      // of a checked shape
 [[nodiscard]] std::int64_t bytes(const TensorType& type);     // of a checked type
 [[nodiscard]] std::string to_string(const Shape& shape);      // "[16, 10]"
