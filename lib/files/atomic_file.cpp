@@ -105,7 +105,7 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::open_temporary() {
   for (int attempt = 0; descriptor_ < 0 && attempt < kMaxLeftovers; ++attempt) {
-    std::string name = fmt::format("{}.part.{}.{}", target_, ::getpid(), attempt);
+    std::string name = fmt::format("{}.tmp.{}.{}", target_, ::getpid(), attempt);
     descriptor_ = ::open(name.c_str(), kCreate, kNewFileMode);
     if (descriptor_ >= 0) temporary_ = std::move(name);
     if (descriptor_ < 0 && errno != EEXIST) break;

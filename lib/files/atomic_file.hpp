@@ -8,8 +8,8 @@
 
 namespace mp {
 
-// The largest text file (model, plan, cluster, recipe) that is read: a graph of 10⁶ nodes takes some 200 MB.
-inline constexpr std::int64_t kMaxTextFileBytes = std::int64_t{1} << 30;
+// The largest text file (model, plan, cluster, recipe) that is read: a graph of 10⁶ nodes takes some 100 MB.
+inline constexpr std::int64_t kMaxTextFileBytes = std::int64_t{1} << 28;
 
 // The bytes of a file. Throws InputError when it is missing, unreadable, no regular file or pipe, or larger than
 // `max_bytes`.

@@ -61,7 +61,7 @@ TEST_CASE("a replaced file keeps its mode, a link stays a link", "[files]") {
 TEST_CASE("a temporary file of a killed process is in nobody's way", "[files]") {
   const TemporaryFolder folder;
   const std::string path = folder.file("out.json");
-  mp::write_file_atomically(path + ".part." + std::to_string(::getpid()) + ".0", "left over");
+  mp::write_file_atomically(path + ".tmp." + std::to_string(::getpid()) + ".0", "left over");
   mp::write_file_atomically(path, "new");
   CHECK(mp::read_file(path) == "new");
 }
