@@ -1,0 +1,45 @@
+// What a training run tells other programs: a JSON line a step, and a last one with the summary.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/executor.hpp"
+#include "runtime/trainer.hpp"
+
+namespace mp::runtime {
+
+// {"step":1,"loss":…,"step_time_s":…,"samples_per_s":…,"learning_rate":…}: 17 significant digits, so that equal bits
+// are equal text and different bits are not.
+[[nodiscard]] std::string metrics_line(const StepReport& report);
+
+struct RunSummary {
+  TrainSummary training;
+  std::vector<DeviceMemoryUse> memory;  // by device
+  std::optional<double> validation_loss;
+  std::optional<double> unigram_entropy;
+};
+// {"summary":{"steps":…,"seconds":…,"loss":…,"peak_memory_bytes":[…],"workspace_bytes":[…],…}}
+[[nodiscard]] std::string summary_line(const RunSummary& summary);
+
+// A file that grows by whole lines, each written at once, so that others can follow it while training runs: the one
+// output that is not renamed into place. A run that ended well is known by its summary line.
+class LineFile {
+ public:
+  // Creates or empties the file. Throws RunError.
+  explicit LineFile(std::string path);
+  LineFile(const LineFile&) = delete;
+  LineFile& operator=(const LineFile&) = delete;
+  ~LineFile();
+  void write_line(std::string_view line);  // throws RunError naming path and reason
+
+ private:
+  [[noreturn]] void fail() const;
+  std::string path_;
+  std::string line_;
+  int descriptor_;
+};
+
+}  // namespace mp::runtime

@@ -1,0 +1,45 @@
+#include "runtime/trainer.hpp"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "lib/base/error.hpp"
+
+namespace mp::runtime {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+}  // namespace
+
+TrainSummary train(Executor& executor, const DataSource& data, const TrainOptions& options,
+                   const StepObserver& observer) {
+  TrainSummary summary;
+  const Clock::time_point start = Clock::now();
+  for (std::int64_t step = 0; step < options.steps; ++step) {
+    const Clock::time_point step_start = Clock::now();
+    const double rate = learning_rate_at(options.schedule, options.learning_rate, step, options.steps);
+    summary.loss = executor.run_step({.seed = options.seed, .step = step, .learning_rate = rate}, data);
+    summary.steps = step + 1;
+    const double seconds = seconds_since(step_start);
+    if (!std::isfinite(summary.loss)) {
+      throw RunError(fmt::format("step {}: the loss is {}: training has diverged; try a lower learning rate than {:g}",
+                                 step + 1, summary.loss, options.learning_rate));
+    }
+    const bool goes_on = observer({.step = step + 1,
+                                   .steps = options.steps,
+                                   .loss = summary.loss,
+                                   .step_time_s = seconds,
+                                   .samples_per_s = static_cast<double>(options.samples_per_step) / seconds,
+                                   .learning_rate = rate});
+    if (!goes_on) break;
+  }
+  summary.seconds = seconds_since(start);
+  return summary;
+}
+
+}  // namespace mp::runtime

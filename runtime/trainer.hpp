@@ -1,0 +1,43 @@
+// The training loop: steps of an Executor under a learning-rate schedule.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "lib/plan/recipe.hpp"
+#include "runtime/data/data_source.hpp"
+#include "runtime/executor.hpp"
+
+namespace mp::runtime {
+
+struct TrainOptions {
+  std::int64_t steps = 0;
+  double learning_rate = 0.0;
+  LearningRateSchedule schedule;
+  std::uint64_t seed = 0;
+  std::int64_t samples_per_step = 0;
+};
+
+struct StepReport {
+  std::int64_t step = 0;  // from 1
+  std::int64_t steps = 0;
+  double loss = 0.0;
+  double step_time_s = 0.0;
+  double samples_per_s = 0.0;
+  double learning_rate = 0.0;
+};
+
+struct TrainSummary {
+  std::int64_t steps = 0;  // done
+  double seconds = 0.0;
+  double loss = 0.0;  // of the last step
+};
+
+// Called after each step; false ends the training there.
+using StepObserver = std::function<bool(const StepReport&)>;
+
+// Throws RunError when a device fails, or when a loss is not finite: the parameters are beyond use then.
+TrainSummary train(Executor& executor, const DataSource& data, const TrainOptions& options,
+                   const StepObserver& observer);
+
+}  // namespace mp::runtime
