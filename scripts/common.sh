@@ -60,16 +60,17 @@ quietly() {
   return "$code"
 }
 
-# configure_and_build PRESET [cmake options…]. Uses ccache where there is one.
+# configure_and_build PRESET [TARGET…]. Uses ccache where there is one.
 configure_and_build() {
-  local preset=$1
+  local preset=$1 targets=()
   shift
+  if (($# > 0)); then targets=(--target "$@"); fi
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
     # Precompiled headers are cached only with these.
     export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS-pch_defines,time_macros}
   fi
-  (cd "$root" && quietly cmake --preset "$preset" "$@") || return 1
+  (cd "$root" && quietly cmake --preset "$preset") || return 1
   grep -h . "$root/build/$preset/summary.txt" 2>/dev/null || true
-  (cd "$root" && cmake --build --preset "$preset" --parallel "$(jobs)")
+  (cd "$root" && cmake --build --preset "$preset" "${targets[@]}" --parallel "$(jobs)")
 }
