@@ -1,6 +1,7 @@
 #include "partition/graph/metrics.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "lib/base/check.hpp"
 
@@ -65,6 +66,12 @@ double violation_of(const WeightedGraph& graph, const Assignment& assignment, co
   for (std::size_t c = 0; c < constraints; ++c)
     if (excess[c] > 0) violation += static_cast<double>(excess[c]) / static_cast<double>(totals[c]);
   return violation;
+}
+
+std::int32_t empty_blocks_of(const Assignment& assignment, std::int32_t blocks) {
+  std::vector<char> used(static_cast<std::size_t>(blocks), 0);
+  for (const BlockId b : assignment) used[index(b)] = 1;
+  return static_cast<std::int32_t>(std::count(used.begin(), used.end(), 0));
 }
 
 bool is_feasible(const WeightedGraph& graph, const Assignment& assignment, const BalanceLimits& limits) {

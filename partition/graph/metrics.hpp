@@ -1,7 +1,6 @@
 // What a partition is worth: cut, weights of its blocks, balance. All recounted from scratch, exact in 64 bits.
 #pragma once
 
-#include <compare>
 #include <vector>
 
 #include "partition/graph/weighted_graph.hpp"
@@ -27,6 +26,9 @@ namespace mp::partition {
 // when every block keeps its limits, and comparable between constraints of different units.
 [[nodiscard]] double violation_of(const WeightedGraph& graph, const Assignment& assignment,
                                   const BalanceLimits& limits);
+
+// Blocks without a vertex.
+[[nodiscard]] std::int32_t empty_blocks_of(const Assignment& assignment, std::int32_t blocks);
 
 [[nodiscard]] bool is_feasible(const WeightedGraph& graph, const Assignment& assignment, const BalanceLimits& limits);
 

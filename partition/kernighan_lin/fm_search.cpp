@@ -6,7 +6,7 @@ namespace mp::partition {
 namespace {
 
 // How far a block may be overfilled for the time being, as a share of its limit.
-constexpr Weight kOverfillShare = 16;
+constexpr Weight kOverfillShare = 4;
 
 // Vertices of an overfilled block that are tried for repair.
 constexpr std::size_t kRepairCandidates = 64;

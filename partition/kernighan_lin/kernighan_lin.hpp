@@ -12,13 +12,13 @@ namespace mp::partition {
 
 struct RefineOptions {
   std::uint64_t seed = 0;
-  std::span<const BlockId> fixed;  // empty, or for every vertex its block or kNone; assignments must agree with it
-  std::int32_t rounds = 8;         // of localised searches at most; 0: whole passes only
-  std::optional<std::chrono::steady_clock::time_point> deadline;  // no new pass begins after it
+  std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone; assignments must agree with it
+  std::int32_t rounds = 8;           // of localised searches at most; 0: whole passes only
+  std::optional<std::chrono::steady_clock::time_point> deadline{};  // no new pass begins after it
 };
 
 struct RefineResult {
-  Assignment assignment;
+  Assignment assignment{};
   Weight cut_before = 0;
   Weight cut_after = 0;
   double violation_before = 0.0;
@@ -36,9 +36,9 @@ struct RefineResult {
 
 struct GrowOptions {
   std::uint64_t seed = 0;
-  std::span<const BlockId> fixed;
+  std::span<const BlockId> fixed{};
   std::int32_t restarts = 4;
-  std::optional<std::chrono::steady_clock::time_point> deadline;  // no restart begins after it
+  std::optional<std::chrono::steady_clock::time_point> deadline{};  // no restart begins after it
 };
 
 // Blocks grown greedily from random vertices and refined, the best of several restarts.

@@ -44,7 +44,7 @@ idx_t scaled(Weight weight, Weight numerator, Weight denominator) {
 
 void copy_edges(Problem& problem, const WeightedGraph& graph) {
   const auto entries = static_cast<Weight>(graph.neighbours.size());
-  if (entries >= kLargestSum)
+  if (!metis_accepts(graph))
     throw InfeasibleError(
         fmt::format("{} edges are more than METIS with {}-bit indices can count; choose another "
                     "algorithm",
@@ -205,6 +205,8 @@ Assignment one_each(const WeightedGraph& graph, const BalanceLimits& limits) {
 }
 
 }  // namespace
+
+bool metis_accepts(const WeightedGraph& graph) { return static_cast<Weight>(graph.neighbours.size()) < kLargestSum; }
 
 Assignment metis_partition(const WeightedGraph& graph, const BalanceLimits& limits, const MetisOptions& options) {
   MP_CHECK(limits.blocks >= 1 && limits.constraints == graph.constraints);

@@ -1,0 +1,167 @@
+#include "partition/portfolio.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <iterator>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include "lib/base/check.hpp"
+#include "lib/base/error.hpp"
+#include "partition/graph/metrics.hpp"
+#include "partition/registry.hpp"
+
+namespace mp::partition {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+Candidate make_candidate(const WeightedGraph& graph, const BalanceLimits& limits, const Algorithm& algorithm,
+                         Solution solution, double seconds) {
+  check_partition(graph, solution.assignment, limits);
+  Candidate result{.algorithm = std::string(algorithm.name),
+                   .assignment = std::move(solution.assignment),
+                   .imbalance = {},
+                   .seconds = seconds,
+                   .lower_bound = solution.lower_bound};
+  result.cut = cut_of(graph, result.assignment);
+  result.violation = violation_of(graph, result.assignment, limits);
+  result.imbalance = imbalance_of(graph, result.assignment, limits);
+  result.empty_blocks = empty_blocks_of(result.assignment, limits.blocks);
+  result.feasible = is_feasible(graph, result.assignment, limits);
+  MP_CHECK(!result.lower_bound || !result.feasible || result.empty_blocks > 0 || result.cut >= *result.lower_bound);
+  result.optimal = result.feasible && result.lower_bound == result.cut;
+  return result;
+}
+
+// The algorithms asked for, in the order of the table.
+std::vector<const Algorithm*> chosen(const WeightedGraph& graph, const BalanceLimits& limits,
+                                     const PortfolioOptions& options) {
+  const std::vector<std::string> known = algorithm_names();
+  for (const std::string& name : options.algorithms)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw UsageError(fmt::format("unknown algorithm \"{}\"; known are {}", name, fmt::join(known, ", ")));
+  const auto named = [&](std::string_view name) {
+    return std::find(options.algorithms.begin(), options.algorithms.end(), name) != options.algorithms.end();
+  };
+  std::vector<const Algorithm*> result;
+  for (const Algorithm& algorithm : registry()) {
+    const bool refines_chosen =
+        options.refine && std::any_of(registry().begin(), registry().end(), [&](const auto& other) {
+          return other.refined_name == algorithm.name && named(other.name);
+        });
+    if (named(algorithm.name) || refines_chosen || (named("auto") && algorithm.suits(graph, limits)))
+      result.push_back(&algorithm);
+  }
+  return result;
+}
+
+void check_fixed(const WeightedGraph& graph, const BalanceLimits& limits, std::span<const BlockId> fixed) {
+  if (fixed.empty()) return;
+  MP_CHECK(fixed.size() == static_cast<std::size_t>(graph.vertices()));
+  std::vector<Weight> loads(limits.max_weights.size(), 0);
+  const auto constraints = static_cast<std::size_t>(graph.constraints);
+  for (std::size_t v = 0; v < fixed.size(); ++v) {
+    if (fixed[v] == kNone<BlockId>) continue;
+    MP_CHECK(index(fixed[v]) < static_cast<std::size_t>(limits.blocks));
+    for (std::size_t c = 0; c < constraints; ++c)
+      loads[index(fixed[v]) * constraints + c] += graph.weights_of(make_id<VertexId>(v))[c];
+  }
+  for (std::size_t i = 0; i < loads.size(); ++i)
+    if (loads[i] > limits.max_weights[i])
+      throw InfeasibleError(fmt::format("what is pinned to block {} weighs {}, more than its limit {} (constraint {})",
+                                        i / constraints, loads[i], limits.max_weights[i], i % constraints));
+}
+
+// Runs jobs 0 … count − 1 on up to `threads` threads, this one among them; rethrows the first failure by number.
+template <class Job>
+void run_all(std::size_t count, std::int32_t threads, const Job& job) {
+  std::atomic<std::size_t> next{0};
+  std::vector<std::exception_ptr> failures(count);
+  const auto work = [&] {
+    for (std::size_t i = next++; i < count; i = next++) {
+      try {
+        job(i);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (std::int32_t t = 1; t < threads && static_cast<std::size_t>(t) < count; ++t) helpers.emplace_back(work);
+    work();
+  }
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+double greatest(const std::vector<double>& values) {
+  return values.empty() ? 0.0 : *std::max_element(values.begin(), values.end());
+}
+
+constexpr std::pair<Effort, std::string_view> kEfforts[] = {
+    {Effort::kFast, "fast"}, {Effort::kDefault, "default"}, {Effort::kHigh, "high"}, {Effort::kBest, "best"}};
+
+}  // namespace
+
+std::optional<Effort> effort_from(std::string_view name) {
+  for (const auto& [effort, known] : kEfforts)
+    if (known == name) return effort;
+  return std::nullopt;
+}
+
+std::string_view name_of(Effort effort) {
+  return std::find_if(std::begin(kEfforts), std::end(kEfforts), [&](const auto& e) { return e.first == effort; })
+      ->second;
+}
+
+bool better(const Candidate& a, const Candidate& b) {
+  return std::tuple(a.violation, a.empty_blocks, a.cut, greatest(a.imbalance), std::string_view(a.algorithm)) <
+         std::tuple(b.violation, b.empty_blocks, b.cut, greatest(b.imbalance), std::string_view(b.algorithm));
+}
+
+const Candidate& best_of(std::span<const Candidate> candidates) {
+  MP_CHECK(!candidates.empty());
+  return *std::min_element(candidates.begin(), candidates.end(), better);
+}
+
+std::vector<std::string> algorithm_names() {
+  std::vector<std::string> names;
+  for (const Algorithm& algorithm : registry()) names.emplace_back(algorithm.name);
+  names.emplace_back("auto");
+  return names;
+}
+
+std::vector<Candidate> run_portfolio(const WeightedGraph& graph, const BalanceLimits& limits,
+                                     const PortfolioOptions& options) {
+  check_fixed(graph, limits, options.fixed);
+  const std::vector<const Algorithm*> algorithms = chosen(graph, limits, options);
+  const Clock::time_point begin = Clock::now();
+  Task task{.effort = options.effort, .seed = options.seed, .fixed = options.fixed, .deadline = {}};
+  task.threads = std::max(1, options.threads / std::max<std::int32_t>(1, static_cast<std::int32_t>(algorithms.size())));
+  if (options.time_limit_s)
+    task.deadline =
+        begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*options.time_limit_s));
+  std::vector<std::optional<Candidate>> found(algorithms.size());
+  run_all(algorithms.size(), options.threads, [&](std::size_t i) {
+    if (i > 0 && task.deadline && Clock::now() >= *task.deadline) return;
+    const Clock::time_point start = Clock::now();
+    Solution solution = algorithms[i]->run(graph, limits, task);
+    found[i] = make_candidate(graph, limits, *algorithms[i], std::move(solution), seconds_since(start));
+  });
+  std::vector<Candidate> candidates;
+  for (std::optional<Candidate>& candidate : found)
+    if (candidate) candidates.push_back(std::move(*candidate));
+  return candidates;
+}
+
+}  // namespace mp::partition

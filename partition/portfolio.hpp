@@ -1,0 +1,58 @@
+// Every algorithm by its name, run side by side, and the best of what they found.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "partition/graph/weighted_graph.hpp"
+
+namespace mp::partition {
+
+enum class Effort { kFast, kDefault, kHigh, kBest };
+[[nodiscard]] std::optional<Effort> effort_from(std::string_view name);
+[[nodiscard]] std::string_view name_of(Effort effort);
+
+struct PortfolioOptions {
+  std::vector<std::string> algorithms{"auto"};
+  bool refine = false;  // beside each algorithm X that does not refine itself, run "X+kl"
+  Effort effort = Effort::kDefault;
+  std::uint64_t seed = 0;
+  std::int32_t threads = 1;              // algorithms at a time; changes nothing but the time
+  std::optional<double> time_limit_s{};  // begin nothing more after it; at least one algorithm always finishes
+  std::vector<BlockId> fixed{};          // empty, or for every vertex its block or kNone
+};
+
+// One algorithm's partition and what it is worth. All figures are recounted from the assignment.
+struct Candidate {
+  std::string algorithm;
+  Assignment assignment{};
+  Weight cut = 0;
+  double violation = 0.0;           // see violation_of
+  std::vector<double> imbalance{};  // per constraint, see imbalance_of
+  std::int32_t empty_blocks = 0;
+  bool feasible = false;
+  double seconds = 0.0;
+  std::optional<Weight> lower_bound{};  // proved: no feasible partition with non-empty blocks cuts less
+  bool optimal = false;                 // proved
+};
+
+// Less is better: violation, empty blocks, cut, greatest imbalance, name.
+[[nodiscard]] bool better(const Candidate& a, const Candidate& b);
+// The best candidate; `candidates` must not be empty.
+[[nodiscard]] const Candidate& best_of(std::span<const Candidate> candidates);
+
+// What --algorithm takes: every algorithm of the table, then "auto".
+[[nodiscard]] std::vector<std::string> algorithm_names();
+
+// Runs the algorithms named, in the order of the table, each at most once; "auto" is all that suit the graph.
+// The same seed gives the same candidates, whatever the threads, unless the time limit strikes.
+// Throws UsageError for an unknown algorithm, listing the known ones, and InfeasibleError where `fixed` alone
+// breaks a limit.
+[[nodiscard]] std::vector<Candidate> run_portfolio(const WeightedGraph& graph, const BalanceLimits& limits,
+                                                   const PortfolioOptions& options);
+
+}  // namespace mp::partition

@@ -1,0 +1,115 @@
+#include "partition/registry.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "partition/fixed_vertices.hpp"
+#include "partition/graph/metrics.hpp"
+#include "partition/kernighan_lin/kernighan_lin.hpp"
+#include "partition/metis/metis.hpp"
+
+namespace mp::partition {
+namespace {
+
+struct Settings {
+  std::int32_t metis_cuts;
+  std::int32_t metis_iterations;
+  std::int32_t refine_rounds;
+  std::int32_t restarts;
+};
+
+Settings settings_of(Effort effort) {
+  switch (effort) {
+    case Effort::kFast:
+      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 0, .restarts = 1};
+    case Effort::kDefault:
+      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 8, .restarts = 8};
+    case Effort::kHigh:
+      return {.metis_cuts = 10, .metis_iterations = 50, .refine_rounds = 16, .restarts = 32};
+    case Effort::kBest:
+      return {.metis_cuts = 40, .metis_iterations = 50, .refine_rounds = 32, .restarts = 128};
+  }
+  return {};
+}
+
+// METIS's k-way and recursive partitions, in this order.
+std::vector<Assignment> metis_partitions(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  const Settings settings = settings_of(task.effort);
+  std::vector<Assignment> result;
+  for (const MetisMethod method : {MetisMethod::kKway, MetisMethod::kRecursive}) {
+    Assignment found = metis_partition(
+        graph, limits,
+        {.method = method, .seed = task.seed, .cuts = settings.metis_cuts, .iterations = settings.metis_iterations});
+    result.push_back(with_fixed(graph, limits, std::move(found), task.fixed));
+  }
+  return result;
+}
+
+Solution run_metis(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  std::vector<Assignment> found = metis_partitions(graph, limits, task);
+  const auto worth = [&](const Assignment& a) {
+    return std::tuple(violation_of(graph, a, limits), empty_blocks_of(a, limits.blocks), cut_of(graph, a));
+  };
+  const auto best = std::min_element(found.begin(), found.end(),
+                                     [&](const Assignment& a, const Assignment& b) { return worth(a) < worth(b); });
+  return {.assignment = std::move(*best), .lower_bound = {}};
+}
+
+Solution run_metis_refined(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  std::vector<RefineResult> refined;
+  for (Assignment& start : metis_partitions(graph, limits, task))
+    refined.push_back(refine(graph, limits, std::move(start),
+                             {.seed = task.seed,
+                              .fixed = task.fixed,
+                              .rounds = settings_of(task.effort).refine_rounds,
+                              .deadline = task.deadline}));
+  const auto worth = [&](const RefineResult& r) {
+    return std::tuple(r.violation_after, empty_blocks_of(r.assignment, limits.blocks), r.cut_after);
+  };
+  const auto best = std::min_element(refined.begin(), refined.end(),
+                                     [&](const RefineResult& a, const RefineResult& b) { return worth(a) < worth(b); });
+  return {.assignment = std::move(best->assignment), .lower_bound = {}};
+}
+
+// Restarts cost a pass over the graph each: fewer on big graphs.
+Solution run_kernighan_lin(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  const std::int64_t affordable = 4'000'000 / (graph.edges() + graph.vertices() + 1);
+  const std::int64_t wanted = settings_of(task.effort).restarts;
+  return {.assignment = kernighan_lin_partition(
+              graph, limits,
+              {.seed = task.seed,
+               .fixed = task.fixed,
+               .restarts = static_cast<std::int32_t>(std::clamp<std::int64_t>(affordable, 1, wanted)),
+               .deadline = task.deadline}),
+          .lower_bound = {}};
+}
+
+bool metis_can_count(const WeightedGraph& graph, const BalanceLimits&) { return metis_accepts(graph); }
+bool always(const WeightedGraph&, const BalanceLimits&) { return true; }
+
+constexpr Algorithm kRegistry[] = {
+    {.name = "metis",
+     .summary = "METIS alone, k-way and recursive bisection",
+     .refined_name = "metis+kl",
+     .suits = metis_can_count,
+     .run = run_metis},
+    {.name = "metis+kl",
+     .summary = "METIS, refined by Fiduccia-Mattheyses moves and Kernighan-Lin swaps",
+     .refined_name = "",
+     .suits = metis_can_count,
+     .run = run_metis_refined},
+    {.name = "kernighan-lin",
+     .summary = "blocks grown greedily and refined, best of several restarts",
+     .refined_name = "",
+     .suits = always,
+     .run = run_kernighan_lin},
+};
+
+}  // namespace
+
+std::span<const Algorithm> registry() { return kRegistry; }
+
+}  // namespace mp::partition

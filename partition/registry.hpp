@@ -1,0 +1,39 @@
+// The one table that knows every concrete partitioner.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "partition/graph/weighted_graph.hpp"
+#include "partition/portfolio.hpp"
+
+namespace mp::partition {
+
+// What an algorithm is given beside graph and limits.
+struct Task {
+  Effort effort = Effort::kDefault;
+  std::uint64_t seed = 0;
+  std::int32_t threads = 1;
+  std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
+  std::optional<std::chrono::steady_clock::time_point> deadline{};
+};
+
+struct Solution {
+  Assignment assignment{};
+  std::optional<Weight> lower_bound{};  // where proved
+};
+
+struct Algorithm {
+  std::string_view name;
+  std::string_view summary;       // one line of --help
+  std::string_view refined_name;  // the algorithm that refines this one's result; empty if it refines itself
+  bool (*suits)(const WeightedGraph& graph, const BalanceLimits& limits);  // whether "auto" runs it
+  Solution (*run)(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task);
+};
+
+[[nodiscard]] std::span<const Algorithm> registry();
+
+}  // namespace mp::partition
