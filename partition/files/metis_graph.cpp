@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/files/atomic_file.hpp"
 #include "partition/files/line_scanner.hpp"
 
 namespace mp::partition {
@@ -147,17 +149,17 @@ class GraphReader {
                                                        header_.edges, listed, 2 * header_.edges));
   }
 
-  // Visiting the vertices in order, each neighbour's sorted row must show exactly them, one after the other.
+  // Visiting the vertices in order, each neighbour's sorted row must show exactly them, one after the other. Entries
+  // that are passed over without being met were complained of when their own vertex was visited.
   void check_symmetry() {
     std::vector<std::int64_t> next(graph_.offsets.begin(), graph_.offsets.end() - 1);
     for (const VertexId u : ids<VertexId>(static_cast<std::size_t>(header_.vertices))) {
       const auto row = graph_.neighbours_of(u);
       for (std::size_t i = 0; i < row.size() && issues_.size() < kMostIssues; ++i) {
-        // Entries of v below u were not claimed by their owners, which came before u.
         std::int64_t& at = next[index(row[i])];
-        while (at < graph_.offsets[index(row[i]) + 1] && graph_.neighbours[static_cast<std::size_t>(at)] < u)
-          complain_missing(graph_.neighbours[static_cast<std::size_t>(at++)], row[i]);
-        if (at == graph_.offsets[index(row[i]) + 1] || graph_.neighbours[static_cast<std::size_t>(at)] != u) {
+        const std::int64_t end = graph_.offsets[index(row[i]) + 1];
+        while (at < end && graph_.neighbours[static_cast<std::size_t>(at)] < u) ++at;
+        if (at == end || graph_.neighbours[static_cast<std::size_t>(at)] != u) {
           complain_missing(row[i], u);
           continue;
         }
@@ -166,9 +168,6 @@ class GraphReader {
         if (u < row[i] && weight != other) complain_weights(u, row[i], weight, other);
       }
     }
-    for (const VertexId v : ids<VertexId>(static_cast<std::size_t>(header_.vertices)))
-      for (std::int64_t at = next[index(v)]; at < graph_.offsets[index(v) + 1]; ++at)
-        if (issues_.size() < kMostIssues) complain_missing(graph_.neighbours[static_cast<std::size_t>(at)], v);
     if (!issues_.empty()) throw InputError(scanner_.source(), std::move(issues_));
   }
 
@@ -219,6 +218,11 @@ bool all_ones(const std::vector<Weight>& weights) {
 
 MetisGraph parse_metis_graph(std::string_view text, const std::string& source) {
   return GraphReader(text, source).read();
+}
+
+MetisGraph read_metis_graph(const std::string& path) {
+  constexpr std::int64_t kMaxBytes = std::int64_t{1} << 36;
+  return parse_metis_graph(read_file(path, kMaxBytes), path);
 }
 
 std::string metis_graph_text(const WeightedGraph& graph) {

@@ -21,6 +21,9 @@ struct MetisGraph {
 // or whose sum does not fit 64 bits, text after the last vertex.
 [[nodiscard]] MetisGraph parse_metis_graph(std::string_view text, const std::string& source);
 
+// The graph in the file `path`, up to 64 GiB of it.
+[[nodiscard]] MetisGraph read_metis_graph(const std::string& path);
+
 // The same graph as text, with only the weights that are not all 1.
 [[nodiscard]] std::string metis_graph_text(const WeightedGraph& graph);
 
