@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -51,8 +50,10 @@ class TapeBuilder final : public nlohmann::json_sax<nlohmann::json> {
     return append({JsonKind::kInteger, 0, static_cast<std::uint64_t>(value)});
   }
   bool number_unsigned(number_unsigned_t value) override {
-    const bool is_signed = value <= static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
-    return append({is_signed ? JsonKind::kInteger : JsonKind::kUnsigned, 0, value});
+    if (value <= static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
+      return append({JsonKind::kInteger, 0, value});
+    }
+    return append({JsonKind::kNumber, 0, std::bit_cast<std::uint64_t>(static_cast<double>(value))});
   }
   bool number_float(number_float_t value, const string_t&) override {
     return append({JsonKind::kNumber, 0, std::bit_cast<std::uint64_t>(value)});

@@ -1,0 +1,96 @@
+#include "runtime/cpu/cpu_backend.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "lib/base/check.hpp"
+#include "lib/base/error.hpp"
+#include "lib/operators/operator.hpp"
+#include "runtime/cpu/registry.hpp"
+#include "runtime/cpu/simd.hpp"
+#include "runtime/cpu/team.hpp"
+
+namespace mp::runtime {
+namespace cpu {
+
+void KernelCall::refuse_type(DataType type) const {
+  throw RunError(
+      fmt::format("node '{}': the CPU backend has no kernel of {} for {}", node.name, node.op_name, name_of(type)));
+}
+
+namespace {
+
+constexpr std::size_t kMemoryAlignment = 4096;
+
+MP_SIMD void add_to(float* __restrict sum, const float* __restrict addend, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) sum[i] += addend[i];
+}
+
+int team_size(int threads) {
+  if (threads > 0) return threads;
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options) : team_(team_size(options.threads)) {}
+
+  [[nodiscard]] std::string_view name() const override { return "cpu"; }
+
+  // Pages of a large allocation come zeroed from the system, and only when touched.
+  [[nodiscard]] DeviceMemory allocate(std::int64_t size_bytes) override {
+    const auto size = (static_cast<std::size_t>(std::max<std::int64_t>(size_bytes, 1)) + kMemoryAlignment - 1) /
+                      kMemoryAlignment * kMemoryAlignment;
+    auto* block = static_cast<std::byte*>(std::calloc(1, size + kMemoryAlignment));
+    if (block == nullptr) {
+      throw RunError(fmt::format("cpu: not enough memory for {} bytes ({:.1f} GiB)", size_bytes,
+                                 static_cast<double>(size_bytes) / (1024.0 * 1024.0 * 1024.0)));
+    }
+    const std::shared_ptr<std::byte> owner(block, [](std::byte* b) { std::free(b); });
+    void* aligned = block;
+    std::size_t space = size + kMemoryAlignment;
+    return {owner, static_cast<std::byte*>(std::align(kMemoryAlignment, size, aligned, space))};
+  }
+
+  [[nodiscard]] std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) override {
+    const Node& n = graph.node(node);
+    const cpu::KernelFactory factory = cpu::find_kernel(n.op_name);
+    if (factory == nullptr) {
+      throw RunError(fmt::format("node '{}': the CPU backend has no kernel for operator {}", n.name, n.op_name));
+    }
+    return factory({graph, n, team_});
+  }
+
+  void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
+    copy(device, host, size_bytes);
+  }
+  void copy_to_host(void* host, const void* device, std::int64_t size_bytes) override {
+    copy(host, device, size_bytes);
+  }
+  void copy(void* to, const void* from, std::int64_t size_bytes) override {
+    if (size_bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(size_bytes));
+  }
+  void accumulate(float* sum, const float* addend, std::int64_t elements) override {
+    team_.for_range(elements, cpu::kElementwiseGrain,
+                    [&](std::int64_t begin, std::int64_t end) { add_to(sum + begin, addend + begin, end - begin); });
+  }
+  void synchronize() override {}
+
+ private:
+  Team team_;
+};
+
+}  // namespace
+}  // namespace cpu
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+  MP_CHECK(options.threads >= 0);
+  return std::make_unique<cpu::CpuBackend>(options);
+}
+
+}  // namespace mp::runtime

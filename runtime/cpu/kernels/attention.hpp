@@ -1,0 +1,67 @@
+// What attention and its gradient share: the heads' places in the tensors, and the blocks of scores.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "runtime/cpu/kernel_call.hpp"
+
+namespace mp::runtime::cpu {
+
+// Scores are made for a block of queries and a block of keys at a time: memory does not grow with the sequence.
+inline constexpr std::int64_t kQueryBlock = 128;
+inline constexpr std::int64_t kKeyBlock = 256;
+
+// Q[batch, queries, query_heads·depth], K[batch, keys, key_heads·depth], V[batch, keys, key_heads·value_depth].
+struct AttentionShape {
+  std::int64_t batch = 0;
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t query_heads = 0;
+  std::int64_t key_heads = 0;
+  std::int64_t depth = 0;
+  std::int64_t value_depth = 0;
+  float scale = 1.0F;
+  bool is_causal = false;
+
+  [[nodiscard]] std::int64_t group() const { return query_heads / key_heads; }  // query heads that share a key head
+  [[nodiscard]] std::int64_t query_stride() const { return query_heads * depth; }
+  [[nodiscard]] std::int64_t key_stride() const { return key_heads * depth; }
+  [[nodiscard]] std::int64_t value_stride() const { return key_heads * value_depth; }
+  [[nodiscard]] std::int64_t output_stride() const { return query_heads * value_depth; }
+
+  [[nodiscard]] std::int64_t query_at(std::int64_t b, std::int64_t head, std::int64_t i) const {
+    return (b * queries + i) * query_stride() + head * depth;
+  }
+  [[nodiscard]] std::int64_t key_at(std::int64_t b, std::int64_t head, std::int64_t j) const {
+    return (b * keys + j) * key_stride() + head * depth;
+  }
+  [[nodiscard]] std::int64_t value_at(std::int64_t b, std::int64_t head, std::int64_t j) const {
+    return (b * keys + j) * value_stride() + head * value_depth;
+  }
+  [[nodiscard]] std::int64_t output_at(std::int64_t b, std::int64_t head, std::int64_t i) const {
+    return (b * queries + i) * output_stride() + head * value_depth;
+  }
+  [[nodiscard]] std::int64_t statistic_at(std::int64_t b, std::int64_t head, std::int64_t i) const {
+    return (b * query_heads + head) * queries + i;
+  }
+  // Keys that query i sees: 0 … visible − 1.
+  [[nodiscard]] std::int64_t visible(std::int64_t i) const { return is_causal ? std::min(keys, i + 1) : keys; }
+};
+
+// `first`: position of Q among the node's inputs, K and V behind it.
+[[nodiscard]] AttentionShape attention_shape(const KernelCall& call, std::size_t first);
+
+// One block of scores: queries [query, query + rows), keys [key, key + columns).
+struct ScoreBlock {
+  std::int64_t query = 0;
+  std::int64_t rows = 0;
+  std::int64_t key = 0;
+  std::int64_t columns = 0;
+};
+
+// scores[rows × kKeyBlock] ← scale · Q · Kᵀ of the block; nothing masked yet.
+void score_block(const AttentionShape& shape, const ScoreBlock& block, const float* queries, const float* keys,
+                 float* scores);
+
+}  // namespace mp::runtime::cpu

@@ -1,0 +1,217 @@
+// MaxPool, AveragePool, GlobalAveragePool and their gradients: planes side by side, rows of outputs at a time.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "runtime/cpu/kernels/kernels.hpp"
+#include "runtime/cpu/kernels/spatial.hpp"
+#include "runtime/cpu/simd.hpp"
+#include "runtime/cpu/sums.hpp"
+
+namespace mp::runtime::cpu {
+namespace {
+
+struct Pool {
+  Window window;
+  std::int64_t planes = 1;
+  Pair source{};
+  Pair destination{};
+
+  [[nodiscard]] std::int64_t source_plane() const { return source[0] * source[1]; }
+  [[nodiscard]] std::int64_t destination_plane() const { return destination[0] * destination[1]; }
+  // The source index under tap `tap` of output `at` along `axis`; may lie in the padding.
+  [[nodiscard]] std::int64_t under(std::size_t axis, std::int64_t at, std::int64_t tap) const {
+    return at * window.strides[axis] - window.pads_begin[axis] + tap * window.dilations[axis];
+  }
+};
+
+Pool pool_of(const KernelCall& call, const Shape& source, const Shape& destination) {
+  return {window_of(call.attributes(), source.size() - 2), source[0] * source[1], spatial_extents(source),
+          spatial_extents(destination)};
+}
+
+struct Range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+// The outputs along the last axis whose tap `tap` lies inside the source.
+Range inside(const Pool& p, std::int64_t tap) {
+  const std::int64_t shift = p.under(1, 0, tap);
+  const std::int64_t stride = p.window.strides[1];
+  const std::int64_t begin = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
+  const std::int64_t end = p.source[1] - shift <= 0 ? 0 : (p.source[1] - shift + stride - 1) / stride;
+  return {std::min(begin, p.destination[1]), std::clamp(end, std::min(begin, p.destination[1]), p.destination[1])};
+}
+
+// row(destination row, source row, tap, outputs) for every row of a plane and every tap that meets the source.
+template <class Row>
+void for_taps(const Pool& p, const Row& row) {
+  for (std::int64_t oh = 0; oh < p.destination[0]; ++oh) {
+    for (std::int64_t kh = 0; kh < p.window.kernel[0]; ++kh) {
+      const std::int64_t ih = p.under(0, oh, kh);
+      if (ih < 0 || ih >= p.source[0]) continue;
+      for (std::int64_t kw = 0; kw < p.window.kernel[1]; ++kw) row(oh, ih, kw, inside(p, kw));
+    }
+  }
+}
+
+MP_SIMD void max_row(const float* x, std::int64_t stride, float* y, std::int64_t n) {
+  if (stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > y[i] || x[i] != x[i] ? x[i] : y[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i)
+      y[i] = x[i * stride] > y[i] || x[i * stride] != x[i * stride] ? x[i * stride] : y[i];
+  }
+}
+
+MP_SIMD void add_row(const float* x, std::int64_t stride, float* y, std::int64_t n) {
+  if (stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i * stride];
+  }
+}
+
+MP_SIMD void spread_row(const float* y, const float* weights, float* x, std::int64_t stride, std::int64_t n) {
+  if (stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) x[i] += y[i] * weights[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) x[i * stride] += y[i] * weights[i];
+  }
+}
+
+template <class Plane>
+void for_planes(Team& team, const Pool& p, const Plane& plane) {
+  const std::int64_t work = std::max(p.source_plane(), p.destination_plane());
+  const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / 4 / std::max<std::int64_t>(1, work));
+  team.for_range(p.planes, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) plane(i * p.source_plane(), i * p.destination_plane());
+  });
+}
+
+// dX of one plane: each output's gradient to the first maximum of its window, in row-major order.
+void max_gradient(const Pool& p, const float* dy, const float* x, float* dx) {
+  std::fill_n(dx, p.source_plane(), 0.0F);
+  for (std::int64_t oh = 0; oh < p.destination[0]; ++oh) {
+    for (std::int64_t ow = 0; ow < p.destination[1]; ++ow) {
+      std::int64_t best = -1;
+      for (std::int64_t kh = 0; kh < p.window.kernel[0]; ++kh) {
+        const std::int64_t ih = p.under(0, oh, kh);
+        if (ih < 0 || ih >= p.source[0]) continue;
+        for (std::int64_t kw = 0; kw < p.window.kernel[1]; ++kw) {
+          const std::int64_t iw = p.under(1, ow, kw);
+          if (iw < 0 || iw >= p.source[1]) continue;
+          const std::int64_t at = ih * p.source[1] + iw;
+          if (best < 0 || x[at] > x[best] || (x[at] != x[at] && x[best] == x[best])) best = at;
+        }
+      }
+      if (best >= 0) dx[best] += dy[oh * p.destination[1] + ow];
+    }
+  }
+}
+
+// 1 / how many elements each output of a plane averages.
+std::vector<float> weights_of(const Pool& p, bool include_padding) {
+  std::vector<float> counts(static_cast<std::size_t>(p.destination_plane()), 0.0F);
+  if (include_padding) {
+    const auto all = static_cast<float>(p.window.kernel[0] * p.window.kernel[1]);
+    std::fill(counts.begin(), counts.end(), all);
+  } else {
+    for_taps(p, [&](std::int64_t oh, std::int64_t, std::int64_t, Range r) {
+      for (std::int64_t ow = r.begin; ow < r.end; ++ow)
+        counts[static_cast<std::size_t>(oh * p.destination[1] + ow)] += 1.0F;
+    });
+  }
+  for (float& count : counts) count = count > 0.0F ? 1.0F / count : 0.0F;
+  return counts;
+}
+
+bool includes_padding(const KernelCall& call) { return call.attributes().get_int("count_include_pad", 0) != 0; }
+
+}  // namespace
+
+KernelPointer make_max_pool(const KernelCall& call) {
+  if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
+  const Pool p = pool_of(call, call.input(0).shape, call.output(0).shape);
+  return function_kernel([&team = call.team, p](const Operands& io) {
+    for_planes(team, p, [&](std::int64_t source, std::int64_t destination) {
+      float* y = io.out(0) + destination;
+      std::fill_n(y, p.destination_plane(), -HUGE_VALF);
+      for_taps(p, [&](std::int64_t oh, std::int64_t ih, std::int64_t tap, Range r) {
+        const float* x = io.in(0) + source + ih * p.source[1] + p.under(1, r.begin, tap);
+        max_row(x, p.window.strides[1], y + oh * p.destination[1] + r.begin, r.end - r.begin);
+      });
+    });
+  });
+}
+
+KernelPointer make_max_pool_grad(const KernelCall& call) {
+  const Pool p = pool_of(call, call.input(1).shape, call.input(0).shape);
+  return function_kernel([&team = call.team, p](const Operands& io) {
+    for_planes(team, p, [&](std::int64_t source, std::int64_t destination) {
+      max_gradient(p, io.in(0) + destination, io.in(1) + source, io.out(0) + source);
+    });
+  });
+}
+
+KernelPointer make_average_pool(const KernelCall& call) {
+  if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
+  const Pool p = pool_of(call, call.input(0).shape, call.output(0).shape);
+  return function_kernel([&team = call.team, p, weights = weights_of(p, includes_padding(call))](const Operands& io) {
+    for_planes(team, p, [&](std::int64_t source, std::int64_t destination) {
+      float* y = io.out(0) + destination;
+      std::fill_n(y, p.destination_plane(), 0.0F);
+      for_taps(p, [&](std::int64_t oh, std::int64_t ih, std::int64_t tap, Range r) {
+        const float* x = io.in(0) + source + ih * p.source[1] + p.under(1, r.begin, tap);
+        add_row(x, p.window.strides[1], y + oh * p.destination[1] + r.begin, r.end - r.begin);
+      });
+      for (std::size_t i = 0; i < weights.size(); ++i) y[i] *= weights[i];
+    });
+  });
+}
+
+KernelPointer make_average_pool_grad(const KernelCall& call) {
+  const Pool p = pool_of(call, call.output(0).shape, call.input(0).shape);
+  return function_kernel([&team = call.team, p, weights = weights_of(p, includes_padding(call))](const Operands& io) {
+    for_planes(team, p, [&](std::int64_t source, std::int64_t destination) {
+      float* dx = io.out(0) + source;
+      std::fill_n(dx, p.source_plane(), 0.0F);
+      for_taps(p, [&](std::int64_t oh, std::int64_t ih, std::int64_t tap, Range r) {
+        const std::int64_t at = oh * p.destination[1] + r.begin;
+        spread_row(io.in(0) + destination + at, weights.data() + at, dx + ih * p.source[1] + p.under(1, r.begin, tap),
+                   p.window.strides[1], r.end - r.begin);
+      });
+    });
+  });
+}
+
+KernelPointer make_global_average_pool(const KernelCall& call) {
+  if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
+  const std::int64_t planes = elements(call.output(0).shape);
+  const std::int64_t plane = elements(call.input(0).shape) / std::max<std::int64_t>(1, planes);
+  return function_kernel([&team = call.team, planes, plane](const Operands& io) {
+    const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / plane);
+    team.for_range(planes, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        io.out(0)[i] = static_cast<float>(sum(io.in(0) + i * plane, plane) / static_cast<double>(plane));
+      }
+    });
+  });
+}
+
+KernelPointer make_global_average_pool_grad(const KernelCall& call) {
+  const std::int64_t planes = elements(call.input(0).shape);
+  const std::int64_t plane = elements(call.output(0).shape) / std::max<std::int64_t>(1, planes);
+  return function_kernel([&team = call.team, planes, plane](const Operands& io) {
+    const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / plane);
+    team.for_range(planes, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        std::fill_n(io.out(0) + i * plane, plane, io.in(0)[i] / static_cast<float>(plane));
+      }
+    });
+  });
+}
+
+}  // namespace mp::runtime::cpu
