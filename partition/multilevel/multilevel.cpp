@@ -1,0 +1,74 @@
+#include "partition/multilevel/multilevel.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/check.hpp"
+#include "partition/graph/random_source.hpp"
+#include "partition/graph/tracked_partition.hpp"
+#include "partition/kernighan_lin/rebalance.hpp"
+#include "partition/multilevel/evolution.hpp"
+
+namespace mp::partition {
+namespace {
+
+Problem make_problem(const WeightedGraph& graph, const BalanceLimits& limits, const MultilevelOptions& options) {
+  MP_CHECK(limits.blocks >= 1);
+  MP_CHECK(options.fixed.empty() || options.fixed.size() == static_cast<std::size_t>(graph.vertices()));
+  std::vector<std::int32_t> fixed;
+  fixed.reserve(options.fixed.size());
+  for (const BlockId b : options.fixed) fixed.push_back(b == kNone<BlockId> ? -1 : static_cast<std::int32_t>(b));
+  return {.graph = graph,
+          .limits = limits,
+          .fixed = std::move(fixed),
+          .preset = preset(options.effort),
+          .progress = options.progress};
+}
+
+// Keeps what every caller may count on: limits, and no block without need empty.
+Individual repaired(const Problem& problem, const MultilevelOptions& options, Individual found) {
+  TrackedPartition tracked(problem.graph, problem.limits, found.assignment);
+  const auto has_empty_block = [&] {
+    return std::ranges::any_of(ids<BlockId>(static_cast<std::size_t>(problem.limits.blocks)),
+                               [&](BlockId b) { return tracked.size_of(b) == 0; });
+  };
+  const bool overloaded = !tracked.feasible();
+  if (!overloaded && !has_empty_block()) return found;
+  if (overloaded) rebalance(tracked, options.fixed);
+  fill_empty_blocks(tracked, options.fixed);
+  const PartitionState state(problem.graph, problem.limits, std::move(tracked).take());
+  Individual result{state.assignment(), state.count_quality()};
+  return overloaded ? MultilevelRun(problem).cycle(result, mix_seed(options.seed, 3)) : result;
+}
+
+MultilevelResult search(const Problem& problem, std::optional<Individual> given, const MultilevelOptions& options) {
+  const EvolutionOptions evolution{.population = problem.preset.population,
+                                   .generations = problem.preset.generations,
+                                   .children = problem.preset.children,
+                                   .give_up_after = problem.preset.give_up_after,
+                                   .seed = mix_seed(options.seed, given ? 2 : 1),
+                                   .threads = options.threads,
+                                   .deadline = options.deadline};
+  EvolutionResult result = evolve(problem, std::move(given), evolution);
+  const Individual best = repaired(problem, options, std::move(result.best));
+  return {.assignment = best.assignment,
+          .cut = best.quality.cut,
+          .overload = best.quality.overload,
+          .searched = result.searched};
+}
+
+}  // namespace
+
+MultilevelResult multilevel(const WeightedGraph& graph, const BalanceLimits& limits, const MultilevelOptions& options) {
+  return search(make_problem(graph, limits, options), std::nullopt, options);
+}
+
+MultilevelResult improve(const WeightedGraph& graph, const BalanceLimits& limits, const Assignment& assignment,
+                         const MultilevelOptions& options) {
+  Problem problem = make_problem(graph, limits, options);
+  const PartitionState state(graph, limits, assignment);
+  problem.preset.generations = std::max(1, problem.preset.generations);
+  return search(problem, Individual{assignment, state.count_quality()}, options);
+}
+
+}  // namespace mp::partition

@@ -1,0 +1,26 @@
+// What each effort does: the one table of the partitioner's settings.
+#pragma once
+
+#include "partition/effort.hpp"
+#include "partition/multilevel/bisection.hpp"
+#include "partition/multilevel/refinement.hpp"
+
+namespace mp::partition {
+
+struct Preset {
+  std::int32_t coarsest_per_block = 30;  // coarsening ends at this many vertices per block …
+  std::int32_t coarsest_at_least = 200;  // … and at least at this many
+  double max_shrink = 4.0;               // of one level
+  BisectionOptions bisection{};           // of the initial partitions
+  int initial_partitions = 1;            // tried on the coarsest graph
+  double beam = 1.0;                     // candidates kept: as many as fit into beam × the work on the coarsest graph
+  RefinementOptions refinement{};
+  int population = 1;   // partitions from scratch
+  int generations = 0;  // of the evolutionary search after that
+  int children = 1;
+  int give_up_after = 0;
+};
+
+[[nodiscard]] Preset preset(Effort effort);
+
+}  // namespace mp::partition
