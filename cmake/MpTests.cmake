@@ -14,7 +14,7 @@ function(mp_test_program area)
   target_precompile_headers(test_${area} PRIVATE "${tests}/support/catch.hpp")
   set_target_properties(test_${area} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   catch_discover_tests(test_${area} TEST_PREFIX "${area}: " DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT 300 LABELS ${area})
+    PROPERTIES TIMEOUT 300 LABELS ${area} ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()
 
 # Catch2's own code is neither warned about nor sanitized: it is slow to build that way, and not ours.
@@ -49,6 +49,14 @@ foreach(file IN LISTS case_files)
     set_tests_properties("cli:${stem}: ${sentence}" PROPERTIES TIMEOUT 600 LABELS cli)
   endforeach()
 endforeach()
+
+# The files we ship, under the schemas we document.
+if(EXISTS "${PROJECT_SOURCE_DIR}/docs/schemas" AND NOT MP_SANITIZE)
+  add_test(NAME "files: all that are shipped are valid under their schemas"
+    COMMAND "${MP_PYTHON}" -B "${PROJECT_SOURCE_DIR}/tests/schemas/check.py")
+  set_tests_properties("files: all that are shipped are valid under their schemas"
+    PROPERTIES SKIP_RETURN_CODE 77 LABELS files)
+endif()
 
 # The rules no compiler checks, and the proof that the check sees them broken.
 if(NOT MP_SANITIZE)

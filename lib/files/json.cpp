@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -69,6 +68,8 @@ std::string JsonValue::describe() const {
       return entry.payload != 0 ? "true" : "false";
     case JsonKind::kInteger:
       return fmt::format("{}", static_cast<std::int64_t>(entry.payload));
+    case JsonKind::kUnsigned:
+      return fmt::format("{}", entry.payload);
     case JsonKind::kNumber:
       return fmt::format("{}", std::bit_cast<double>(entry.payload));
     case JsonKind::kString:
@@ -88,6 +89,10 @@ bool JsonValue::expect(JsonKind wanted_kind, std::string_view wanted) const {
   return false;
 }
 
+bool JsonValue::is_number() const {
+  return kind() == JsonKind::kInteger || kind() == JsonKind::kUnsigned || kind() == JsonKind::kNumber;
+}
+
 bool JsonValue::boolean() const {
   return expect(JsonKind::kBoolean, "true or false") && document_->tape_->entries[node_].payload != 0;
 }
@@ -96,14 +101,15 @@ double JsonValue::number() const {
   if (kind() == JsonKind::kInteger) {
     return static_cast<double>(static_cast<std::int64_t>(document_->tape_->entries[node_].payload));
   }
+  if (kind() == JsonKind::kUnsigned) return static_cast<double>(document_->tape_->entries[node_].payload);
   if (!expect(JsonKind::kNumber, "a number")) return 0.0;
   return std::bit_cast<double>(document_->tape_->entries[node_].payload);
 }
 
 double JsonValue::number_at_least(double minimum) const {
   const double value = number();
-  const bool is_number = kind() == JsonKind::kInteger || kind() == JsonKind::kNumber;
-  if (!is_number || value >= minimum) return is_number ? value : minimum;
+  if (!is_number()) return minimum;
+  if (value >= minimum) return value;
   issue(fmt::format("{} is too small: {} or more is expected", describe(), minimum));
   return minimum;
 }
@@ -121,6 +127,11 @@ std::int64_t JsonValue::integer(std::int64_t minimum, std::int64_t maximum) cons
   return fallback;
 }
 
+std::uint64_t JsonValue::unsigned_integer() const {
+  if (kind() == JsonKind::kUnsigned) return document_->tape_->entries[node_].payload;
+  return static_cast<std::uint64_t>(integer(0));
+}
+
 std::string JsonValue::string() const {
   if (!expect(JsonKind::kString, "a string")) return "";
   return std::string(document_->tape_->string(document_->tape_->entries[node_]));
@@ -132,13 +143,13 @@ std::string JsonValue::nonempty_string() const {
   return text;
 }
 
-std::size_t JsonValue::choice(std::string_view what, std::initializer_list<std::string_view> names) const {
+std::size_t JsonValue::choice(std::string_view what, std::span<const std::string_view> names) const {
   const std::string text = string();
   if (kind() != JsonKind::kString) return 0;
-  const auto* found = std::find(names.begin(), names.end(), text);
+  const auto found = std::find(names.begin(), names.end(), text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  issue(fmt::format("unknown {} {}{}; known: {}", what, quoted(text), did_you_mean(text, {names.begin(), names.size()}),
-                    fmt::join(names, ", ")));
+  issue(
+      fmt::format("unknown {} {}{}; known: {}", what, quoted(text), did_you_mean(text, names), fmt::join(names, ", ")));
   return 0;
 }
 

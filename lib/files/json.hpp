@@ -10,12 +10,13 @@
 // that harmless value without an issue.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,8 @@
 
 namespace mp {
 
-enum class JsonKind : std::uint8_t { kNull, kBoolean, kInteger, kNumber, kString, kArray, kObject };
+// kUnsigned: an integer above the range of int64.
+enum class JsonKind : std::uint8_t { kNull, kBoolean, kInteger, kUnsigned, kNumber, kString, kArray, kObject };
 
 class JsonDocument;
 class JsonObject;
@@ -40,15 +42,24 @@ class JsonValue {
   [[nodiscard]] std::string pointer() const;
   void issue(std::string message) const;
 
+  [[nodiscard]] bool is_number() const;
   [[nodiscard]] bool boolean() const;
   [[nodiscard]] double number() const;  // integers, too
   [[nodiscard]] double number_at_least(double minimum) const;
   [[nodiscard]] std::int64_t integer(std::int64_t minimum = std::numeric_limits<std::int64_t>::min(),
                                      std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
+  [[nodiscard]] std::uint64_t unsigned_integer() const;  // 0 to 2⁶⁴ − 1
   [[nodiscard]] std::string string() const;
   [[nodiscard]] std::string nonempty_string() const;
   // The position of the string in `names`; 0 with an issue that lists them otherwise. `what`: "schedule".
-  [[nodiscard]] std::size_t choice(std::string_view what, std::initializer_list<std::string_view> names) const;
+  [[nodiscard]] std::size_t choice(std::string_view what, std::span<const std::string_view> names) const;
+  // The same for an enumeration with name_of().
+  template <class Enum, std::size_t N>
+  [[nodiscard]] Enum enumerator(std::string_view what, const std::array<Enum, N>& options) const {
+    std::array<std::string_view, N> names;
+    for (std::size_t i = 0; i < N; ++i) names[i] = name_of(options[i]);
+    return options[choice(what, std::span<const std::string_view>(names))];
+  }
   [[nodiscard]] std::vector<JsonValue> items() const;  // of an array
   [[nodiscard]] std::vector<std::int64_t> integers(
       std::int64_t minimum = std::numeric_limits<std::int64_t>::min()) const;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -50,10 +51,8 @@ class TapeBuilder final : public nlohmann::json_sax<nlohmann::json> {
     return append({JsonKind::kInteger, 0, static_cast<std::uint64_t>(value)});
   }
   bool number_unsigned(number_unsigned_t value) override {
-    if (value <= static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
-      return append({JsonKind::kInteger, 0, value});
-    }
-    return append({JsonKind::kNumber, 0, std::bit_cast<std::uint64_t>(static_cast<double>(value))});
+    const bool is_signed = value <= static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
+    return append({is_signed ? JsonKind::kInteger : JsonKind::kUnsigned, 0, value});
   }
   bool number_float(number_float_t value, const string_t&) override {
     return append({JsonKind::kNumber, 0, std::bit_cast<std::uint64_t>(value)});

@@ -12,7 +12,7 @@ namespace mp {
 
 // A value is one entry; an array is followed by its items, an object by a string entry (the key) and a value for each
 // member. `payload` means:
-//   kBoolean  0 or 1          kInteger  the integer     kNumber  the bits of the double
+//   kBoolean  0 or 1          kInteger, kUnsigned  the integer     kNumber  the bits of the double
 //   kString   place of the bytes in `text` (`length` of them)
 //   kArray, kObject           position after the last entry inside; `length` items or members
 struct JsonEntry {

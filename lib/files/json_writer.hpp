@@ -27,6 +27,7 @@ class JsonWriter {
 
   JsonWriter& value(std::string_view text) { return raw(json_string(text)); }
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
+  JsonWriter& null() { return raw("null"); }
   JsonWriter& value(bool flag) { return raw(flag ? "true" : "false"); }
   JsonWriter& value(double number) { return raw(json_number(number)); }
   template <std::integral Int>

@@ -128,6 +128,8 @@ void GraphBuilder::set_loss(TensorId loss, LossReduction reduction) {
   graph_.loss_reduction_ = reduction;
 }
 
+void GraphBuilder::set_cost(NodeId node, MeasuredCost cost) { graph_.nodes_[node].cost = std::move(cost); }
+
 std::string GraphBuilder::fresh_name(std::string_view wanted) const {
   std::string name(wanted);
   for (int i = 2; graph_.find_node(name) || graph_.find_tensor(name); ++i) {

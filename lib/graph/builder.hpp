@@ -28,6 +28,7 @@ class GraphBuilder {
   // Gives an existing node its optional output `position` (differentiation wants a normalisation's mean, say).
   TensorId want_output(NodeId node, std::size_t position, std::string name);
   void set_loss(TensorId loss, LossReduction reduction);
+  void set_cost(NodeId node, MeasuredCost cost);  // measured, instead of the model of costs
 
   [[nodiscard]] const TensorType& type(TensorId id) const { return graph_.tensors_[id].type; }
   // The graph so far; its consumers() is not valid yet. References into it end with the next addition.

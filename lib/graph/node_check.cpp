@@ -168,6 +168,13 @@ InferredTypes infer_types(const Node& node, std::span<const TensorType* const> i
     for (const std::int64_t size : node.cost->output_bytes) result.types.push_back({DataType::kOpaque, {size}});
     return result;
   }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] == nullptr || inputs[i]->type != DataType::kOpaque) continue;
+    result.issues.push_back({"/inputs/" + std::to_string(i),
+                             "is known by its size alone (it comes from a node with measured costs); " + node.op->name +
+                                 " needs its shape, or a measured cost with output_bytes of its own"});
+    return result;
+  }
   try {
     result.types = node.op->infer({.inputs = inputs, .attributes = node.attributes, .outputs = outputs});
   } catch (const ShapeError& error) {

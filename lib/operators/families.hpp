@@ -8,5 +8,24 @@
 namespace mp {
 
 [[nodiscard]] std::vector<Operator> gemm_operators();
+[[nodiscard]] std::vector<Operator> matmul_operators();
+[[nodiscard]] std::vector<Operator> convolution_operators();
+[[nodiscard]] std::vector<Operator> pooling_operators();
+[[nodiscard]] std::vector<Operator> batch_normalization_operators();
+[[nodiscard]] std::vector<Operator> layer_normalization_operators();
+[[nodiscard]] std::vector<Operator> softmax_operators();
+[[nodiscard]] std::vector<Operator> attention_operators();
+[[nodiscard]] std::vector<Operator> gather_operators();
+[[nodiscard]] std::vector<Operator> activation_operators();
+[[nodiscard]] std::vector<Operator> dropout_operators();
+[[nodiscard]] std::vector<Operator> arithmetic_operators();
+[[nodiscard]] std::vector<Operator> selection_operators();
+[[nodiscard]] std::vector<Operator> view_operators();
+[[nodiscard]] std::vector<Operator> slice_operators();
+[[nodiscard]] std::vector<Operator> movement_operators();
+[[nodiscard]] std::vector<Operator> reduction_operators();
+[[nodiscard]] std::vector<Operator> cross_entropy_operators();
+[[nodiscard]] std::vector<Operator> loss_operators();
+[[nodiscard]] std::vector<Operator> update_operators();
 
 }  // namespace mp

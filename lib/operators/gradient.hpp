@@ -36,6 +36,15 @@ class GradientBuilder {
   std::vector<TensorId> add_many(std::string_view op, std::vector<TensorId> inputs,
                                  const std::vector<std::string>& whats, Attributes attributes = {});
   void set_input_gradient(std::size_t i, TensorId gradient);
+  // Appends `op` (one output) and makes its output the gradient of input i, named after `what`.
+  void differentiate_input(std::size_t i, std::string_view op, std::string_view what, std::vector<TensorId> inputs,
+                           Attributes attributes = {});
+  // Input i was broadcast: its gradient is `gradient` summed over the dimensions it was repeated along.
+  void set_broadcast_gradient(std::size_t i, TensorId gradient, std::string_view what);
+  // A view of `tensor` with another shape; `tensor` itself where it has that shape already.
+  [[nodiscard]] TensorId reshaped(TensorId tensor, const Shape& shape, std::string_view what);
+  // A constant scalar.
+  [[nodiscard]] TensorId scalar(double value, std::string_view what);
 
   [[nodiscard]] const std::vector<TensorId>& input_gradients() const { return input_gradients_; }
   [[nodiscard]] const std::vector<NodeId>& appended() const { return appended_; }

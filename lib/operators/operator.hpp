@@ -64,9 +64,9 @@ struct InPlace {
 
 struct Operator {
   std::string name;  // ONNX's; gradients and updates have the names ONNX Runtime's training gives them where it has one
-  Arity inputs;
-  Arity outputs;
-  std::vector<AttributeSpec> attributes;
+  Arity inputs = {};
+  Arity outputs = {};
+  std::vector<AttributeSpec> attributes = {};
   // Types of all outputs the operator can have (outputs.max of them; call.outputs where that is kAnyNumber).
   std::vector<TensorType> (*infer)(const OperatorCall& call) = nullptr;
   // FLOPs of one execution; null: none (data movement).
@@ -74,7 +74,7 @@ struct Operator {
   // Appends the nodes that compute the gradients of the inputs (lib/operators/gradient.hpp). Null: not
   // differentiable; a path from a trained parameter to the loss through it is an error that names the node.
   void (*differentiate)(GradientBuilder& gradient) = nullptr;
-  std::vector<InPlace> in_place;
+  std::vector<InPlace> in_place = {};
   bool is_view = false;    // the output is the first input's bytes under another shape (Reshape, Identity …)
   bool is_opaque = false;  // nodes known by measured costs alone
 };

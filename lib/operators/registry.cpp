@@ -15,7 +15,26 @@ class Registry {
   Registry() {
     using Family = std::vector<Operator> (*)();
     // A new operator's family is listed here.
-    static constexpr Family kFamilies[] = {gemm_operators};
+    static constexpr Family kFamilies[] = {gemm_operators,
+                                           matmul_operators,
+                                           convolution_operators,
+                                           pooling_operators,
+                                           batch_normalization_operators,
+                                           layer_normalization_operators,
+                                           softmax_operators,
+                                           attention_operators,
+                                           gather_operators,
+                                           activation_operators,
+                                           dropout_operators,
+                                           arithmetic_operators,
+                                           selection_operators,
+                                           view_operators,
+                                           slice_operators,
+                                           movement_operators,
+                                           reduction_operators,
+                                           cross_entropy_operators,
+                                           loss_operators,
+                                           update_operators};
     for (const Family family : kFamilies) {
       for (Operator& op : family()) operators_.push_back(std::move(op));
     }

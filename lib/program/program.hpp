@@ -25,12 +25,12 @@ enum class Opcode : std::uint8_t {
 
 struct Instruction {
   Opcode opcode = Opcode::kCompute;
-  NodeId node = kNone<NodeId>;        // kCompute
-  TensorId tensor = kNone<TensorId>;  // all others
-  std::int32_t microbatch = -1;       // −1: once a step
-  std::int32_t message = -1;          // kSend, kWaitSend, kReceive: position in Program::messages
-  std::vector<BufferId> inputs;       // kCompute: beside the node's inputs, kNone where absent
-  std::vector<BufferId> outputs;      // kCompute: beside the node's outputs, kNone where not wanted
+  NodeId node = kNone<NodeId>;         // kCompute
+  TensorId tensor = kNone<TensorId>;   // all others
+  std::int32_t microbatch = -1;        // −1: once a step
+  std::int32_t message = -1;           // kSend, kWaitSend, kReceive: position in Program::messages
+  std::vector<BufferId> inputs = {};   // kCompute: beside the node's inputs, kNone where absent
+  std::vector<BufferId> outputs = {};  // kCompute: beside the node's outputs, kNone where not wanted
   friend bool operator==(const Instruction&, const Instruction&) = default;
 };
 

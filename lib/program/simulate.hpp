@@ -11,24 +11,28 @@
 
 namespace mp {
 
+// Work of a device (kCompute, kCopy, kAccumulate, kFeed), or a transfer: then `device` is the sender's, `instruction`
+// its kSend, and the times are those of the message on its link.
 struct TimelineEvent {
   DeviceId device = kNone<DeviceId>;
   std::int32_t instruction = 0;
   double start_s = 0.0;
   double end_s = 0.0;
+  friend bool operator==(const TimelineEvent&, const TimelineEvent&) = default;
 };
 
 struct DeviceTimes {
-  double busy_s = 0.0;           // computing
-  double communication_s = 0.0;  // waiting for messages
-  double idle_s = 0.0;           // the rest of the step
-  std::int64_t peak_memory_bytes = 0;
+  double busy_s = 0.0;                 // computing
+  double communication_s = 0.0;        // waiting for messages that are on their way
+  double idle_s = 0.0;                 // the rest of the step: waiting for others to compute, or done
+  std::int64_t peak_memory_bytes = 0;  // the arena: what the runtime allocates
 };
 
 struct LinkTraffic {
   DeviceId from = kNone<DeviceId>;
   DeviceId to = kNone<DeviceId>;
   std::int64_t bytes = 0;
+  friend bool operator==(const LinkTraffic&, const LinkTraffic&) = default;
 };
 
 struct Simulation {
@@ -36,11 +40,12 @@ struct Simulation {
   double bubble_fraction = 0.0;  // 1 − Σ busy / (devices that work × step time)
   std::vector<DeviceTimes> devices;
   std::vector<LinkTraffic> links;     // those used, by (from, to)
-  std::vector<TimelineEvent> events;  // by start, compute and transfers
+  std::vector<TimelineEvent> events;  // by start, compute and transfers; none of no duration
 };
 
 // Each device works through its list in order; a message occupies its directed link for latency + bytes / bandwidth,
-// messages on one link follow each other; kReceive waits for arrival.
+// messages on one link follow each other; kReceive waits for arrival, kWaitSend, too. Transfers take no time of the
+// devices. The cluster has at least the program's devices.
 [[nodiscard]] Simulation simulate(const Program& program, const Cluster& cluster);
 
 }  // namespace mp

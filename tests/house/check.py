@@ -65,6 +65,13 @@ def check_includes_exist(root, name, lines):
             yield f"{name}:{number}: no file {match[1]}: includes are paths from the root"
 
 
+def check_links(path, name, lines):
+    for number, line in enumerate(lines, 1):
+        for target in re.findall(r"\]\(([^)#\s]+)", line):
+            if not re.match(r"\w+:", target) and not (path.parent / target).exists():
+                yield f"{name}:{number}: link to {target}, which does not exist"
+
+
 def check_adapters(contents):
     for pattern, library in SINGLE_ADAPTERS:
         users = [name for name, lines in contents.items() if any(re.search(pattern, line) for line in lines)]
@@ -83,6 +90,8 @@ def check(root):
             continue
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         breaches += check_lines(name, lines)
+        if path.suffix == ".md":
+            breaches += check_links(path, name, lines)
         if path.suffix in CODE:
             code[name] = lines
             breaches += check_includes_exist(root, name, lines)

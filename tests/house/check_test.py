@@ -9,7 +9,7 @@ from check import check
 
 class HouseRules(unittest.TestCase):
     def breaches(self, **files):
-        """Checks a tree of the given files; in the names, __ stands for / and the rest is as it is."""
+        """Checks a tree of the given files."""
         with tempfile.TemporaryDirectory() as folder:
             for name, text in files.items():
                 path = Path(folder) / name
@@ -59,6 +59,7 @@ class HouseRules(unittest.TestCase):
         self.expect("2000000 allowed", **{"models/a.bin": "x" * 2_000_000})
         self.expect("no #pragma once", **{"lib/a.hpp": "int a;\n"})
         self.expect("do it now", **{"lib/a.cpp": "// TO" "DO\n"})
+        self.expect("does not exist", **{"docs/a.md": "[b](b.md) [c](https://c.example) [a](../docs/a.md)\n"})
         self.expect("path of one machine", **{"scripts/a": "cd /ho" "me/someone\n"})
 
 

@@ -158,7 +158,7 @@ TEST_CASE("shapes that do not fit are told once, not again by what follows", "[g
   const std::vector<Issue> issues = issues_of(model);
   REQUIRE(issues.size() == 1);
   CHECK(issues[0].place == "/nodes/0");
-  CHECK(issues[0].message == "Gemm: A has 3 columns, B has 30 rows");
+  CHECK(issues[0].message == "Gemm: the inner extents differ: 3 in A [2, 3], 30 in B [30, 4]");
 }
 
 TEST_CASE("dimensions and bindings", "[graph]") {
@@ -232,7 +232,8 @@ TEST_CASE("parameters and data sources are checked", "[graph]") {
   model.parameters[1].type = DataType::kInt64;
   model.inputs[0].data = "copy:x";
   const std::vector<Issue> issues = issues_of(model);
-  REQUIRE(issues.size() == 2);
+  REQUIRE(issues.size() == 3);
+  CHECK(issues[2] == Issue{"/nodes/1", "Gemm: input 1 must be float32, not int64[4, 5]"});
   CHECK(issues[0] ==
         Issue{"/parameters/1/type", "a trained parameter must be float32, not int64 (or set \"trainable\": false)"});
   CHECK(issues[1] == Issue{"/inputs/0/data", "only an input that is no copy can be copied, not 'x'"});

@@ -1,0 +1,165 @@
+#include "lib/files/plan_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "lib/base/text.hpp"
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/cluster_file.hpp"
+#include "lib/files/fields.hpp"
+
+namespace mp {
+namespace {
+
+constexpr std::array kSchedules = {Schedule::kGpipe, Schedule::k1f1b};
+constexpr std::size_t kDigestDigits = 64;
+constexpr std::int64_t kMaxMicrobatches = 1'000'000;
+
+void read_model_reference(JsonValue value, Plan& plan) {
+  if (value.kind() == JsonKind::kString) {
+    plan.model_path = value.nonempty_string();
+    return;
+  }
+  const JsonObject fields = value.object({"path", "sha256", "name"});
+  plan.model_path = fields.require("path").nonempty_string();
+  plan.model_sha256 = fields["sha256"].string();
+  plan.model_name = fields["name"].string();
+  const bool is_hex = plan.model_sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!plan.model_sha256.empty() && (!is_hex || plan.model_sha256.size() != kDigestDigits)) {
+    fields["sha256"].issue("64 hexadecimal digits in lower case are expected");
+  }
+}
+
+// A device by number or by name. Numbers beyond the cluster are reported by read_assignment, which knows its size.
+std::int64_t read_device(JsonValue value, const std::optional<Cluster>& cluster) {
+  if (value.kind() != JsonKind::kString) return value.integer(0, kMaxDevices - 1);
+  const std::string name = value.string();
+  std::vector<std::string_view> names;
+  if (cluster) {
+    for (const ClusterDevice& device : cluster->devices) names.push_back(device.name);
+  }
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return found - names.begin();
+  value.issue(fmt::format("the cluster has no device named {}{}", quoted(name), did_you_mean(name, names)));
+  return 0;
+}
+
+std::optional<Cluster> read_devices(const JsonObject& root) {
+  const JsonValue cluster = root["cluster"];
+  const JsonValue devices = root["devices"];
+  if (cluster.present()) {
+    devices.issue("\"cluster\" says the devices already: one or the other");
+    Cluster read = read_cluster_fields(cluster);
+    if (read.devices.empty()) return uniform_cluster(1);  // an issue was recorded
+    return read;
+  }
+  if (devices.present()) return uniform_cluster(static_cast<std::int32_t>(devices.integer(1, kMaxDevices)));
+  return std::nullopt;
+}
+
+void read_assignment(JsonValue value, std::optional<Cluster> cluster, Plan& plan) {
+  std::int64_t highest = 0;
+  for (const auto& [node, device] : value.members()) {
+    const std::int64_t number = read_device(device, cluster);
+    highest = std::max(highest, number);
+    if (cluster && number >= static_cast<std::int64_t>(cluster->devices.size())) {
+      device.issue(
+          fmt::format("there is no device {}: the cluster has {}, numbered from 0", number, cluster->devices.size()));
+    }
+    plan.assignment.emplace_back(node, make_id<DeviceId>(number));
+  }
+  plan.cluster = cluster ? *std::move(cluster) : uniform_cluster(static_cast<std::int32_t>(highest + 1));
+}
+
+DevicePrediction read_device_prediction(JsonValue value) {
+  const JsonObject fields = value.object({"name", "nodes", "parameters", "compute_share", "memory_bytes"});
+  return {.nodes = fields["nodes"].integer(0),
+          .parameters = fields["parameters"].integer(0),
+          .compute_share = fields["compute_share"].number(),
+          .memory_bytes = fields["memory_bytes"].integer(0)};
+}
+
+Prediction read_prediction(JsonValue value) {
+  const JsonObject fields = value.object({"objective", "cut_bytes", "communication_volume_bytes", "imbalance",
+                                          "step_time_s", "bubble_fraction", "devices"});
+  const JsonObject imbalance = fields["imbalance"].object({"compute", "memory"});
+  Prediction prediction{.objective = fields["objective"].string(),
+                        .cut_bytes = fields["cut_bytes"].integer(0),
+                        .communication_volume_bytes = fields["communication_volume_bytes"].integer(0),
+                        .imbalance = {imbalance["compute"].number(), imbalance["memory"].number()},
+                        .step_time_s = fields["step_time_s"].number_at_least(0.0),
+                        .bubble_fraction = fields["bubble_fraction"].number(),
+                        .devices = {}};
+  for (const JsonValue item : fields["devices"].items()) prediction.devices.push_back(read_device_prediction(item));
+  return prediction;
+}
+
+constexpr auto kInline = JsonWriter::Layout::kInline;
+
+void write_prediction(JsonWriter& writer, const Prediction& prediction, const Cluster& cluster) {
+  writer.begin_object().member("objective", prediction.objective).member("cut_bytes", prediction.cut_bytes);
+  writer.member("communication_volume_bytes", prediction.communication_volume_bytes);
+  writer.key("imbalance").begin_object(kInline).member("compute", prediction.imbalance.compute);
+  writer.member("memory", prediction.imbalance.memory).end();
+  writer.member("step_time_s", prediction.step_time_s).member("bubble_fraction", prediction.bubble_fraction);
+  writer.key("devices").begin_array();
+  for (std::size_t d = 0; d < prediction.devices.size(); ++d) {
+    const DevicePrediction& device = prediction.devices[d];
+    writer.begin_object(kInline);
+    if (d < cluster.devices.size()) writer.member("name", cluster.devices[make_id<DeviceId>(d)].name);
+    writer.member("nodes", device.nodes).member("parameters", device.parameters);
+    writer.member("compute_share", device.compute_share).member("memory_bytes", device.memory_bytes).end();
+  }
+  writer.end().end();
+}
+
+}  // namespace
+
+Plan parse_plan(std::string_view text, const std::string& source) {
+  JsonDocument document(text, source);
+  document.require_format(kPlanFormat);
+  const JsonObject root =
+      document.root().object({"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches",
+                              "optimizer", "algorithm", "seed", "predicted", "assignment"});
+  Plan plan;
+  read_model_reference(root.require("model"), plan);
+  plan.bindings = read_bindings(root["bindings"]);
+  read_assignment(root.require("assignment"), read_devices(root), plan);
+  if (root["schedule"].present()) plan.schedule = root["schedule"].enumerator("schedule", kSchedules);
+  if (root["microbatches"].present()) {
+    plan.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, kMaxMicrobatches));
+  }
+  plan.optimizer = read_optimizer(root["optimizer"]);
+  plan.algorithm = root["algorithm"].string();
+  plan.seed = root["seed"].unsigned_integer();
+  if (root["predicted"].present()) plan.predicted = read_prediction(root["predicted"]);
+  document.finish();
+  return plan;
+}
+
+Plan read_plan(const std::string& path) { return parse_plan(read_file(path), path); }
+
+std::string to_json(const Plan& plan) {
+  JsonWriter writer;
+  writer.begin_object().member("format", kPlanFormat).key("model").begin_object().member("path", plan.model_path);
+  if (!plan.model_sha256.empty()) writer.member("sha256", plan.model_sha256);
+  if (!plan.model_name.empty()) writer.member("name", plan.model_name);
+  write_bindings(writer.end().key("bindings"), plan.bindings);
+  write_cluster_fields(writer.key("cluster"), plan.cluster);
+  writer.member("schedule", name_of(plan.schedule)).member("microbatches", plan.microbatches);
+  write_optimizer(writer.key("optimizer"), plan.optimizer);
+  if (!plan.algorithm.empty()) writer.member("algorithm", plan.algorithm);
+  writer.member("seed", plan.seed);
+  if (plan.predicted) write_prediction(writer.key("predicted"), *plan.predicted, plan.cluster);
+  writer.key("assignment").begin_object();
+  for (const auto& [node, device] : plan.assignment) writer.member(node, index(device));
+  writer.end().end();
+  return std::move(writer).take();
+}
+
+}  // namespace mp

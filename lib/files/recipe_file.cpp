@@ -1,0 +1,101 @@
+#include "lib/files/recipe_file.hpp"
+
+#include <array>
+#include <cstddef>
+#include <limits>
+
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/fields.hpp"
+#include "lib/files/json.hpp"
+#include "lib/files/paths.hpp"
+
+namespace mp {
+namespace {
+
+constexpr std::array kShapes = {LearningRateShape::kConstant, LearningRateShape::kCosine};
+
+LearningRateSchedule read_schedule(JsonValue value) {
+  const JsonObject fields = value.object({"shape", "warmup_steps", "final_fraction"});
+  LearningRateSchedule schedule{.shape = LearningRateShape::kConstant,
+                                .warmup_steps = fields["warmup_steps"].integer(0),
+                                .final_fraction = fields["final_fraction"].number_at_least(0.0)};
+  if (fields["shape"].present()) schedule.shape = fields["shape"].enumerator("shape", kShapes);
+  if (schedule.shape == LearningRateShape::kConstant) {
+    fields["final_fraction"].issue("belongs to the shape cosine; constant stays as it is");
+  }
+  if (schedule.final_fraction > 1.0) fields["final_fraction"].issue("must be at most 1");
+  return schedule;
+}
+
+std::optional<std::string> read_path(JsonValue value) {
+  if (!value.present()) return std::nullopt;
+  return value.nonempty_string();
+}
+
+std::optional<std::int64_t> read_count(JsonValue value) {
+  if (!value.present()) return std::nullopt;
+  return value.integer(1);
+}
+
+DataSources read_data(JsonValue value) {
+  const JsonObject fields = value.object({"text", "images", "labels", "fill"});
+  DataSources data;
+  if (fields["text"].kind() == JsonKind::kString) {
+    data.text.push_back(fields["text"].nonempty_string());
+  } else {
+    for (const JsonValue item : fields["text"].items()) data.text.push_back(item.nonempty_string());
+  }
+  data.images = read_path(fields["images"]);
+  data.labels = read_path(fields["labels"]);
+  for (const auto& [input, source] : fields["fill"].members()) {
+    data.fill.emplace(input, source.nonempty_string());
+  }
+  return data;
+}
+
+void read_outputs(const JsonObject& root, Recipe& recipe) {
+  recipe.metrics = read_path(root["metrics"]);
+  recipe.weights = read_path(root["weights"]);
+  recipe.checkpoint_dir = read_path(root["checkpoint_dir"]);
+  recipe.checkpoint_every = read_count(root["checkpoint_every"]);
+  if (recipe.checkpoint_every && !recipe.checkpoint_dir) {
+    root["checkpoint_every"].issue("needs \"checkpoint_dir\": the folder of the checkpoints");
+  }
+}
+
+}  // namespace
+
+Recipe parse_recipe(std::string_view text, const std::string& source) {
+  JsonDocument document(text, source);
+  document.require_format(kRecipeFormat);
+  const JsonObject root = document.root().object({"format", "description", "steps", "optimizer", "learning_rate",
+                                                  "learning_rate_schedule", "seed", "microbatches", "bindings", "data",
+                                                  "metrics", "weights", "checkpoint_dir", "checkpoint_every"});
+  Recipe recipe;
+  recipe.description = root["description"].string();
+  recipe.steps = read_count(root["steps"]);
+  if (root["optimizer"].present()) recipe.optimizer = read_optimizer(root["optimizer"]);
+  if (root["learning_rate"].present()) recipe.learning_rate = root["learning_rate"].number_at_least(0.0);
+  if (root["learning_rate_schedule"].present()) {
+    recipe.learning_rate_schedule = read_schedule(root["learning_rate_schedule"]);
+  }
+  if (root["seed"].present()) recipe.seed = root["seed"].unsigned_integer();
+  if (root["microbatches"].present()) {
+    recipe.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, 1'000'000));
+  }
+  recipe.bindings = read_bindings(root["bindings"]);
+  recipe.data = read_data(root["data"]);
+  read_outputs(root, recipe);
+  document.finish();
+  return recipe;
+}
+
+Recipe read_recipe(const std::string& path) {
+  Recipe recipe = parse_recipe(read_file(path), path);
+  for (std::string& text : recipe.data.text) text = path_from_file(path, text);
+  if (recipe.data.images) recipe.data.images = path_from_file(path, *recipe.data.images);
+  if (recipe.data.labels) recipe.data.labels = path_from_file(path, *recipe.data.labels);
+  return recipe;
+}
+
+}  // namespace mp

@@ -1,0 +1,125 @@
+// Attention over [batch, sequence, heads × size] operands: https://onnx.ai/onnx/operators/onnx__Attention.html
+// The scores are never kept: the gradient makes them again from their log-sum-exp, as FlashAttention does
+// (Dao et al., NeurIPS 2022).
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "lib/operators/families.hpp"
+#include "lib/operators/gradient.hpp"
+#include "lib/operators/shape_rules.hpp"
+
+namespace mp {
+namespace {
+
+constexpr std::size_t kLogSumExp = 1;
+
+struct Heads {
+  std::int64_t batch, queries, keys, heads, size, value_size;
+};
+
+std::int64_t head_size(const OperatorCall& call, std::size_t input, std::int64_t heads) {
+  const std::int64_t width = call.input(input).shape[2];
+  if (width % heads == 0) return width / heads;
+  throw ShapeError(fmt::format("input {} {}: {} heads do not divide the last extent {}", input,
+                               to_string(call.input(input).shape), heads, width));
+}
+
+// Of a call whose inputs from `first` on are Q, K, V.
+Heads heads_of(const OperatorCall& call, std::size_t first) {
+  need_float32(call);
+  for (std::size_t i = first; i < first + 3; ++i) need_rank(call, i, 3, 3);
+  const Shape& q = call.input(first).shape;
+  const Shape& k = call.input(first + 1).shape;
+  const Shape& v = call.input(first + 2).shape;
+  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1]) {
+    throw ShapeError(fmt::format("Q {}, K {}, V {} must have one batch, K and V one length", to_string(q), to_string(k),
+                                 to_string(v)));
+  }
+  const std::int64_t query_heads = int_at_least(call, "q_num_heads", 0, 1);
+  const std::int64_t key_heads = int_at_least(call, "kv_num_heads", 0, 1);
+  if (query_heads % key_heads != 0) {
+    throw ShapeError(fmt::format("kv_num_heads {} must divide q_num_heads {}", key_heads, query_heads));
+  }
+  const std::int64_t size = head_size(call, first, query_heads);
+  if (const std::int64_t key_size = head_size(call, first + 1, key_heads); key_size != size) {
+    throw ShapeError(fmt::format("a head of Q has the size {}, one of K {}", size, key_size));
+  }
+  flag(call, "is_causal");
+  return {q[0], q[1], k[1], query_heads, size, head_size(call, first + 2, key_heads)};
+}
+
+// Pairs of query and key that are looked at, over batch and heads.
+double pairs(const OperatorCall& call, const Heads& heads) {
+  double looked_at = static_cast<double>(heads.queries) * static_cast<double>(heads.keys);
+  if (call.attributes.get_int("is_causal", 0) != 0) {
+    // Query i sees keys 0 … min(i, keys − 1).
+    const auto ramp = static_cast<double>(std::min(heads.queries, heads.keys));
+    const auto rest = static_cast<double>(heads.queries) - ramp;
+    looked_at = ramp * (ramp + 1) / 2 + rest * static_cast<double>(heads.keys);
+  }
+  return looked_at * static_cast<double>(heads.batch) * static_cast<double>(heads.heads);
+}
+
+std::vector<TensorType> infer(const OperatorCall& call) {
+  const Heads heads = heads_of(call, 0);
+  return {float32({heads.batch, heads.queries, heads.heads * heads.value_size}),
+          float32({heads.batch, heads.heads, heads.queries})};
+}
+
+// Q·Kᵀ, P·V.
+double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) {
+  const Heads heads = heads_of(call, 0);
+  return 2.0 * pairs(call, heads) * static_cast<double>(heads.size + heads.value_size);
+}
+
+// dY, Q, K, V, Y, log_sum_exp
+std::vector<TensorType> infer_grad(const OperatorCall& call) {
+  const Heads heads = heads_of(call, 1);
+  need_shape(call, 0, {heads.batch, heads.queries, heads.heads * heads.value_size}, "that of Y");
+  need_same_shape(call, 4, 0);
+  need_shape(call, 5, {heads.batch, heads.heads, heads.queries}, "one per query and head");
+  return {call.input(1), call.input(2), call.input(3)};
+}
+
+// Q·Kᵀ again, dQ and dK of the head's size; dP and dV of the value's.
+double flops_grad(const OperatorCall& call, std::span<const TensorType> /*outputs*/) {
+  const Heads heads = heads_of(call, 1);
+  return 2.0 * pairs(call, heads) * static_cast<double>(3 * heads.size + 2 * heads.value_size);
+}
+
+void differentiate(GradientBuilder& gradient) {
+  const TensorId log_sum_exp = gradient.saved_output(kLogSumExp, "log_sum_exp");
+  const std::vector<TensorId> gradients =
+      gradient.add_many("AttentionGrad",
+                        {gradient.output_gradient(0), gradient.input(0), gradient.input(1), gradient.input(2),
+                         gradient.output(0), log_sum_exp},
+                        {"Q", "K", "V"}, gradient.node().attributes);
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (gradient.wants(i)) gradient.set_input_gradient(i, gradients[i]);
+  }
+}
+
+}  // namespace
+
+std::vector<Operator> attention_operators() {
+  const std::vector<AttributeSpec> attributes = {{"q_num_heads", AttributeKind::kInt, true},
+                                                 {"kv_num_heads", AttributeKind::kInt, true},
+                                                 {"is_causal", AttributeKind::kInt},
+                                                 {"scale", AttributeKind::kFloat}};
+  return {{.name = "Attention",
+           .inputs = {3, 3},
+           .outputs = {1, 2},
+           .attributes = attributes,
+           .infer = infer,
+           .flops = flops,
+           .differentiate = differentiate},
+          {.name = "AttentionGrad",
+           .inputs = {6, 6},
+           .outputs = {3, 3},
+           .attributes = attributes,
+           .infer = infer_grad,
+           .flops = flops_grad}};
+}
+
+}  // namespace mp

@@ -1,0 +1,153 @@
+#include "lib/program/check_layout.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/program/check_arena.hpp"
+
+namespace mp {
+namespace {
+
+class LayoutCheck {
+ public:
+  explicit LayoutCheck(const Program& program) : program_(program), graph_(program.training.graph) {}
+
+  std::vector<std::string> run() && {
+    if (program_.microbatches != program_.training.microbatches)
+      issues_.push_back("the number of microbatches differs");
+    for (const DeviceId d : ids<DeviceId>(program_.devices.size())) {
+      check_buffers(d);
+      check_instructions(d);
+    }
+    check_homes();
+    check_order();
+    return std::move(issues_);
+  }
+
+ private:
+  void check_buffers(DeviceId d) {
+    const DeviceProgram& device = program_.devices[d];
+    std::int64_t end = device.persistent_bytes;
+    std::vector<const Buffer*> parameters;
+    for (const Buffer& buffer : device.buffers) {
+      const bool is_parameter = buffer.role == BufferRole::kParameter;
+      const std::int64_t buffer_end = buffer.offset_bytes + buffer.size_bytes;
+      const bool inside = is_parameter
+                              ? buffer.offset_bytes >= 0 && buffer_end <= device.persistent_bytes
+                              : buffer.offset_bytes >= device.persistent_bytes && buffer_end <= device.arena_bytes;
+      if (!inside || buffer.size_bytes < 0) complain(d, "a buffer is outside its part of the arena");
+      if (buffer.offset_bytes % kBufferAlignment != 0) complain(d, "a buffer is not aligned");
+      end = std::max(end, buffer_end);
+      if (is_parameter) parameters.push_back(&buffer);
+    }
+    if (device.arena_bytes - end >= kBufferAlignment) complain(d, "the arena is larger than its buffers need");
+    std::sort(parameters.begin(), parameters.end(),
+              [](const Buffer* a, const Buffer* b) { return a->offset_bytes < b->offset_bytes; });
+    for (std::size_t i = 1; i < parameters.size(); ++i) {
+      if (overlap(*parameters[i - 1], *parameters[i])) complain(d, "two parameters overlap");
+    }
+  }
+
+  // Each parameter is kept once, where its home is.
+  void check_homes() {
+    IdVector<TensorId, std::int32_t> kept(graph_.tensors().size(), 0);
+    for (const DeviceId d : ids<DeviceId>(program_.devices.size())) {
+      for (const Buffer& buffer : program_.devices[d].buffers) {
+        if (buffer.role != BufferRole::kParameter || !kept.contains(buffer.tensor)) continue;
+        ++kept[buffer.tensor];
+        const NodeId home = program_.training.home[buffer.tensor];
+        if (home != kNone<NodeId> && program_.placement[home] != d) complain(d, "keeps a parameter of another device");
+      }
+    }
+    for (const GraphParameter& parameter : graph_.parameters()) {
+      if (kept[parameter.tensor] == 1) continue;
+      issues_.push_back(
+          fmt::format("{} is kept {} times", graph_.tensor(parameter.tensor).name, kept[parameter.tensor]));
+    }
+  }
+
+  void check_instructions(DeviceId d) {
+    for (const Instruction& instruction : program_.devices[d].instructions) {
+      if (!has_right_operands(d, instruction))
+        complain(d, "an instruction lacks an operand, or names what is not there");
+    }
+  }
+
+  [[nodiscard]] bool has_right_operands(DeviceId d, const Instruction& instruction) const {
+    const bool message_known =
+        instruction.message >= 0 && instruction.message < static_cast<std::int32_t>(program_.messages.size());
+    if (instruction.microbatch < -1 || instruction.microbatch >= program_.microbatches) return false;
+    if (instruction.opcode == Opcode::kCompute) {
+      if (!graph_.nodes().contains(instruction.node)) return false;
+      const Node& node = graph_.node(instruction.node);
+      return beside(d, instruction.inputs, node.inputs) && beside(d, instruction.outputs, node.outputs);
+    }
+    if (!graph_.tensors().contains(instruction.tensor)) return false;
+    switch (instruction.opcode) {
+      case Opcode::kFeed:
+        return are_buffers(d, instruction.inputs, 0) && are_buffers(d, instruction.outputs, 1) &&
+               instruction.microbatch >= 0;
+      case Opcode::kCopy:
+        return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 1);
+      case Opcode::kAccumulate:
+        return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 1) &&
+               instruction.microbatch > 0;
+      case Opcode::kSend:
+        return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) && message_known;
+      case Opcode::kWaitSend:
+        return are_buffers(d, instruction.inputs, 0) && are_buffers(d, instruction.outputs, 0) && message_known;
+      case Opcode::kReceive:
+        return are_buffers(d, instruction.inputs, 0) && are_buffers(d, instruction.outputs, 1) && message_known;
+      case Opcode::kFetchLoss:
+        return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) &&
+               instruction.microbatch >= 0;
+      case Opcode::kCompute:
+        break;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool are_buffers(DeviceId d, const std::vector<BufferId>& operands, std::size_t count) const {
+    return operands.size() == count && std::all_of(operands.begin(), operands.end(),
+                                                   [&](BufferId b) { return program_.devices[d].buffers.contains(b); });
+  }
+
+  [[nodiscard]] bool beside(DeviceId d, const std::vector<BufferId>& operands,
+                            const std::vector<TensorId>& tensors) const {
+    if (operands.size() != tensors.size()) return false;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const bool present = program_.devices[d].buffers.contains(operands[i]);
+      if (tensors[i] == kNone<TensorId> ? operands[i] != kNone<BufferId> : !present) return false;
+    }
+    return true;
+  }
+
+  void check_order() {
+    IdVector<DeviceId, std::int32_t> next(program_.devices.size(), 0);
+    for (const Program::Step& step : program_.order) {
+      if (!next.contains(step.device) || next[step.device]++ != step.instruction) {
+        issues_.push_back("the global order does not follow the order of a device");
+        return;
+      }
+    }
+    for (const DeviceId d : ids<DeviceId>(next.size())) {
+      if (static_cast<std::size_t>(next[d]) != program_.devices[d].instructions.size()) {
+        complain(d, "the global order misses instructions");
+      }
+    }
+  }
+
+  void complain(DeviceId d, const char* what) { issues_.push_back(fmt::format("device {}: {}", index(d), what)); }
+
+  const Program& program_;
+  const Graph& graph_;
+  std::vector<std::string> issues_;
+};
+
+}  // namespace
+
+std::vector<std::string> check_layout(const Program& program) { return LayoutCheck(program).run(); }
+
+}  // namespace mp

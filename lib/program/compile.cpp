@@ -1,0 +1,75 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "lib/base/check.hpp"
+#include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
+#include "lib/operators/operator.hpp"
+#include "lib/program/emit.hpp"
+#include "lib/program/memory.hpp"
+#include "lib/program/policy.hpp"
+#include "lib/program/program.hpp"
+#include "lib/program/segments.hpp"
+#include "lib/program/tasks.hpp"
+#include "lib/program/waits.hpp"
+
+namespace mp {
+namespace {
+
+// A state that changes with every microbatch has one value at a time: it can serve the node that updates it only.
+void check_states(const TrainingGraph& training) {
+  const Graph& graph = training.graph;
+  std::vector<Issue> issues;
+  for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
+    const Node& node = graph.node(n);
+    if (training.phase[n] == Phase::kUpdate) continue;
+    for (const InPlace& pair : node.op->in_place) {
+      if (pair.output >= node.outputs.size() || node.outputs[pair.output] == kNone<TensorId>) continue;
+      const TensorId state = node.inputs[pair.input];
+      if (state == kNone<TensorId> || graph.tensor(state).kind != TensorKind::kParameter) continue;
+      for (const NodeId other : graph.consumers(state)) {
+        if (other == n) continue;
+        issues.push_back({node.name, "updates " + quoted(graph.tensor(state).name) + " in every microbatch, and " +
+                                         quoted(graph.node(other).name) +
+                                         " uses it, too; give each node a state of its own"});
+      }
+    }
+  }
+  if (!issues.empty()) throw InputError("<graph>", std::move(issues));
+}
+
+std::vector<Task> schedule(const TrainingGraph& training, const std::vector<Segment>& segments,
+                           const CompileOptions& options) {
+  const SchedulePolicy policy = make_policy(options.schedule, segments, options.devices, training.microbatches);
+  const Cluster uniform = options.cluster != nullptr ? Cluster{} : uniform_cluster(options.devices);
+  const Cluster& cluster = options.cluster != nullptr ? *options.cluster : uniform;
+  return list_schedule(segments, segment_durations(training, segments, cluster), policy, training.microbatches);
+}
+
+}  // namespace
+
+Program compile(TrainingGraph training, Placement placement, const CompileOptions& options) {
+  MP_CHECK(training.microbatches >= 1 && options.devices >= 1);
+  MP_CHECK(placement.size() == static_cast<std::size_t>(training.forward_nodes));
+  MP_CHECK(std::all_of(placement.begin(), placement.end(),
+                       [&](DeviceId d) { return d >= DeviceId{0} && d < make_id<DeviceId>(options.devices); }));
+  check_states(training);
+  const std::vector<Segment> segments = make_segments(training, devices_of_nodes(training, placement));
+  const std::vector<Task> tasks = schedule(training, segments, options);
+  Emission emission = emit(training, placement, segments, tasks, options.devices);
+  for (const DeviceId d : ids<DeviceId>(emission.devices.size())) {
+    assign_offsets(emission.devices[d], emission.lifetimes[d]);
+  }
+  place_waits(emission);
+  const std::int32_t microbatches = training.microbatches;
+  return {.training = std::move(training),
+          .placement = std::move(placement),
+          .schedule = options.schedule,
+          .microbatches = microbatches,
+          .devices = std::move(emission.devices),
+          .messages = std::move(emission.messages),
+          .order = std::move(emission.order)};
+}
+
+}  // namespace mp

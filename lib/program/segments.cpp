@@ -1,0 +1,135 @@
+#include "lib/program/segments.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "lib/base/check.hpp"
+
+namespace mp {
+namespace {
+
+constexpr std::int32_t kUnbounded = std::numeric_limits<std::int32_t>::max();
+
+class LevelFinder {
+ public:
+  LevelFinder(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of)
+      : training_(training), device_of_(device_of), level_(training.graph.nodes().size(), 0) {}
+
+  IdVector<NodeId, std::int32_t> run() && {
+    earliest();
+    join_later_segments();
+    return std::move(level_);
+  }
+
+ private:
+  [[nodiscard]] std::int32_t hop(NodeId from, NodeId to) const { return device_of_[from] == device_of_[to] ? 0 : 1; }
+
+  // Level of a node: device changes on the longest path to it within its pass.
+  void earliest() {
+    const Graph& graph = training_.graph;
+    for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
+      for (const TensorId input : graph.node(n).inputs) {
+        if (input == kNone<TensorId>) continue;
+        const NodeId from = graph.tensor(input).producer;
+        if (from == kNone<NodeId> || training_.phase[from] != training_.phase[n]) continue;
+        level_[n] = std::max(level_[n], level_[from] + hop(from, n));
+      }
+    }
+  }
+
+  // A node that nobody needs until later (a position embedding on the last device, say) moves up to the latest level
+  // its readers allow on which its device has work anyway: fewer segments. Nodes are visited readers first, so each
+  // move keeps "level(from) + hop ≤ level(to)" on every edge.
+  void join_later_segments() {
+    const Graph& graph = training_.graph;
+    std::set<std::tuple<Phase, DeviceId, std::int32_t>> settled;
+    for (std::size_t i = graph.nodes().size(); i-- > 0;) {
+      const NodeId n = make_id<NodeId>(i);
+      const std::int32_t latest = latest_level(n);
+      const auto key = std::tuple(training_.phase[n], device_of_[n], latest == kUnbounded ? level_[n] : latest);
+      const auto above = settled.upper_bound(key);
+      if (above != settled.begin()) {
+        const auto& [phase, device, level] = *std::prev(above);
+        if (phase == training_.phase[n] && device == device_of_[n]) level_[n] = std::max(level_[n], level);
+      }
+      settled.emplace(training_.phase[n], device_of_[n], level_[n]);
+    }
+  }
+
+  [[nodiscard]] std::int32_t latest_level(NodeId n) const {
+    std::int32_t latest = kUnbounded;
+    for (const TensorId output : training_.graph.node(n).outputs) {
+      if (output == kNone<TensorId>) continue;
+      for (const NodeId reader : training_.graph.consumers(output)) {
+        if (training_.phase[reader] == training_.phase[n]) latest = std::min(latest, level_[reader] - hop(n, reader));
+      }
+    }
+    return latest;
+  }
+
+  const TrainingGraph& training_;
+  const IdVector<NodeId, DeviceId>& device_of_;
+  IdVector<NodeId, std::int32_t> level_;
+};
+
+using SegmentOfNode = IdVector<NodeId, std::int32_t>;  // −1: an update
+
+std::vector<Segment> group(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of,
+                           SegmentOfNode& segment_of) {
+  const IdVector<NodeId, std::int32_t> level = LevelFinder(training, device_of).run();
+  std::map<std::tuple<Phase, std::int32_t, DeviceId>, std::vector<NodeId>> groups;
+  for (const NodeId n : ids<NodeId>(training.graph.nodes().size())) {
+    if (training.phase[n] != Phase::kUpdate) groups[{training.phase[n], level[n], device_of[n]}].push_back(n);
+  }
+  std::vector<Segment> segments;
+  for (auto& [key, nodes] : groups) {
+    for (const NodeId n : nodes) segment_of[n] = static_cast<std::int32_t>(segments.size());
+    segments.push_back({.device = std::get<DeviceId>(key),
+                        .pass = std::get<Phase>(key),
+                        .level = std::get<std::int32_t>(key),
+                        .nodes = std::move(nodes),
+                        .successors = {},
+                        .predecessors = 0});
+  }
+  return segments;
+}
+
+void link(const Graph& graph, const SegmentOfNode& segment_of, std::vector<Segment>& segments) {
+  for (std::size_t s = 0; s < segments.size(); ++s) {
+    std::vector<std::int32_t>& successors = segments[s].successors;
+    for (const NodeId n : segments[s].nodes) {
+      for (const TensorId output : graph.node(n).outputs) {
+        if (output == kNone<TensorId>) continue;
+        for (const NodeId reader : graph.consumers(output)) successors.push_back(segment_of[reader]);
+      }
+    }
+    std::sort(successors.begin(), successors.end());
+    successors.erase(std::unique(successors.begin(), successors.end()), successors.end());
+    std::erase_if(successors, [&](std::int32_t to) { return to < 0 || to == static_cast<std::int32_t>(s); });
+    for (const std::int32_t to : successors) {
+      MP_CHECK(to > static_cast<std::int32_t>(s));  // their order is topological, so they are acyclic
+      ++segments[static_cast<std::size_t>(to)].predecessors;
+    }
+  }
+}
+
+}  // namespace
+
+IdVector<NodeId, DeviceId> devices_of_nodes(const TrainingGraph& training, const Placement& placement) {
+  IdVector<NodeId, DeviceId> device_of;
+  device_of.reserve(training.graph.nodes().size());
+  for (const NodeId with : training.placed_with) device_of.push_back(placement[with]);
+  return device_of;
+}
+
+std::vector<Segment> make_segments(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of) {
+  SegmentOfNode segment_of(training.graph.nodes().size(), -1);
+  std::vector<Segment> segments = group(training, device_of, segment_of);
+  link(training.graph, segment_of, segments);
+  return segments;
+}
+
+}  // namespace mp

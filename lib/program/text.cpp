@@ -1,0 +1,66 @@
+#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "lib/program/program.hpp"
+
+namespace mp {
+namespace {
+
+std::string_view phase_letter(Phase phase) {
+  switch (phase) {
+    case Phase::kForward:
+      return "F";
+    case Phase::kBackward:
+      return "B";
+    case Phase::kUpdate:
+      return "U";
+  }
+  return "";
+}
+
+std::string line(const Program& program, const Instruction& instruction) {
+  const Graph& graph = program.training.graph;
+  std::string what;
+  if (instruction.opcode == Opcode::kCompute) {
+    what = graph.node(instruction.node).name;
+  } else {
+    what = graph.tensor(instruction.tensor).name;
+  }
+  if (instruction.microbatch >= 0) what += fmt::format(" mb{}", instruction.microbatch);
+  const auto peer = [&](DeviceId Message::*end) {
+    return index(program.messages[static_cast<std::size_t>(instruction.message)].*end);
+  };
+  switch (instruction.opcode) {
+    case Opcode::kFeed:
+      return "FEED " + what;
+    case Opcode::kCompute:
+      return fmt::format("{} {}", phase_letter(program.training.phase[instruction.node]), what);
+    case Opcode::kCopy:
+      return "COPY " + what;
+    case Opcode::kAccumulate:
+      return "ADD " + what;
+    case Opcode::kSend:
+      return fmt::format("SEND {} -> device {}", what, peer(&Message::to));
+    case Opcode::kWaitSend:
+      return fmt::format("WAIT {} -> device {}", what, peer(&Message::to));
+    case Opcode::kReceive:
+      return fmt::format("RECEIVE {} <- device {}", what, peer(&Message::from));
+    case Opcode::kFetchLoss:
+      return "LOSS " + what;
+  }
+  return what;
+}
+
+}  // namespace
+
+std::string to_text(const Program& program, DeviceId device) {
+  std::string text;
+  for (const Instruction& instruction : program.devices[device].instructions) text += line(program, instruction) + '\n';
+  return text;
+}
+
+}  // namespace mp

@@ -1,0 +1,125 @@
+#include "lib/program/trace.hpp"
+
+#include <fmt/core.h>
+
+#include <map>
+#include <utility>
+
+#include "lib/files/json_writer.hpp"
+
+namespace mp {
+namespace {
+
+std::string_view category(const Program& program, const Instruction& instruction) {
+  switch (instruction.opcode) {
+    case Opcode::kCompute:
+      break;
+    case Opcode::kFeed:
+    case Opcode::kCopy:
+    case Opcode::kAccumulate:
+    case Opcode::kFetchLoss:
+      return "memory";
+    case Opcode::kSend:
+    case Opcode::kWaitSend:
+    case Opcode::kReceive:
+      return "transfer";
+  }
+  switch (program.training.phase[instruction.node]) {
+    case Phase::kForward:
+      return "forward";
+    case Phase::kBackward:
+      return "backward";
+    case Phase::kUpdate:
+      return "update";
+  }
+  return "";
+}
+
+std::string_view verb(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kFeed:
+      return "feed ";
+    case Opcode::kCopy:
+      return "copy ";
+    case Opcode::kAccumulate:
+      return "add ";
+    case Opcode::kWaitSend:
+      return "wait for ";
+    case Opcode::kReceive:
+      return "receive ";
+    case Opcode::kFetchLoss:
+      return "loss ";
+    case Opcode::kCompute:
+    case Opcode::kSend:
+      break;
+  }
+  return "";
+}
+
+void write_names(const Trace& trace, JsonWriter& json) {
+  json.begin_object(JsonWriter::Layout::kInline).member("name", "process_name").member("ph", "M").member("pid", 0);
+  json.key("args").begin_object().member("name", trace.process).end().end();
+  for (std::size_t i = 0; i < trace.tracks.size(); ++i) {
+    for (const bool is_name : {true, false}) {
+      json.begin_object(JsonWriter::Layout::kInline).member("name", is_name ? "thread_name" : "thread_sort_index");
+      json.member("ph", "M").member("pid", 0).member("tid", i).key("args").begin_object();
+      is_name ? json.member("name", trace.tracks[i]) : json.member("sort_index", i);
+      json.end().end();
+    }
+  }
+}
+
+}  // namespace
+
+TraceSpan describe(const Program& program, const Instruction& instruction) {
+  const Graph& graph = program.training.graph;
+  TraceSpan span;
+  span.name = instruction.opcode == Opcode::kCompute
+                  ? graph.node(instruction.node).name
+                  : std::string(verb(instruction.opcode)) + graph.tensor(instruction.tensor).name;
+  if (instruction.microbatch >= 0) span.name += fmt::format(" mb{}", instruction.microbatch);
+  span.category = category(program, instruction);
+  return span;
+}
+
+Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation) {
+  Trace trace{.process = "simulated step", .tracks = {}, .spans = {}};
+  const auto name = [&](DeviceId d) { return "device " + cluster.devices[d].name; };
+  for (const DeviceId d : ids<DeviceId>(program.devices.size())) trace.tracks.push_back(name(d));
+  std::map<std::pair<DeviceId, DeviceId>, std::size_t> link_tracks;
+  for (const LinkTraffic& link : simulation.links) {
+    link_tracks[{link.from, link.to}] = trace.tracks.size();
+    trace.tracks.push_back(name(link.from) + " → " + name(link.to));
+  }
+  for (const TimelineEvent& event : simulation.events) {
+    const Instruction& instruction =
+        program.devices[event.device].instructions[static_cast<std::size_t>(event.instruction)];
+    TraceSpan span = describe(program, instruction);
+    span.track = index(event.device);
+    if (instruction.opcode == Opcode::kSend) {
+      const Message& message = program.messages[static_cast<std::size_t>(instruction.message)];
+      span.track = link_tracks.at({message.from, message.to});
+    }
+    span.start_s = event.start_s;
+    span.end_s = event.end_s;
+    trace.spans.push_back(std::move(span));
+  }
+  return trace;
+}
+
+std::string to_trace_json(const Trace& trace) {
+  constexpr double kMicrosecondsPerSecond = 1e6;
+  JsonWriter json;
+  json.begin_object().member("displayTimeUnit", "ms").key("traceEvents").begin_array();
+  write_names(trace, json);
+  for (const TraceSpan& span : trace.spans) {
+    json.begin_object(JsonWriter::Layout::kInline).member("name", span.name).member("cat", span.category);
+    json.member("ph", "X").member("pid", 0).member("tid", span.track);
+    json.member("ts", span.start_s * kMicrosecondsPerSecond);
+    json.member("dur", (span.end_s - span.start_s) * kMicrosecondsPerSecond).end();
+  }
+  json.end().end();
+  return std::move(json).take();
+}
+
+}  // namespace mp

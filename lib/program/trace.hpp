@@ -1,0 +1,39 @@
+// Timelines for Perfetto (ui.perfetto.dev) and chrome://tracing: simulated and measured ones look alike.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/cluster/cluster.hpp"
+#include "lib/program/program.hpp"
+#include "lib/program/simulate.hpp"
+
+namespace mp {
+
+struct TraceSpan {
+  std::size_t track = 0;  // position in Trace::tracks
+  std::string name;
+  std::string category;  // "forward", "backward", "update", "memory", "transfer"
+  double start_s = 0.0;
+  double end_s = 0.0;
+  friend bool operator==(const TraceSpan&, const TraceSpan&) = default;
+};
+
+struct Trace {
+  std::string process;              // "simulated step", "measured step"
+  std::vector<std::string> tracks;  // a device or a link each
+  std::vector<TraceSpan> spans;
+};
+
+// The span's name and category of an instruction: what the node or tensor is called, and the microbatch.
+[[nodiscard]] TraceSpan describe(const Program& program, const Instruction& instruction);
+
+// One track per device, then one per link that is used.
+[[nodiscard]] Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation);
+
+// The Trace Event Format (Google, "Trace Event Format", 2016) as JSON: complete events, times in microseconds.
+[[nodiscard]] std::string to_trace_json(const Trace& trace);
+
+}  // namespace mp

@@ -1,0 +1,63 @@
+#include "lib/training/update_nodes.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mp {
+namespace {
+
+struct UpdateRule {
+  std::string op;
+  std::vector<std::string> state;  // suffixes
+  Attributes attributes;
+};
+
+UpdateRule rule_of(const Optimizer& optimizer, bool decays) {
+  const double decay = decays ? optimizer.weight_decay : 0.0;
+  switch (optimizer.kind) {
+    case OptimizerKind::kSgd: {
+      UpdateRule rule{.op = "SgdUpdate", .state = {}, .attributes = {{"weight_decay", decay}}};
+      if (optimizer.momentum != 0.0) {
+        rule.attributes.set("momentum", optimizer.momentum);
+        rule.state.emplace_back("momentum");
+      }
+      return rule;
+    }
+    case OptimizerKind::kAdam:
+    case OptimizerKind::kAdamW:
+      return {.op = "AdamUpdate",
+              .state = {"adam.m", "adam.v"},
+              .attributes = {{"beta1", optimizer.beta1},
+                             {"beta2", optimizer.beta2},
+                             {"epsilon", optimizer.epsilon},
+                             {"weight_decay", decay},
+                             {"decoupled", std::int64_t{optimizer.kind == OptimizerKind::kAdamW ? 1 : 0}}}};
+  }
+  return {};
+}
+
+}  // namespace
+
+TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,
+                               const Optimizer& optimizer) {
+  const Tensor tensor = builder.peek().tensor(parameter.tensor);
+  UpdateRule rule = rule_of(optimizer, parameter.weight_decay);
+  TrainedParameter trained{.parameter = parameter.tensor, .gradient = gradient, .update = kNone<NodeId>, .state = {}};
+  Node node;
+  node.name = builder.fresh_name(tensor.name + ".update");
+  node.op_name = rule.op;
+  node.attributes = std::move(rule.attributes);
+  node.inputs = {parameter.tensor, gradient};
+  std::vector<std::string> outputs{builder.fresh_name(tensor.name + ".updated")};
+  for (const std::string& suffix : rule.state) {
+    const std::string name = builder.fresh_name(tensor.name + "." + suffix);
+    trained.state.push_back(builder.add_parameter(name, tensor.type, Initializer{}, false, false));
+    node.inputs.push_back(trained.state.back());
+    outputs.push_back(builder.fresh_name(name + ".updated"));
+  }
+  trained.update = builder.add_node(std::move(node), std::move(outputs));
+  return trained;
+}
+
+}  // namespace mp

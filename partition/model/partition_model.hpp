@@ -1,0 +1,41 @@
+// A model over the devices of a cluster at the least cut: the planner's first objective.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "lib/cluster/cluster.hpp"
+#include "lib/training/flows.hpp"
+#include "lib/training/training_graph.hpp"
+#include "partition/portfolio.hpp"
+
+namespace mp::partition {
+
+// The balance asked for when the user asks for none, and how far it is widened, step by step, where nodes too heavy
+// to be spread allow nothing better.
+inline constexpr double kDefaultImbalance = 0.03;
+
+struct ModelPartitionOptions {
+  PortfolioOptions portfolio{};       // `fixed` is set from the model's pinned nodes
+  std::optional<double> imbalance{};  // of compute and of memory; absent: kDefaultImbalance, widened as needed
+};
+
+struct PlacementCandidate {
+  Candidate found;
+  Placement placement;  // of the forward nodes
+  Traffic traffic;
+};
+
+struct ModelPartition {
+  std::vector<PlacementCandidate> candidates;
+  std::size_t chosen = 0;  // among the candidates
+  double imbalance = 0.0;  // the balance that was asked of them in the end
+};
+
+// Devices alike are numbered along the model, so that the first layers lie on the first device. Throws
+// InfeasibleError where no algorithm keeps the balance (or the memory) that was asked for, with the best found.
+[[nodiscard]] ModelPartition partition_model(const TrainingGraph& training, const PlacementUnits& units,
+                                             const Cluster& cluster, const ModelPartitionOptions& options);
+
+}  // namespace mp::partition

@@ -1,0 +1,86 @@
+#include "lib/files/recipe_file.hpp"
+
+#include <string>
+
+#include "lib/base/error.hpp"
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/paths.hpp"
+#include "tests/lib/support/errors.hpp"
+#include "tests/lib/support/temporary_folder.hpp"
+#include "tests/support/catch.hpp"
+
+using mp::test::message_of;
+
+namespace {
+
+mp::Recipe parse(const std::string& fields) {
+  std::string text = R"({"format": "mp.recipe/1")";
+  text.append(fields).append("}");
+  return mp::parse_recipe(text, "f");
+}
+
+std::string error_of(const std::string& fields) {
+  return message_of<mp::InputError>([&] { static_cast<void>(parse(fields)); });
+}
+
+}  // namespace
+
+TEST_CASE("a recipe may say nothing or everything", "[files]") {
+  CHECK(parse("") == mp::Recipe{});
+  mp::Recipe all;
+  all.description = "d";
+  all.steps = 10;
+  all.optimizer = mp::Optimizer{.kind = mp::OptimizerKind::kSgd, .momentum = 0.9, .weight_decay = 0.0};
+  all.learning_rate = 0.5;
+  all.learning_rate_schedule = {mp::LearningRateShape::kCosine, 3, 0.1};
+  all.seed = 7;
+  all.microbatches = 2;
+  all.bindings = {{"batch", 4}};
+  all.data.text = {"a", "b/"};
+  all.data.images = "i.npy";
+  all.data.labels = "l.npy";
+  all.data.fill = {{"x", "normal"}};
+  all.metrics = "m.jsonl";
+  all.weights = "w.safetensors";
+  all.checkpoint_dir = "c";
+  all.checkpoint_every = 5;
+  CHECK(parse(R"(, "description": "d", "steps": 10, "optimizer": {"kind": "sgd", "momentum": 0.9},
+    "learning_rate": 0.5, "learning_rate_schedule": {"shape": "cosine", "warmup_steps": 3, "final_fraction": 0.1},
+    "seed": 7, "microbatches": 2, "bindings": {"batch": 4},
+    "data": {"text": ["a", "b/"], "images": "i.npy", "labels": "l.npy", "fill": {"x": "normal"}},
+    "metrics": "m.jsonl", "weights": "w.safetensors", "checkpoint_dir": "c", "checkpoint_every": 5)") == all);
+}
+
+TEST_CASE("paths of data are relative to the recipe", "[files]") {
+  const mp::test::TemporaryFolder folder;
+  mp::write_file_atomically(folder.file("r.json"), R"({"format": "mp.recipe/1", "metrics": "m.jsonl",
+    "data": {"text": "texts/a.txt", "images": "/data/i.npy", "labels": "../l.npy"}})");
+  const mp::Recipe recipe = mp::read_recipe(folder.file("r.json"));
+  CHECK(recipe.data.text == std::vector<std::string>{folder.file("texts/a.txt")});
+  CHECK(recipe.data.images == "/data/i.npy");
+  CHECK(recipe.data.labels == mp::path_from_file(folder.path(), "l.npy"));
+  CHECK(recipe.metrics == "m.jsonl");
+}
+
+TEST_CASE("every mistake in a recipe file has a message", "[files]") {
+  CHECK(error_of(R"(, "steps": 0, "learning_rate": -1, "checkpoint_every": 1)") ==
+        "f: /steps: 0 is too small: 1 or more is expected\n"
+        "f: /learning_rate: -1 is too small: 0 or more is expected\n"
+        "f: /checkpoint_every: needs \"checkpoint_dir\": the folder of the checkpoints");
+  CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "cosin", "final_fraction": 2})") ==
+        "f: /learning_rate_schedule/shape: unknown shape 'cosin'; did you mean 'cosine'?; known: constant, cosine\n"
+        "f: /learning_rate_schedule/final_fraction: belongs to the shape cosine; constant stays as it is\n"
+        "f: /learning_rate_schedule/final_fraction: must be at most 1");
+  CHECK(error_of(R"(, "data": {"text": [""], "image": "x"})") ==
+        "f: /data/image: unknown key 'image'; did you mean 'images'?; known: text, images, labels, fill\n"
+        "f: /data/text/0: must not be empty");
+}
+
+TEST_CASE("paths in a file lead to the same place from anywhere", "[files]") {
+  CHECK(mp::path_from_file("plans/p.json", "../models/m.json") == "models/m.json");
+  CHECK(mp::path_from_file("p.json", "m.json") == "m.json");
+  CHECK(mp::path_from_file("plans/p.json", "/m.json") == "/m.json");
+  CHECK(mp::path_for_file("plans/p.json", "models/m.json") == "../models/m.json");
+  CHECK(mp::path_for_file("p.json", "m.json") == "m.json");
+  CHECK(mp::path_for_file("/tmp/p.json", "/m.json") == "/m.json");
+}
