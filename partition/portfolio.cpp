@@ -108,21 +108,7 @@ double greatest(const std::vector<double>& values) {
   return values.empty() ? 0.0 : *std::max_element(values.begin(), values.end());
 }
 
-constexpr std::pair<Effort, std::string_view> kEfforts[] = {
-    {Effort::kFast, "fast"}, {Effort::kDefault, "default"}, {Effort::kHigh, "high"}, {Effort::kBest, "best"}};
-
 }  // namespace
-
-std::optional<Effort> effort_from(std::string_view name) {
-  for (const auto& [effort, known] : kEfforts)
-    if (known == name) return effort;
-  return std::nullopt;
-}
-
-std::string_view name_of(Effort effort) {
-  return std::find_if(std::begin(kEfforts), std::end(kEfforts), [&](const auto& e) { return e.first == effort; })
-      ->second;
-}
 
 bool better(const Candidate& a, const Candidate& b) {
   return std::tuple(a.violation, a.empty_blocks, a.cut, greatest(a.imbalance), std::string_view(a.algorithm)) <

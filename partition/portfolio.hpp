@@ -8,13 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "partition/effort.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
-
-enum class Effort { kFast, kDefault, kHigh, kBest };
-[[nodiscard]] std::optional<Effort> effort_from(std::string_view name);
-[[nodiscard]] std::string_view name_of(Effort effort);
 
 struct PortfolioOptions {
   std::vector<std::string> algorithms{"auto"};

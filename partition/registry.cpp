@@ -10,6 +10,7 @@
 #include "partition/graph/metrics.hpp"
 #include "partition/kernighan_lin/kernighan_lin.hpp"
 #include "partition/metis/metis.hpp"
+#include "partition/multilevel/multilevel.hpp"
 
 namespace mp::partition {
 namespace {
@@ -87,10 +88,25 @@ Solution run_kernighan_lin(const WeightedGraph& graph, const BalanceLimits& limi
           .lower_bound = {}};
 }
 
+Solution run_multilevel(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  MultilevelResult found = multilevel(graph, limits,
+                                      {.effort = task.effort,
+                                       .seed = task.seed,
+                                       .threads = task.threads,
+                                       .fixed = task.fixed,
+                                       .deadline = task.deadline});
+  return {.assignment = std::move(found.assignment), .lower_bound = {}};
+}
+
 bool metis_can_count(const WeightedGraph& graph, const BalanceLimits&) { return metis_accepts(graph); }
 bool always(const WeightedGraph&, const BalanceLimits&) { return true; }
 
 constexpr Algorithm kRegistry[] = {
+    {.name = "multilevel",
+     .summary = "the built-in partitioner: multilevel, with localised moves, flows and an evolutionary search",
+     .refined_name = "",
+     .suits = always,
+     .run = run_multilevel},
     {.name = "metis",
      .summary = "METIS alone, k-way and recursive bisection",
      .refined_name = "metis+kl",

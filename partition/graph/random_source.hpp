@@ -46,4 +46,9 @@ class RandomSource {
   std::uint64_t state_;
 };
 
+// The seed of sub-task `stream`: independent of the others.
+[[nodiscard]] inline std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t stream) {
+  return RandomSource(seed).fork(stream).next();
+}
+
 }  // namespace mp::partition
