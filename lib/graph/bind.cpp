@@ -42,6 +42,7 @@ class ModelBinder {
   struct Source {
     std::int32_t node = -1;
     TensorId id = kNone<TensorId>;
+    std::int32_t reads = 0;  // by inputs of nodes
   };
   struct NodeState {
     std::vector<Source*> inputs;  // null: absent or dangling
@@ -121,7 +122,11 @@ class ModelBinder {
         const std::string& name = model_.nodes[i].inputs[k];
         const auto found = tensors_.find(name);
         nodes_[i].inputs.push_back(name.empty() || found == tensors_.end() ? nullptr : &found->second);
-        if (name.empty() || found != tensors_.end()) continue;
+        if (name.empty()) continue;
+        if (found != tensors_.end()) {
+          ++found->second.reads;
+          continue;
+        }
         issues_.add(place_of(i) + "/inputs/" + std::to_string(k), [&] { return no_tensor(name); });
         nodes_[i].dangling = true;
       }
@@ -187,6 +192,7 @@ class ModelBinder {
       node.inputs[k] = source == nullptr ? kNone<TensorId> : source->id;
       types.push_back(source == nullptr ? nullptr : &builder_.type(source->id));
     }
+    check_in_place(i);
     const std::vector<std::string>& outputs = model_.nodes[i].outputs;
     const InferredTypes inferred = infer_types(node, types, outputs.size());
     issues_.add_all(place_of(i), inferred.issues);
@@ -194,6 +200,24 @@ class ModelBinder {
     const NodeId id = builder_.append(std::move(node), outputs, inferred.types);
     for (const TensorId output : builder_.peek().node(id).outputs) {
       if (output != kNone<TensorId>) tensors_.find(builder_.peek().tensor(output).name)->second.id = output;
+    }
+  }
+
+  // What a node updates in place, nobody else may read: its value would depend on the order of the nodes.
+  void check_in_place(std::size_t i) {
+    for (const InPlace& pair : nodes_built_[i].op->in_place) {
+      const std::vector<std::string>& outputs = model_.nodes[i].outputs;
+      if (pair.output >= outputs.size() || outputs[pair.output].empty()) continue;
+      if (pair.input >= nodes_[i].inputs.size() || nodes_[i].inputs[pair.input] == nullptr) continue;
+      const Source& source = *nodes_[i].inputs[pair.input];
+      const Tensor& tensor = builder_.peek().tensor(source.id);
+      const bool is_state = tensor.kind == TensorKind::kParameter &&
+                            !builder_.peek().parameters()[static_cast<std::size_t>(tensor.source)].trainable;
+      if (is_state && source.reads == 1) continue;
+      issues_.add(place_of(i) + "/inputs/" + std::to_string(pair.input), [&] {
+        return quoted(tensor.name) + " is updated in place, so it must be a parameter with \"trainable\": false that " +
+               "nothing else reads";
+      });
     }
   }
 

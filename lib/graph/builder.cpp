@@ -78,6 +78,16 @@ NodeId GraphBuilder::add_node(Node node, std::vector<std::string> outputs) {
   return append(std::move(node), outputs, inferred.types);
 }
 
+NodeId GraphBuilder::add_opaque(Node node, const std::vector<std::string>& outputs,
+                                const std::vector<TensorType>& types) {
+  MP_CHECK(node.cost.has_value());
+  node.op = &opaque_operator();
+  node.cost->output_bytes.clear();
+  for (const TensorType& type : types) node.cost->output_bytes.push_back(bytes(type));
+  throw_if_any(node.name, check_form(node, outputs.size()));
+  return append(std::move(node), outputs, types);
+}
+
 NodeId GraphBuilder::append(Node node, const std::vector<std::string>& outputs, const std::vector<TensorType>& types) {
   if (node.name.empty()) fail("", "a node has no name");
   MP_CHECK(types.size() >= outputs.size());

@@ -1,6 +1,8 @@
 // Reverse-mode differentiation by rewriting the graph (Griewank & Walther, Evaluating Derivatives, 2008, chapter 3):
 // forward nodes are visited in reverse order; each appends the nodes that turn the gradients of its outputs into
 // contributions to the gradients of its inputs.
+#include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -57,15 +59,17 @@ class Differentiator {
 
   // Data has no gradient, nor has anything made of data alone: work on it would be for nothing.
   void find_what_depends_on_parameters() {
+    const bool has_loss = forward_.loss() != kNone<TensorId>;
     depends_.assign(forward_.tensors().size(), false);
     for (const GraphParameter& parameter : forward_.parameters()) {
-      if (parameter.trainable) depends_[index(parameter.tensor)] = true;
+      if (parameter.trainable && has_loss) depends_[index(parameter.tensor)] = true;
     }
     for (const Node& node : forward_.nodes()) {
-      bool any = false;
-      for (const TensorId input : node.inputs) any = any || (input != kNone<TensorId> && depends_[index(input)]);
-      // A graph without a loss is one of measured costs: everything a node makes has a gradient that costs transfer.
-      if (forward_.loss() == kNone<TensorId>) any = true;
+      // A graph without a loss is one of measured costs: what such a node makes has a gradient that costs transfer.
+      bool any = !has_loss && node.cost.has_value();
+      for (const TensorId input : node.inputs) {
+        any = any || (has_loss && input != kNone<TensorId> && depends_[index(input)]);
+      }
       for (const TensorId output : node.outputs) {
         if (output != kNone<TensorId>) depends_[index(output)] = any && has_gradient(forward_.tensor(output).type.type);
       }
@@ -89,12 +93,25 @@ class Differentiator {
     const std::vector<Contribution>& terms = contributions_[tensor];
     if (terms.empty()) return kNone<TensorId>;
     TensorId sum = terms.front().gradient;
-    const std::string name = forward_.tensor(tensor).name + ".grad.sum";
     for (std::size_t i = 1; i < terms.size(); ++i) {
-      sum = builder_.add("Add", builder_.fresh_name(name), {sum, terms[i].gradient});
+      sum = add(sum, terms[i].gradient, forward_.node(terms[i].consumer).name + ".grad.sum");
       mark_appended(phase, terms[i].consumer);
     }
     return sum;
+  }
+
+  // Bytes without a type are as good as added where they meet.
+  TensorId add(TensorId a, TensorId b, const std::string& name) {
+    const std::string fresh = builder_.fresh_name(name);
+    const TensorType type = builder_.type(a);
+    if (type.type != DataType::kOpaque) return builder_.add("Add", fresh, {a, b});
+    Node node;
+    node.name = fresh;
+    node.op_name = "Add";
+    node.inputs = {a, b};
+    node.cost = MeasuredCost{};
+    const NodeId added = builder_.add_opaque(std::move(node), {fresh}, {type});
+    return builder_.peek().node(added).outputs[0];
   }
 
   void visit(NodeId id) {
@@ -111,9 +128,11 @@ class Differentiator {
       wanted.push_back(input != kNone<TensorId> && depends_[index(input)]);
       wants_any = wants_any || wanted.back();
     }
-    if (node.op->is_opaque) {
-      if (reached || (forward_.loss() == kNone<TensorId> && node.cost->backward_s > 0.0))
-        append_opaque(id, output_gradients);
+    const bool is_measured = node.cost && (node.op->is_opaque || node.op->differentiate == nullptr);
+    if (forward_.loss() == kNone<TensorId>) {
+      if (node.cost && (reached || node.cost->backward_s > 0.0)) append_opaque(id, output_gradients);
+    } else if (is_measured) {
+      if (reached && wants_any) append_opaque(id, output_gradients);
     } else if (reached && wants_any) {
       append_gradient(id, std::move(output_gradients), std::move(wanted));
     }
@@ -131,7 +150,7 @@ class Differentiator {
     GradientBuilder gradient(builder_, id, std::move(output_gradients), std::move(wanted));
     node.op->differentiate(gradient);
     mark_appended(Phase::kBackward, id);
-    if (node.cost) share_cost(node.cost->backward_s, first);
+    if (node.cost && node.cost->backward_s > 0.0) share_cost(node.cost->backward_s, first);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const TensorId term = gradient.input_gradients()[i];
       if (gradient.wants(i) && term != kNone<TensorId>) contributions_[node.inputs[i]].push_back({term, id});
@@ -140,12 +159,13 @@ class Differentiator {
 
   // A measured backward time is that of all backward nodes of the node together.
   void share_cost(double backward_s, std::size_t first) {
-    const std::size_t count = builder_.peek().nodes().size() - first;
-    for (std::size_t i = first; i < first + count; ++i) {
-      MeasuredCost cost;
-      cost.forward_s = backward_s / static_cast<double>(count);
-      builder_.set_cost(make_id<NodeId>(i), cost);
+    std::vector<NodeId> shares;
+    for (std::size_t i = first; i < builder_.peek().nodes().size(); ++i) {
+      if (!builder_.peek().node(make_id<NodeId>(i)).op->is_view) shares.push_back(make_id<NodeId>(i));
     }
+    MeasuredCost cost;
+    cost.forward_s = backward_s / static_cast<double>(std::max<std::size_t>(shares.size(), 1));
+    for (const NodeId id : shares) builder_.set_cost(id, cost);
   }
 
   // Reads the node's inputs again and the gradients of its outputs; sends the bytes of each input back.
@@ -153,25 +173,26 @@ class Differentiator {
     const Node& node = forward_.node(id);
     Node backward;
     backward.name = builder_.fresh_name(node.name + ".grad");
-    backward.op = &opaque_operator();
     backward.op_name = node.op_name + "Grad";
     backward.cost =
         MeasuredCost{.forward_s = node.cost->backward_s, .backward_s = 0, .parameter_bytes = 0, .output_bytes = {}};
     std::vector<TensorId> sources;
     std::vector<std::string> outputs;
+    std::vector<TensorType> types;
+    std::set<TensorId> seen;
     for (const TensorId input : node.inputs) {
-      if (input == kNone<TensorId>) continue;
+      if (input == kNone<TensorId> || !seen.insert(input).second) continue;
       backward.inputs.push_back(input);
       const Tensor& tensor = forward_.tensor(input);
       if (tensor.kind == TensorKind::kInput || !depends_[index(input)]) continue;
       sources.push_back(input);
       outputs.push_back(builder_.fresh_name(node.name + ".grad." + std::to_string(outputs.size())));
-      backward.cost->output_bytes.push_back(bytes(tensor.type));
+      types.push_back(tensor.type);
     }
     for (const TensorId gradient : output_gradients) {
       if (gradient != kNone<TensorId>) backward.inputs.push_back(gradient);
     }
-    const NodeId appended = builder_.add_node(std::move(backward), outputs);
+    const NodeId appended = builder_.add_opaque(std::move(backward), outputs, types);
     mark_appended(Phase::kBackward, id);
     for (std::size_t i = 0; i < sources.size(); ++i) {
       contributions_[sources[i]].push_back({builder_.peek().node(appended).outputs[i], id});
