@@ -10,7 +10,6 @@ function(mp_test_program area)
   endif()
   add_executable(test_${area} ${sources})
   target_link_libraries(test_${area} PRIVATE mp_options mp_${area} mp_catch_main)
-  target_compile_definitions(test_${area} PRIVATE MP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_precompile_headers(test_${area} PRIVATE "${tests}/support/catch.hpp")
   set_target_properties(test_${area} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   catch_discover_tests(test_${area} TEST_PREFIX "${area}: " DISCOVERY_MODE PRE_TEST
@@ -18,7 +17,11 @@ function(mp_test_program area)
 endfunction()
 
 # Catch2's own code is neither warned about nor sanitized: it is slow to build that way, and not ours.
-add_library(mp_catch_main STATIC "${PROJECT_SOURCE_DIR}/tests/support/catch_main.cpp")
+add_library(mp_catch_main STATIC "${PROJECT_SOURCE_DIR}/tests/support/catch_main.cpp"
+  "${PROJECT_SOURCE_DIR}/tests/support/source_dir.cpp")
+target_include_directories(mp_catch_main PRIVATE "${PROJECT_SOURCE_DIR}")
+set_source_files_properties("${PROJECT_SOURCE_DIR}/tests/support/source_dir.cpp" PROPERTIES
+  COMPILE_DEFINITIONS MP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(mp_catch_main PUBLIC Catch2::Catch2)
 target_compile_options(mp_catch_main PRIVATE -w -O1 -g0)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
