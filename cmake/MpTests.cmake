@@ -28,6 +28,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(mp_catch_main INTERFACE -fpch-preprocess)  # lets ccache see through the precompiled header
 endif()
 mp_test_program(lib)
+mp_test_program(models)
 mp_test_program(partition)
 mp_test_program(runtime)
 
