@@ -16,9 +16,10 @@ MAX_FILE_BYTES = 2_000_000
 
 # (which files, which lines, what is wrong): `files` is matched against the path from the root.
 LINE_RULES = [
-    (r"lib/", r'#include "(partition|runtime|apps|tests)/', "lib knows nothing of the folders above it"),
-    (r"partition/", r'#include "(runtime|apps|tests)/', "partition may include lib only"),
-    (r"runtime/", r'#include "(partition|apps|tests)/', "runtime may include lib only"),
+    (r"lib/", r'#include "(?!lib/)\w+/', "lib knows nothing of the folders above it"),
+    (r"models/", r'#include "(?!lib/|models/)\w+/', "models may include lib only"),
+    (r"partition/", r'#include "(?!lib/|partition/)\w+/', "partition may include lib only"),
+    (r"runtime/", r'#include "(?!lib/|runtime/)\w+/', "runtime may include lib only"),
     (r"apps/", r'#include "tests/', "programs do not include tests"),
     (r"(?!runtime/|tests/runtime/)", r"#include <(mpi\.h|oneapi/|dnnl)", "MPI and oneDNN headers belong under runtime/"),
     (r"(?!runtime/cuda/|tests/runtime/)", r"#include <(cuda|cublas|cudnn|nccl)",
@@ -26,10 +27,10 @@ LINE_RULES = [
     (r"(?!partition/)", r"#include <metis", "the METIS header belongs to its one adapter under partition/"),
     (r"(?!apps/)", r"#include <CLI/", "CLI11 belongs under apps/"),
     (r".*\.hpp$", r"#include <nlohmann/json\.hpp>", "in headers <nlohmann/json_fwd.hpp>: the whole costs seconds"),
-    (r"(lib|partition|runtime)/", r"\bstd::(exit|quick_exit|abort|terminate)\(|\bexit\(",
+    (r"(lib|models|partition|runtime)/", r"\bstd::(exit|quick_exit|abort|terminate)\(|\bexit\(",
      "only apps/ ends the program: throw"),
-    (r"(lib|partition|runtime)/", r"std::(cout|cerr|clog|printf|puts)\b|\bfmt::print\(|\bprintf\(", "only apps/ prints"),
-    (r"(lib|partition|runtime|apps)/", r"std::(shuffle|sample|random_shuffle|\w+_distribution)\b",
+    (r"(lib|models|partition|runtime)/", r"std::(cout|cerr|clog|printf|puts)\b|\bfmt::print\(|\bprintf\(", "only apps/ prints"),
+    (r"(lib|models|partition|runtime|apps)/", r"std::(shuffle|sample|random_shuffle|\w+_distribution)\b",
      "differs between standard libraries: use our own generator"),
     (r"", r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b", "do it now, or open an issue"),
     (r"", r"(?<![\w.])/(?:work|root|home)/\w", "a path of one machine"),

@@ -36,6 +36,7 @@ class HouseRules(unittest.TestCase):
         above = {"runtime/a.hpp": "#pragma once\n", "partition/a.hpp": "#pragma once\n"}
         self.expect("lib knows nothing", **above, **{"lib/b.cpp": '#include "runtime/a.hpp"\n'})
         self.expect("partition may include", **above, **{"partition/b.cpp": '#include "runtime/a.hpp"\n'})
+        self.expect("models may include", **above, **{"models/b.cpp": '#include "partition/a.hpp"\n'})
         self.expect("runtime may include", **above, **{"runtime/b.cpp": '#include "partition/a.hpp"\n'})
         self.expect("do not include tests", **{"apps/a.cpp": '#include "tests/a.hpp"\n', "tests/a.hpp": "#pragma once\n"})
         self.expect("no file", **{"lib/b.cpp": '#include "a.hpp"\n', "lib/a.hpp": "#pragma once\n"})

@@ -21,7 +21,7 @@ std::vector<std::string> files_in(const std::string& folder) {
 }  // namespace
 
 TEST_CASE("the shipped clusters are read and have links between all devices", "[configs]") {
-  const std::vector<std::string> files = files_in(MP_SOURCE_DIR "/configs/clusters");
+  const std::vector<std::string> files = files_in(mp::test::source_dir() + "/configs/clusters");
   CHECK(files.size() >= 6);
   for (const std::string& file : files) {
     CAPTURE(file);
@@ -35,7 +35,7 @@ TEST_CASE("the shipped clusters are read and have links between all devices", "[
 }
 
 TEST_CASE("the shipped recipes are read and their data is there", "[configs]") {
-  const std::vector<std::string> files = files_in(MP_SOURCE_DIR "/configs");
+  const std::vector<std::string> files = files_in(mp::test::source_dir() + "/configs");
   CHECK(files.size() >= 4);
   for (const std::string& file : files) {
     CAPTURE(file);

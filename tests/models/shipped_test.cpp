@@ -55,7 +55,7 @@ std::int64_t trained_elements(const mp::Graph& graph) {
 TEST_CASE("the shipped models are what the builders make", "[models]") {
   for (const Shipped& s : shipped()) {
     CAPTURE(s.file);
-    const std::string path = MP_SOURCE_DIR "/models/" + s.file + ".json";
+    const std::string path = mp::test::source_dir() + "/models/" + s.file + ".json";
     CHECK(mp::read_file(path) == mp::to_json(s.model));
     CHECK(mp::read_model(path).model == s.model);
   }

@@ -9,5 +9,3 @@ using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
 #endif
-
-#define MP_SOURCE_DIR ::mp::test::source_dir() +
