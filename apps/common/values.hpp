@@ -1,0 +1,32 @@
+// Values of flags that both programs take.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/graph/model.hpp"
+#include "lib/plan/plan.hpp"
+#include "lib/training/optimizer.hpp"
+
+namespace mp::apps {
+
+// What shapes a training step: --bind, --microbatches, --optimizer, --schedule.
+struct StepFlags {
+  std::vector<std::string> bind;
+  std::optional<std::int32_t> microbatches;
+  std::optional<std::string> optimizer;
+  std::optional<std::string> schedule;
+
+  // Throws UsageError for anything but name=positive number.
+  [[nodiscard]] Bindings bindings() const;
+  // Throws UsageError listing the names there are.
+  [[nodiscard]] std::optional<Optimizer> chosen_optimizer() const;
+  [[nodiscard]] std::optional<Schedule> chosen_schedule() const;
+};
+
+void add_step_flags(CLI::App& command, StepFlags& flags);
+
+}  // namespace mp::apps

@@ -1,0 +1,60 @@
+// mpplan partition: model and devices in, plan out.
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "apps/common/table.hpp"
+#include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/partition_model_command.hpp"
+#include "apps/mpplan/partition_options.hpp"
+#include "lib/base/error.hpp"
+
+namespace mp::apps {
+namespace {
+
+void add_problem_flags(CLI::App& command, PartitionOptions& o) {
+  command.add_option("model", o.input, "Model (model.json)")->required()->type_name("FILE");
+  auto* devices = command.add_option("--devices", o.devices, "So many equal devices, fully connected")
+                      ->type_name("N")
+                      ->check(CLI::Range(1, 4096));
+  command.add_option("--cluster", o.cluster, "Devices and links from a cluster file")->type_name("FILE")->excludes(devices);
+  command
+      .add_option("--imbalance", o.imbalance,
+                  "How much more than its share of compute and of memory a device may hold, say 3%. "
+                  "Default: 3%, widened as far as nodes too heavy to spread make necessary")
+      ->type_name("SHARE");
+  add_step_flags(command, o.step);
+}
+
+void add_search_flags(CLI::App& command, PartitionOptions& o) {
+  command.add_option("--algorithm", o.algorithm, fmt::format("One of: {} (default: auto, all of them)", algorithm_list()))
+      ->type_name("NAME");
+  command.add_flag("--refine", o.refine, "Beside each algorithm that does not refine itself run it refined by KL/FM");
+  command.add_option("--effort", o.effort, "fast, default, high or best: time for cut")->type_name("LEVEL");
+  command.add_option("--seed", o.seed, "Same seed, same plan (default: 1)")->type_name("N");
+  command.add_option("--threads", o.threads, "Algorithms run at a time (default: 1); changes nothing but the time")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command.add_option("--time-limit", o.time_limit_s, "Begin no further algorithm after so many seconds")
+      ->type_name("S")
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace
+
+void add_partition(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("partition", "Place a model on devices at the least cut and write the plan");
+  auto options = std::make_shared<PartitionOptions>();
+  add_problem_flags(*command, *options);
+  add_search_flags(*command, *options);
+  command->add_option("-o,--output", options->output, "Plan to write (default: plan.json)")->type_name("FILE");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  command->footer(
+      "Examples:\n"
+      "  mpplan partition models/gpt-1m.json --devices 4\n"
+      "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o plan.json\n"
+      "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 no placement keeps balance and memory.");
+  command->callback([options, &action] { action = [options] { return run_partition_model(*options); }; });
+}
+
+}  // namespace mp::apps

@@ -1,0 +1,35 @@
+// The flags of mpplan partition.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "apps/common/values.hpp"
+#include "partition/portfolio.hpp"
+
+namespace mp::apps {
+
+struct PartitionOptions {
+  std::string input;
+  std::optional<std::int32_t> devices;
+  std::optional<std::string> cluster;
+  std::optional<std::string> imbalance;
+  StepFlags step;
+  std::string algorithm = "auto";
+  bool refine = false;
+  std::string effort = "default";
+  std::uint64_t seed = 1;
+  std::int32_t threads = 1;
+  std::optional<double> time_limit_s;
+  std::string output = "plan.json";
+  bool json = false;
+};
+
+// "metis, metis+kl, …, auto".
+[[nodiscard]] std::string algorithm_list();
+
+// Throws UsageError for names that are none, listing those there are.
+[[nodiscard]] partition::PortfolioOptions portfolio_options(const PartitionOptions& options);
+
+}  // namespace mp::apps

@@ -1,0 +1,133 @@
+#include "apps/mpplan/partition_report.hpp"
+
+#include <fmt/core.h>
+
+#include "apps/common/table.hpp"
+#include "lib/files/json_writer.hpp"
+#include "partition/model/model_graph.hpp"
+
+namespace mp::apps {
+namespace {
+
+using partition::kComputeConstraint;
+using partition::kMemoryConstraint;
+using partition::PlacementCandidate;
+
+std::string candidates_table(const PartitionReport& report) {
+  Table table({"algorithm", "cut", "volume", "compute imb.", "memory imb.", "in balance", "time", ""});
+  for (std::size_t i = 0; i < report.found.candidates.size(); ++i) {
+    const PlacementCandidate& c = report.found.candidates[i];
+    table.add({c.found.algorithm, bytes_text(c.traffic.cut), bytes_text(c.traffic.communication_volume),
+               percent_text(c.found.imbalance[kComputeConstraint]), percent_text(c.found.imbalance[kMemoryConstraint]),
+               c.found.feasible ? "yes" : "no", seconds_text(c.found.seconds),
+               i == report.found.chosen ? "<- chosen" : ""});
+  }
+  return table.text();
+}
+
+std::string devices_table(const PartitionReport& report) {
+  Table table({"device", "nodes", "parameters", "memory", "compute"});
+  const Prediction& predicted = *report.plan.predicted;
+  for (const DeviceId d : ids<DeviceId>(predicted.devices.size())) {
+    const DevicePrediction& device = predicted.devices[index(d)];
+    table.add({report.plan.cluster.devices[d].name, count_text(device.nodes), count_text(device.parameters),
+               bytes_text(device.memory_bytes), percent_text(device.compute_share)});
+  }
+  return table.text();
+}
+
+std::string bounds_text(const partition::Candidate& chosen) {
+  if (chosen.optimal) return ", optimal";
+  if (!chosen.lower_bound) return "";
+  return fmt::format(", lower bound {}", bytes_text(*chosen.lower_bound));
+}
+
+const Imbalance balance_found(const PlacementCandidate& chosen) {
+  return {.compute = chosen.found.imbalance[kComputeConstraint], .memory = chosen.found.imbalance[kMemoryConstraint]};
+}
+
+}  // namespace
+
+std::string report_text(const PartitionReport& report) {
+  const Plan& plan = report.plan;
+  const Prediction& predicted = *plan.predicted;
+  const PlacementCandidate& chosen = report.found.candidates[report.found.chosen];
+  std::string text = fmt::format("{}: {} nodes over {} devices, {} microbatch{}, {}, seed {}\n\n", plan.model_name,
+                                 plan.assignment.size(), plan.cluster.devices.size(), plan.microbatches,
+                                 plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind), plan.seed);
+  text += candidates_table(report) + '\n' + devices_table(report) + '\n';
+  if (!report.options.imbalance && report.found.imbalance > partition::kDefaultImbalance) {
+    text += fmt::format(
+        "Nodes too heavy to spread allow no balance of {} found in compute and memory together: {} was allowed.\n",
+        percent_text(partition::kDefaultImbalance), percent_text(report.found.imbalance));
+  }
+  text += fmt::format("cut {}{}, volume {} a step; predicted step {}, bubble {}\n", bytes_text(predicted.cut_bytes),
+                      bounds_text(chosen.found), bytes_text(predicted.communication_volume_bytes),
+                      seconds_text(predicted.step_time_s), percent_text(predicted.bubble_fraction));
+  return text + fmt::format("{} written in {}: train it with  mprun train {}\n", report.options.output,
+                            seconds_text(report.seconds), report.options.output);
+}
+
+namespace {
+
+void write_imbalance(JsonWriter& writer, const Imbalance& imbalance) {
+  writer.key("imbalance").begin_object(JsonWriter::Layout::kInline);
+  writer.member("compute", imbalance.compute).member("memory", imbalance.memory).end();
+}
+
+void write_objective(JsonWriter& writer, const Prediction& predicted, const partition::Candidate& chosen) {
+  writer.key("objective").begin_object(JsonWriter::Layout::kInline);
+  writer.member("name", predicted.objective).member("value", predicted.cut_bytes);
+  writer.key("lower_bound");
+  if (chosen.lower_bound) {
+    writer.value(*chosen.lower_bound);
+  } else {
+    writer.null();
+  }
+  writer.member("optimal", chosen.optimal).end();
+}
+
+void write_devices(JsonWriter& writer, const Plan& plan) {
+  writer.key("devices").begin_array();
+  for (const DeviceId d : ids<DeviceId>(plan.predicted->devices.size())) {
+    const DevicePrediction& device = plan.predicted->devices[index(d)];
+    writer.begin_object(JsonWriter::Layout::kInline).member("name", plan.cluster.devices[d].name);
+    writer.member("nodes", device.nodes).member("parameters", device.parameters);
+    writer.member("compute_share", device.compute_share).member("memory_bytes", device.memory_bytes).end();
+  }
+  writer.end();
+}
+
+void write_candidates(JsonWriter& writer, const partition::ModelPartition& found) {
+  writer.key("candidates").begin_array();
+  for (const PlacementCandidate& c : found.candidates) {
+    writer.begin_object(JsonWriter::Layout::kInline).member("algorithm", c.found.algorithm);
+    writer.member("cut", c.traffic.cut).member("communication_volume", c.traffic.communication_volume);
+    write_imbalance(writer, balance_found(c));
+    writer.member("feasible", c.found.feasible).member("seconds", c.found.seconds).end();
+  }
+  writer.end();
+}
+
+}  // namespace
+
+std::string report_json(const PartitionReport& report) {
+  const Prediction& predicted = *report.plan.predicted;
+  const PlacementCandidate& chosen = report.found.candidates[report.found.chosen];
+  JsonWriter writer;
+  writer.begin_object().member("algorithm", report.plan.algorithm).member("seed", report.plan.seed);
+  writer.member("seconds", report.seconds);
+  write_objective(writer, predicted, chosen.found);
+  writer.member("cut", predicted.cut_bytes).member("communication_volume", predicted.communication_volume_bytes);
+  writer.member("unit", "bytes");
+  write_imbalance(writer, predicted.imbalance);
+  writer.member("imbalance_allowed", report.found.imbalance).member("feasible", chosen.found.feasible);
+  writer.member("step_time_s", predicted.step_time_s).member("bubble_fraction", predicted.bubble_fraction);
+  writer.member("plan", report.options.output);
+  write_devices(writer, report.plan);
+  write_candidates(writer, report.found);
+  writer.end();
+  return std::move(writer).take();
+}
+
+}  // namespace mp::apps
