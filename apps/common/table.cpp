@@ -17,8 +17,8 @@ namespace {
 
 // Characters a terminal shows: bytes that do not continue a UTF-8 sequence.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 }  // namespace
@@ -65,9 +65,7 @@ std::string seconds_text(double seconds) {
   return fmt::format("{:.2f} µs", seconds * 1e6);
 }
 
-std::string percent_text(double share) {
-  return fmt::format("{:.1f} %", share * 100.0 + 0.0);
-}
+std::string percent_text(double share) { return fmt::format("{:.1f} %", share * 100.0 + 0.0); }
 
 double parse_percent(const std::string& text) {
   std::string_view number = text;

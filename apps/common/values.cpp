@@ -44,14 +44,20 @@ std::optional<Schedule> StepFlags::chosen_schedule() const {
   return found;
 }
 
-void add_step_flags(CLI::App& command, StepFlags& flags) {
+void add_shape_flags(CLI::App& command, StepFlags& flags) {
   command.add_option("--bind", flags.bind, "Give a dimension of the model an extent, say batch=32 (repeatable)")
       ->type_name("NAME=EXTENT");
   command.add_option("--microbatches", flags.microbatches, "Parts the batch is split into; they must divide it")
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
+}
+
+void add_optimizer_flag(CLI::App& command, StepFlags& flags) {
   command.add_option("--optimizer", flags.optimizer, "sgd, adam or adamw: its state counts in the memory")
       ->type_name("NAME");
+}
+
+void add_schedule_flag(CLI::App& command, StepFlags& flags) {
   command.add_option("--schedule", flags.schedule, "Order of the microbatches on a device: 1f1b or gpipe")
       ->type_name("NAME");
 }

@@ -27,6 +27,8 @@ struct StepFlags {
   [[nodiscard]] std::optional<Schedule> chosen_schedule() const;
 };
 
-void add_step_flags(CLI::App& command, StepFlags& flags);
+void add_shape_flags(CLI::App& command, StepFlags& flags);  // --bind, --microbatches
+void add_optimizer_flag(CLI::App& command, StepFlags& flags);
+void add_schedule_flag(CLI::App& command, StepFlags& flags);
 
 }  // namespace mp::apps

@@ -17,17 +17,22 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
   auto* devices = command.add_option("--devices", o.devices, "So many equal devices, fully connected")
                       ->type_name("N")
                       ->check(CLI::Range(1, 4096));
-  command.add_option("--cluster", o.cluster, "Devices and links from a cluster file")->type_name("FILE")->excludes(devices);
+  command.add_option("--cluster", o.cluster, "Devices and links from a cluster file")
+      ->type_name("FILE")
+      ->excludes(devices);
   command
       .add_option("--imbalance", o.imbalance,
                   "How much more than its share of compute and of memory a device may hold, say 3%. "
                   "Default: 3%, widened as far as nodes too heavy to spread make necessary")
       ->type_name("SHARE");
-  add_step_flags(command, o.step);
+  add_shape_flags(command, o.step);
+  add_optimizer_flag(command, o.step);
+  add_schedule_flag(command, o.step);
 }
 
 void add_search_flags(CLI::App& command, PartitionOptions& o) {
-  command.add_option("--algorithm", o.algorithm, fmt::format("One of: {} (default: auto, all of them)", algorithm_list()))
+  command
+      .add_option("--algorithm", o.algorithm, fmt::format("One of: {} (default: auto, all of them)", algorithm_list()))
       ->type_name("NAME");
   command.add_flag("--refine", o.refine, "Beside each algorithm that does not refine itself run it refined by KL/FM");
   command.add_option("--effort", o.effort, "fast, default, high or best: time for cut")->type_name("LEVEL");
@@ -52,7 +57,8 @@ void add_partition(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  mpplan partition models/gpt-1m.json --devices 4\n"
-      "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o plan.json\n"
+      "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o "
+      "plan.json\n"
       "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 no placement keeps balance and memory.");
   command->callback([options, &action] { action = [options] { return run_partition_model(*options); }; });
 }

@@ -88,9 +88,10 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   const partition::PlacementCandidate& chosen = found.candidates[found.chosen];
   plan.assignment = assignment_of(training, file.model, chosen.placement);
   plan.algorithm = chosen.found.algorithm;
-  const Program program =
-      compile(std::move(training), chosen.placement,
-              {.schedule = plan.schedule, .devices = static_cast<std::int32_t>(plan.cluster.devices.size()), .cluster = &plan.cluster});
+  const Program program = compile(std::move(training), chosen.placement,
+                                  {.schedule = plan.schedule,
+                                   .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
+                                   .cluster = &plan.cluster});
   plan.predicted = predict(program, units, plan.cluster);
   require_memory(plan);
   write_file_atomically(options.output, to_json(plan));

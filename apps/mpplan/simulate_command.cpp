@@ -1,0 +1,90 @@
+// mpplan simulate: the time and memory of one step, from the very program that mprun executes.
+#include <fmt/core.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "apps/common/table.hpp"
+#include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/plan_loading.hpp"
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/json_writer.hpp"
+#include "lib/program/simulate.hpp"
+#include "lib/program/trace.hpp"
+
+namespace mp::apps {
+namespace {
+
+struct SimulateOptions {
+  std::string plan;
+  StepFlags step;
+  std::optional<std::string> trace;
+  bool json = false;
+};
+
+std::string json_of(const Simulation& simulation, const Cluster& cluster) {
+  constexpr auto kInline = JsonWriter::Layout::kInline;
+  JsonWriter writer;
+  writer.begin_object().member("step_time_s", simulation.step_time_s);
+  writer.member("bubble_fraction", simulation.bubble_fraction).key("devices").begin_array();
+  for (const DeviceId d : ids<DeviceId>(simulation.devices.size())) {
+    const DeviceTimes& times = simulation.devices[index(d)];
+    writer.begin_object(kInline).member("name", cluster.devices[d].name).member("busy_s", times.busy_s);
+    writer.member("communication_s", times.communication_s).member("idle_s", times.idle_s);
+    writer.member("peak_memory_bytes", times.peak_memory_bytes).end();
+  }
+  writer.end().key("links").begin_array();
+  for (const LinkTraffic& link : simulation.links) {
+    writer.begin_object(kInline).member("from", cluster.devices[link.from].name);
+    writer.member("to", cluster.devices[link.to].name).member("bytes", link.bytes).end();
+  }
+  writer.end().end();
+  return std::move(writer).take();
+}
+
+std::string text_of(const Simulation& simulation, const Cluster& cluster) {
+  Table devices({"device", "busy", "waits for messages", "idle", "peak memory"});
+  for (const DeviceId d : ids<DeviceId>(simulation.devices.size())) {
+    const DeviceTimes& times = simulation.devices[index(d)];
+    devices.add({cluster.devices[d].name, seconds_text(times.busy_s), seconds_text(times.communication_s),
+                 seconds_text(times.idle_s), bytes_text(times.peak_memory_bytes)});
+  }
+  std::string text = fmt::format("step {}, bubble {}\n\n{}", seconds_text(simulation.step_time_s),
+                                 percent_text(simulation.bubble_fraction), devices.text());
+  if (simulation.links.empty()) return text;
+  Table links({"link", "bytes a step"});
+  for (const LinkTraffic& link : simulation.links) {
+    links.add({cluster.devices[link.from].name + " -> " + cluster.devices[link.to].name, bytes_text(link.bytes)});
+  }
+  return text + '\n' + links.text();
+}
+
+ExitCode run(const SimulateOptions& options) {
+  const LoadedPlan loaded = load_plan(options.plan, options.step);
+  const Simulation simulation = simulate(loaded.prepared.program, loaded.plan.cluster);
+  if (options.trace) {
+    write_file_atomically(*options.trace,
+                          to_trace_json(trace_of(loaded.prepared.program, loaded.plan.cluster, simulation)));
+  }
+  fmt::print("{}", options.json ? json_of(simulation, loaded.plan.cluster) : text_of(simulation, loaded.plan.cluster));
+  return ExitCode::kGood;
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("simulate", "Predict time, memory and traffic of one step of a plan");
+  auto options = std::make_shared<SimulateOptions>();
+  command->add_option("plan", options->plan, "Plan (plan.json)")->required()->type_name("FILE");
+  add_shape_flags(*command, options->step);
+  add_optimizer_flag(*command, options->step);
+  add_schedule_flag(*command, options->step);
+  command->add_option("--trace", options->trace, "Write the timeline for Perfetto (ui.perfetto.dev)")
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  command->footer("Example:\n  mpplan simulate plan.json --microbatches 8 --schedule gpipe --trace step.json");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace mp::apps
