@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   mp::apps::add_simulate(app, action);
   mp::apps::add_compare(app, action);
   mp::apps::add_inspect(app, action);
+  mp::apps::add_generate(app, action);
 
   return mp::apps::run_main(app, argc, argv, action);
 }

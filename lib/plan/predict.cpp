@@ -1,0 +1,91 @@
+#include "lib/plan/predict.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "lib/base/check.hpp"
+#include "lib/costs/costs.hpp"
+#include "lib/program/simulate.hpp"
+
+namespace mp {
+namespace {
+
+double imbalance(const std::vector<double>& loads) {
+  const double sum = std::accumulate(loads.begin(), loads.end(), 0.0);
+  if (sum <= 0.0) return 0.0;
+  return *std::max_element(loads.begin(), loads.end()) * static_cast<double>(loads.size()) / sum - 1.0;
+}
+
+// Seconds of compute per device and step.
+std::vector<double> compute_loads(const Program& program, const Cluster& cluster) {
+  const TrainingGraph& training = program.training;
+  std::vector<double> loads(program.devices.size(), 0.0);
+  for (const NodeId n : ids<NodeId>(training.graph.nodes().size())) {
+    const DeviceId d = program.placement[training.placed_with[n]];
+    const double runs = training.phase[n] == Phase::kUpdate ? 1.0 : program.microbatches;
+    loads[index(d)] += runs * node_seconds(training.graph, n, cluster.type_of(d));
+  }
+  return loads;
+}
+
+std::vector<double> memory_loads(const std::vector<DevicePrediction>& devices, const Cluster& cluster) {
+  const bool limited = std::all_of(cluster.types.begin(), cluster.types.end(),
+                                   [](const DeviceType& type) { return type.memory_bytes > 0; });
+  std::vector<double> loads;
+  loads.reserve(devices.size());
+  for (std::size_t d = 0; d < devices.size(); ++d) {
+    const double limit = limited ? static_cast<double>(cluster.type_of(make_id<DeviceId>(d)).memory_bytes) : 1.0;
+    loads.push_back(static_cast<double>(devices[d].memory_bytes) / limit);
+  }
+  return loads;
+}
+
+std::vector<DevicePrediction> count_holdings(const Program& program) {
+  const TrainingGraph& training = program.training;
+  std::vector<DevicePrediction> devices(program.devices.size());
+  for (std::size_t d = 0; d < devices.size(); ++d) {
+    devices[d].memory_bytes = program.devices[make_id<DeviceId>(d)].arena_bytes;
+  }
+  for (const NodeId n : ids<NodeId>(static_cast<std::size_t>(training.forward_nodes))) {
+    DevicePrediction& device = devices[index(program.placement[n])];
+    ++device.nodes;
+    if (training.graph.node(n).cost) device.memory_bytes += training.graph.node(n).cost->parameter_bytes;
+  }
+  for (const TrainedParameter& trained : training.trained) {
+    const DeviceId d = program.placement[training.home[trained.parameter]];
+    devices[index(d)].parameters += elements(training.graph.tensor(trained.parameter).type.shape);
+  }
+  return devices;
+}
+
+}  // namespace
+
+Prediction predict(const Program& program, const PlacementUnits& units, const Cluster& cluster) {
+  MP_CHECK(cluster.devices.size() >= program.devices.size());
+  const Traffic crossing = traffic(units, program.placement);
+  const Simulation simulation = simulate(program, cluster);
+  const std::vector<double> loads = compute_loads(program, cluster);
+  const double all_loads = std::accumulate(loads.begin(), loads.end(), 0.0);
+  Prediction prediction;
+  prediction.cut_bytes = crossing.cut;
+  prediction.communication_volume_bytes = crossing.communication_volume;
+  prediction.step_time_s = simulation.step_time_s;
+  prediction.bubble_fraction = simulation.bubble_fraction;
+  prediction.devices = count_holdings(program);
+  for (std::size_t d = 0; d < loads.size(); ++d) {
+    prediction.devices[d].compute_share = all_loads > 0.0 ? loads[d] / all_loads : 0.0;
+  }
+  prediction.imbalance = {imbalance(loads), imbalance(memory_loads(prediction.devices, cluster))};
+  return prediction;
+}
+
+std::vector<DeviceId> overfull_devices(const Prediction& prediction, const Cluster& cluster) {
+  std::vector<DeviceId> overfull;
+  for (const DeviceId d : ids<DeviceId>(prediction.devices.size())) {
+    const std::int64_t limit = cluster.type_of(d).memory_bytes;
+    if (limit > 0 && prediction.devices[index(d)].memory_bytes > limit) overfull.push_back(d);
+  }
+  return overfull;
+}
+
+}  // namespace mp

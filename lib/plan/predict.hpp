@@ -1,0 +1,23 @@
+// What a plan promises: every number comes from the Program that will run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/cluster/cluster.hpp"
+#include "lib/plan/plan.hpp"
+#include "lib/program/program.hpp"
+#include "lib/training/flows.hpp"
+
+namespace mp {
+
+// `units` are those of program.training. Cut and volume are exact (traffic()); memory is the arena of each device,
+// plus what measured nodes say they keep besides; step time and bubble are the simulator's. Imbalance of compute is
+// that of seconds per step on each device's own type; imbalance of memory that of bytes relative to the device's
+// memory, or of bytes where some device has no limit.
+[[nodiscard]] Prediction predict(const Program& program, const PlacementUnits& units, const Cluster& cluster);
+
+// Devices whose memory the plan overfills.
+[[nodiscard]] std::vector<DeviceId> overfull_devices(const Prediction& prediction, const Cluster& cluster);
+
+}  // namespace mp

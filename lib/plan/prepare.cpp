@@ -1,0 +1,81 @@
+#include "lib/plan/prepare.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
+#include "lib/graph/builder.hpp"
+#include "lib/plan/check_plan.hpp"
+
+namespace mp {
+namespace {
+
+// The number of microbatches next to `wanted` that divides the batch.
+std::int64_t nearest_divisor(std::int64_t batch, std::int64_t wanted) {
+  if (wanted >= batch) return batch;
+  for (std::int64_t away = 1; away < wanted; ++away) {
+    if (batch % (wanted - away) == 0) return wanted - away;
+    if (batch % (wanted + away) == 0) return wanted + away;
+  }
+  return 1;
+}
+
+Bindings microbatch_bindings(const Model& model, const StepShape& shape) {
+  Bindings bindings = shape.bindings;
+  if (shape.microbatches < 1) throw UsageError(fmt::format("{} microbatches; 1 is the least", shape.microbatches));
+  if (shape.microbatches == 1) return bindings;
+  const auto asked = bindings.find(kBatchDimension);
+  const auto known = model.dimensions.find(kBatchDimension);
+  if (asked == bindings.end() && known == model.dimensions.end()) {
+    throw UsageError(fmt::format("{} microbatches divide the dimension '{}', which model {} does not have; use 1",
+                                 shape.microbatches, kBatchDimension, quoted(model.name)));
+  }
+  const std::int64_t batch = asked != bindings.end() ? asked->second : known->second;
+  if (batch < 1) return bindings;  // bind_model says what is wrong with it
+  if (batch % shape.microbatches != 0 || batch < shape.microbatches) {
+    throw UsageError(fmt::format("a batch of {} does not divide into {} microbatches; {} would do", batch,
+                                 shape.microbatches, nearest_divisor(batch, shape.microbatches)));
+  }
+  bindings.insert_or_assign(std::string(kBatchDimension), batch / shape.microbatches);
+  return bindings;
+}
+
+Bindings all_dimensions(const Model& model, const Plan& plan, const PrepareOptions& options) {
+  Bindings bindings = options.bindings;
+  bindings.insert(plan.bindings.begin(), plan.bindings.end());
+  bindings.insert(model.dimensions.begin(), model.dimensions.end());
+  return bindings;
+}
+
+TrainingGraph differentiated(const Graph& forward, const StepShape& shape) {
+  return differentiate(forward, {.optimizer = shape.optimizer, .microbatches = shape.microbatches});
+}
+
+}  // namespace
+
+Graph microbatch_graph(const Model& model, const StepShape& shape, std::string_view source) {
+  return bind_model(model, microbatch_bindings(model, shape), source);
+}
+
+TrainingGraph training_graph_of(const Model& model, const StepShape& shape, std::string_view source) {
+  return differentiated(microbatch_graph(model, shape, source), shape);
+}
+
+PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions& options) {
+  StepShape shape{.bindings = all_dimensions(model, plan, options),
+                  .microbatches = options.microbatches.value_or(plan.microbatches),
+                  .optimizer = options.optimizer.value_or(plan.optimizer)};
+  const Graph forward = microbatch_graph(model, shape, options.model_source);
+  Placement placement = check_plan(plan, forward, options.plan_source);
+  TrainingGraph training = differentiated(forward, shape);
+  PlacementUnits units = placement_units(training);
+  Program program = compile(std::move(training), std::move(placement),
+                            {.schedule = options.schedule.value_or(plan.schedule),
+                             .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
+                             .cluster = &plan.cluster});
+  return {.shape = std::move(shape), .units = std::move(units), .program = std::move(program)};
+}
+
+}  // namespace mp
