@@ -39,7 +39,7 @@ class LayoutCheck {
                               : buffer.offset_bytes >= device.persistent_bytes && buffer_end <= device.arena_bytes;
       if (!inside || buffer.size_bytes < 0) complain(d, "a buffer is outside its part of the arena");
       if (buffer.offset_bytes % kBufferAlignment != 0) complain(d, "a buffer is not aligned");
-      end = std::max(end, buffer_end);
+      end = std::max(end, buffer.offset_bytes + std::max<std::int64_t>(buffer.size_bytes, 1));
       if (is_parameter) parameters.push_back(&buffer);
     }
     if (device.arena_bytes - end >= kBufferAlignment) complain(d, "the arena is larger than its buffers need");

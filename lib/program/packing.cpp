@@ -40,7 +40,8 @@ std::vector<std::size_t> sorted_by(const std::vector<Block>& blocks, Less less) 
   return order;
 }
 
-// Blocks placed so far, found by time: the list of positions is cut into equal windows, each knows what lives in it.
+// Blocks placed so far, found by time. The list of positions is cut into windows; each knows the blocks that begin in
+// it, and those that live on from earlier windows. So a search meets each block once, however long it lives.
 class PlacedBlocks {
  public:
   explicit PlacedBlocks(const std::vector<Block>& blocks) : blocks_(blocks) {
@@ -52,22 +53,23 @@ class PlacedBlocks {
   }
 
   void place(std::size_t b, std::int64_t offset) {
-    for (std::int32_t w = first_window(b); w <= last_window(b); ++w) {
-      windows_[static_cast<std::size_t>(w)].push_back({{offset, offset + blocks_[b].size}, b});
-    }
+    const Placed placed{{offset, offset + blocks_[b].size}, blocks_[b].begin, blocks_[b].end};
+    const std::int32_t first = window(placed.begin);
+    at(first).beginning.push_back(placed);
+    for (std::int32_t w = first + 1; w <= window(placed.end - 1); ++w) at(w).living_on.push_back(placed);
   }
 
   // The ranges taken at any time of the block's life, sorted by begin.
   const std::vector<Range>& taken_during(std::size_t b) {
     taken_.clear();
-    for (std::int32_t w = first_window(b); w <= last_window(b); ++w) {
-      for (const Placed& placed : windows_[static_cast<std::size_t>(w)]) {
-        const Block& other = blocks_[placed.block];
-        const bool meets = other.begin < blocks_[b].end && blocks_[b].begin < other.end;
-        const bool seen_before = w > first_window(b) && first_window(placed.block) < w;
-        if (meets && !seen_before) taken_.push_back(placed.range);
+    const Block& block = blocks_[b];
+    const auto take = [&](const std::vector<Placed>& candidates) {
+      for (const Placed& placed : candidates) {
+        if (placed.begin < block.end && block.begin < placed.end) taken_.push_back(placed.range);
       }
-    }
+    };
+    take(at(window(block.begin)).living_on);
+    for (std::int32_t w = window(block.begin); w <= window(block.end - 1); ++w) take(at(w).beginning);
     std::sort(taken_.begin(), taken_.end());
     return taken_;
   }
@@ -75,20 +77,25 @@ class PlacedBlocks {
  private:
   struct Placed {
     Range range;
-    std::size_t block = 0;
+    std::int32_t begin = 0;
+    std::int32_t end = 0;
   };
-  [[nodiscard]] std::int32_t first_window(std::size_t b) const { return blocks_[b].begin / width_; }
-  [[nodiscard]] std::int32_t last_window(std::size_t b) const { return (blocks_[b].end - 1) / width_; }
+  struct Window {
+    std::vector<Placed> beginning;
+    std::vector<Placed> living_on;
+  };
+  [[nodiscard]] std::int32_t window(std::int32_t position) const { return position / width_; }
+  [[nodiscard]] Window& at(std::int32_t window) { return windows_[static_cast<std::size_t>(window)]; }
 
   const std::vector<Block>& blocks_;
   std::int32_t width_ = 1;
-  std::vector<std::vector<Placed>> windows_;
+  std::vector<Window> windows_;
   std::vector<Range> taken_;
 };
 
 // Pairs of blocks that meet in time are at most this many, or largest-first would take too long.
 bool is_small_enough_for_size_order(const std::vector<Block>& blocks) {
-  constexpr std::int64_t kMostPairs = 20'000'000;
+  constexpr std::int64_t kMostPairs = 1'000'000;
   std::vector<std::int32_t> ends;
   ends.reserve(blocks.size());
   for (const Block& block : blocks) ends.push_back(block.end);
@@ -144,7 +151,8 @@ Packing pack_by_size(const std::vector<Block>& blocks) {
 
 Packing pack(const std::vector<Block>& blocks, std::int64_t lower_bound) {
   Packing best = pack_by_time(blocks);
-  if (best.height <= lower_bound || !is_small_enough_for_size_order(blocks)) return best;
+  constexpr std::int64_t kGoodEnough = 200;  // within 1/200 of the optimum
+  if (best.height - lower_bound <= lower_bound / kGoodEnough || !is_small_enough_for_size_order(blocks)) return best;
   Packing other = pack_by_size(blocks);
   return other.height < best.height ? other : best;
 }
