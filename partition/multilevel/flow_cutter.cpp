@@ -9,12 +9,23 @@
 
 namespace mp::partition {
 
+namespace {
+
+Weight heaviest_weight(const FlowNodes& nodes, FlowNode v) {
+  const auto constraints = static_cast<std::size_t>(nodes.constraints);
+  const auto first = nodes.weights.begin() + static_cast<std::ptrdiff_t>(index(v) * constraints);
+  return *std::max_element(first, first + nodes.constraints);
+}
+
+}  // namespace
+
 void FlowCutter::start(std::size_t count) {
   const auto constraints = static_cast<std::size_t>(nodes_->constraints);
   for (Reach& reach : reach_) {
     reach.nodes.clear();
     reach.border.clear();
     reach.terminals = reach.scan_from = reach.settled_border = 0;
+    reach.pierced = 0;
     reach.reached.assign(count, 0);
     reach.terminal.assign(count, 0);
     reach.weights.assign(constraints, 0);
@@ -24,8 +35,8 @@ void FlowCutter::start(std::size_t count) {
   total_.assign(constraints, 0);
   for (std::size_t i = 0; i < nodes_->weights.size(); ++i) total_[i % constraints] += nodes_->weights[i];
   flow_ = 0;
-  add_terminal(kSourceSide, FlowNetwork::kSource);
-  add_terminal(kSinkSide, FlowNetwork::kSink);
+  add_terminals(kSourceSide, std::array{FlowNetwork::kSource});
+  add_terminals(kSinkSide, std::array{FlowNetwork::kSink});
 }
 
 void FlowCutter::visit(Side side, FlowNode v) {
@@ -37,12 +48,14 @@ void FlowCutter::visit(Side side, FlowNode v) {
   }
 }
 
-// Makes v a terminal of `side`; nothing beyond the terminals may be reached at this time.
-void FlowCutter::add_terminal(Side side, FlowNode v) {
+// Makes nodes terminals of `side`; nothing beyond the terminals may be reached at this time.
+void FlowCutter::add_terminals(Side side, std::span<const FlowNode> added) {
   Reach& reach = reach_[side];
   reach.scan_from = reach.nodes.size();
-  visit(side, v);
-  reach.terminal[index(v)] = 1;
+  for (const FlowNode v : added) {
+    visit(side, v);
+    reach.terminal[index(v)] = 1;
+  }
   reach.terminals = reach.nodes.size();
   reach.settled_border = reach.border.size();
 }
@@ -84,7 +97,7 @@ void FlowCutter::extend(Side side) {
 }
 
 // Distances from the source's terminals; whether a terminal of the sink can be reached.
-bool FlowCutter::layer() {
+bool FlowCutter::layer(std::int64_t& budget) {
   const Reach& source = reach_[kSourceSide];
   for (const FlowNode v : queue_) level_[index(v)] = -1;
   queue_.assign(source.nodes.begin() + static_cast<std::ptrdiff_t>(source.scan_from),
@@ -97,6 +110,7 @@ bool FlowCutter::layer() {
   for (std::size_t head = 0; head < queue_.size(); ++head) {
     const FlowNode v = queue_[head];
     if (level_[index(v)] >= last) break;
+    budget -= network_->last_arc(v) - network_->first_arc(v);
     for (std::int32_t a = network_->first_arc(v); a < network_->last_arc(v); ++a) {
       const FlowNetwork::Arc& arc = network_->arc(a);
       if (arc.residual == 0 || level_[index(arc.head)] >= 0 || source.terminal[index(arc.head)] != 0) continue;
@@ -154,10 +168,11 @@ Weight FlowCutter::block_flow() {
   return sent;
 }
 
-bool FlowCutter::maximise_flow(Weight bound) {
-  while (layer()) {
+// False if the flow exceeds the bound, or the budget is spent.
+bool FlowCutter::maximise_flow(Weight bound, std::int64_t& budget) {
+  while (layer(budget)) {
     flow_ += block_flow();
-    if (flow_ > bound) return false;
+    if (flow_ > bound || budget < 0) return false;
   }
   return true;
 }
@@ -209,7 +224,51 @@ const FlowCut& FlowCutter::report(Side side) {
   return cut_;
 }
 
-const FlowCut& FlowCutter::cut(FlowNetwork& network, const FlowNodes& nodes, Weight bound) {
+// The weight that `side` still has to win before the other side can keep its limits.
+Weight FlowCutter::missing_weight(Side side) const {
+  Weight missing = 0;
+  for (std::size_t c = 0; c < total_.size(); ++c) {
+    missing = std::max(missing, total_[c] - reach_[side].weights[c] - nodes_->max_weights[1 - static_cast<std::size_t>(side)][c]);
+  }
+  return missing;
+}
+
+// Makes all that `side` reaches its own.
+void FlowCutter::settle(Side side) {
+  Reach& reach = reach_[side];
+  for (std::size_t i = reach.terminals; i < reach.nodes.size(); ++i) reach.terminal[index(reach.nodes[i])] = 1;
+  reach.terminals = reach.nodes.size();
+}
+
+// Grows `side` by one node, or, once it has become clear that it takes many, by several at a time (bulk piercing:
+// Gottesbüren, Heuer, Sanders, "Parallel flow-based hypergraph partitioning", SEA 2022). Returns whether there is
+// more flow to send then. Leaves `pierced_` empty if no node is left.
+bool FlowCutter::pierce(Side side) {
+  constexpr int kSingly = 3;
+  constexpr Weight kRounds = 10;
+  pierced_.clear();
+  const Reach& other = reach_[1 - static_cast<std::size_t>(side)];
+  const FlowNode first = piercing_node(side);
+  if (first == kNone<FlowNode>) return false;
+  pierced_.push_back(first);
+  const bool augment = other.reached[index(first)] != 0;
+  if (augment && ++reach_[side].pierced > kSingly) {
+    Weight wanted = missing_weight(side) / kRounds;
+    reach_[side].reached[index(first)] = 1;  // not to be drawn again
+    for (FlowNode v = first;; pierced_.push_back(v)) {
+      wanted -= heaviest_weight(*nodes_, v);
+      if (wanted <= 0) break;
+      v = piercing_node(side);
+      if (v == kNone<FlowNode>) break;
+      reach_[side].reached[index(v)] = 1;
+    }
+  }
+  settle(side);
+  add_terminals(side, pierced_);
+  return augment;
+}
+
+const FlowCut& FlowCutter::cut(FlowNetwork& network, const FlowNodes& nodes, Weight bound, std::int64_t& budget) {
   network_ = &network;
   nodes_ = &nodes;
   cut_.found = false;
@@ -218,7 +277,7 @@ const FlowCut& FlowCutter::cut(FlowNetwork& network, const FlowNodes& nodes, Wei
   bool augment = true;
   while (true) {
     if (augment) {
-      if (!maximise_flow(bound)) return cut_;
+      if (!maximise_flow(bound, budget)) return cut_;
       extend(kSourceSide);
       extend(kSinkSide);
     }
@@ -226,13 +285,8 @@ const FlowCut& FlowCutter::cut(FlowNetwork& network, const FlowNodes& nodes, Wei
       if (feasible(side)) return report(side);
     }
     const Side side = fullness(kSourceSide) <= fullness(kSinkSide) ? kSourceSide : kSinkSide;
-    const FlowNode v = piercing_node(side);
-    if (v == kNone<FlowNode>) return cut_;
-    Reach& reach = reach_[side];
-    for (std::size_t i = reach.terminals; i < reach.nodes.size(); ++i) reach.terminal[index(reach.nodes[i])] = 1;
-    reach.terminals = reach.nodes.size();
-    augment = reach_[1 - static_cast<std::size_t>(side)].reached[index(v)] != 0;
-    add_terminal(side, v);
+    augment = pierce(side);
+    if (pierced_.empty()) return cut_;
     if (!augment) extend(side);
   }
 }

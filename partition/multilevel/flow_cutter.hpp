@@ -27,7 +27,8 @@ struct FlowCut {
 // both weight limits; gives up when the cut would have to exceed `bound`.
 class FlowCutter {
  public:
-  [[nodiscard]] const FlowCut& cut(FlowNetwork& network, const FlowNodes& nodes, Weight bound);
+  // Gives up as well when it has looked at `budget` arcs, and takes what it used off it.
+  [[nodiscard]] const FlowCut& cut(FlowNetwork& network, const FlowNodes& nodes, Weight bound, std::int64_t& budget);
 
  private:
   enum Side : std::uint8_t { kSourceSide = 0, kSinkSide = 1 };
@@ -38,22 +39,26 @@ class FlowCutter {
     std::vector<std::uint8_t> reached;   // by node
     std::vector<std::uint8_t> terminal;  // by node
     std::vector<Weight> weights;         // of `nodes`, per constraint
+    int pierced = 0;                     // rounds of piercing that needed more flow
     std::vector<FlowNode> border;        // nodes seen beyond saturated arcs: where to pierce
     std::size_t settled_border = 0;      // of these, seen from terminals
   };
 
   void start(std::size_t count);
-  void add_terminal(Side side, FlowNode v);
+  void add_terminals(Side side, std::span<const FlowNode> added);
   void visit(Side side, FlowNode v);
   void forget_reached(Side side);
   void extend(Side side);
-  bool maximise_flow(Weight bound);
-  bool layer();
+  bool maximise_flow(Weight bound, std::int64_t& budget);
+  bool layer(std::int64_t& budget);
   Weight block_flow();
   Weight residual(Side side, std::int32_t arc) const;
   bool feasible(Side side) const;
   double fullness(Side side) const;
   FlowNode piercing_node(Side side);
+  bool pierce(Side side);
+  void settle(Side side);
+  Weight missing_weight(Side side) const;
   const FlowCut& report(Side side);
 
   FlowNetwork* network_ = nullptr;
@@ -65,6 +70,7 @@ class FlowCutter {
   std::vector<std::int32_t> current_;
   std::vector<FlowNode> queue_;
   std::vector<std::int32_t> path_;
+  std::vector<FlowNode> pierced_;
   FlowCut cut_;
 };
 

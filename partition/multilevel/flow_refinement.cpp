@@ -28,6 +28,7 @@ class FlowRefiner {
         random_(random),
         s_(scratch),
         quality_(start),
+        budget_(static_cast<std::int64_t>(options.effort * static_cast<double>(state.graph().neighbours.size()))),
         active_(static_cast<std::size_t>(state.blocks()), 1),
         borders_(static_cast<std::size_t>(state.blocks())) {}
 
@@ -37,6 +38,7 @@ class FlowRefiner {
       IdVector<BlockId, std::uint8_t> active(active_.size(), 0);
       std::swap(active, active_);
       for (const Pair& pair : pairs) {
+        if (budget_ < 0) return quality_;
         if (active[pair.a] == 0 && active[pair.b] == 0) continue;
         if (!refine(pair.a, pair.b)) continue;
         active_[pair.a] = active_[pair.b] = 1;
@@ -72,10 +74,10 @@ class FlowRefiner {
     border_.insert(border_.end(), borders_[b].begin(), borders_[b].end());
     if (!s_.region.build(state_, a, b, border_, fixed_, options_.region)) return false;
     const Weight present = s_.region.present_cut();
-    const FlowCut& cut = s_.cutter.cut(s_.region.network(), s_.region.nodes(), present);
-    if (!cut.found) return false;
+    // In balance only a smaller cut is worth anything; out of balance also an equal one.
     const bool overloaded = state_.overloaded(a) || state_.overloaded(b);
-    if (cut.value == present && !overloaded) return false;
+    const FlowCut& cut = s_.cutter.cut(s_.region.network(), s_.region.nodes(), overloaded ? present : present - 1, budget_);
+    if (!cut.found) return false;
     apply(cut, a, b);
     quality_ = {state_.overload(), quality_.cut - present + cut.value};
     return true;
@@ -100,6 +102,7 @@ class FlowRefiner {
   RandomSource& random_;
   FlowScratch& s_;
   Quality quality_;
+  std::int64_t budget_;
   IdVector<BlockId, std::uint8_t> active_;
   IdVector<BlockId, std::vector<VertexId>> borders_;  // may hold vertices that have left the block or its border
   std::vector<VertexId> border_;

@@ -8,7 +8,8 @@
 namespace mp::partition {
 
 struct FlowOptions {
-  int max_rounds = 3;  // over all pairs with a block that changed
+  int max_rounds = 3;    // over all pairs with a block that changed
+  double effort = 30.0;  // arcs looked at, at most, for each arc of the graph
   FlowRegionOptions region{};
 };
 
