@@ -32,6 +32,12 @@ mp_test_program(models)
 mp_test_program(partition)
 mp_test_program(runtime)
 
+# Benchmarks: built only when asked for, by tests/benchmarks/partition/run.
+file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/benchmarks/partition/*.cpp")
+add_executable(partition-benchmark EXCLUDE_FROM_ALL ${sources})
+target_link_libraries(partition-benchmark PRIVATE mp_options mp_partition)
+set_target_properties(partition-benchmark PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+
 # Whole programs: every case_* function of tests/cli/*.sh. Files are named after the program they need.
 find_program(MP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)  # the system's, which has the system's packages
 find_program(MP_PYTHON python3 REQUIRED)

@@ -83,11 +83,21 @@ Individual MultilevelRun::refined(const Hierarchy& hierarchy, std::size_t depth,
   return {std::move(state).take_assignment(), quality};
 }
 
+// More of them the smaller the coarsest graph is beside the whole one: they cost little then.
+int MultilevelRun::affordable_initial_partitions(const Hierarchy& hierarchy) const {
+  const Preset& preset = problem_.preset;
+  const auto arcs = [](const WeightedGraph& graph) { return 1.0 + static_cast<double>(graph.neighbours.size()); };
+  const double affordable = preset.initial_share * arcs(problem_.graph) / arcs(hierarchy.coarsest());
+  return std::clamp(static_cast<int>(std::min(affordable, 1000.0)), preset.initial_partitions,
+                    preset.most_initial_partitions);
+}
+
 std::vector<Individual> MultilevelRun::initial_partitions(const Hierarchy& hierarchy, std::uint64_t seed) {
   const std::size_t depth = hierarchy.depth() - 1;
   tell("initial partition", hierarchy.coarsest().vertices(), 0);
   std::vector<Individual> found;
-  for (int i = 0; i < problem_.preset.initial_partitions; ++i) {
+  const int wanted = affordable_initial_partitions(hierarchy);
+  for (int i = 0; i < wanted; ++i) {
     BisectionOptions options = problem_.preset.bisection;
     options.seed = mix_seed(seed, 1000U + static_cast<std::uint64_t>(i));
     Assignment start = recursive_bisection(hierarchy.coarsest(), problem_.limits, hierarchy.fixed(depth), options);

@@ -37,6 +37,7 @@ class MultilevelRun {
  private:
   Individual uncoarsen(const Hierarchy& hierarchy, std::vector<Individual> candidates, std::uint64_t seed);
   std::vector<Individual> initial_partitions(const Hierarchy& hierarchy, std::uint64_t seed);
+  int affordable_initial_partitions(const Hierarchy& hierarchy) const;
   Hierarchy coarsen(std::vector<std::int32_t> labels, std::uint64_t seed) const;
   Individual climb(const Individual& start, std::vector<std::int32_t> labels, std::uint64_t seed);
   Individual refined(const Hierarchy& hierarchy, std::size_t depth, Individual candidate, std::uint64_t seed);

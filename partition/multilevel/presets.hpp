@@ -12,7 +12,9 @@ struct Preset {
   std::int32_t coarsest_at_least = 200;  // … and at least at this many
   double max_shrink = 4.0;               // of one level
   BisectionOptions bisection{};           // of the initial partitions
-  int initial_partitions = 1;            // tried on the coarsest graph
+  int initial_partitions = 4;         // tried on the coarsest graph at least …
+  int most_initial_partitions = 16;   // … and at most …
+  double initial_share = 0.5;         // … as many as sum up to this share of the whole graph's edges
   double beam = 1.0;                     // candidates kept: as many as fit into beam × the work on the coarsest graph
   RefinementOptions refinement{};
   int population = 1;   // partitions from scratch
