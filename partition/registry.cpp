@@ -9,6 +9,7 @@
 #include "partition/fixed_vertices.hpp"
 #include "partition/graph/metrics.hpp"
 #include "partition/kernighan_lin/kernighan_lin.hpp"
+#include "partition/linear/linear_split.hpp"
 #include "partition/metis/metis.hpp"
 #include "partition/multilevel/multilevel.hpp"
 
@@ -98,6 +99,17 @@ Solution run_multilevel(const WeightedGraph& graph, const BalanceLimits& limits,
   return {.assignment = std::move(found.assignment), .lower_bound = {}};
 }
 
+Solution run_linear(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  Assignment split = with_fixed(graph, limits, linear_split(graph, limits), task.fixed);
+  RefineResult refined = refine(graph, limits, std::move(split),
+                                {.seed = task.seed,
+                                 .fixed = task.fixed,
+                                 .rounds = settings_of(task.effort).refine_rounds,
+                                 .deadline = task.deadline});
+  return {.assignment = std::move(refined.assignment), .lower_bound = {}};
+}
+
+bool is_small(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= kMaxLinearVertices; }
 bool metis_can_count(const WeightedGraph& graph, const BalanceLimits&) { return metis_accepts(graph); }
 bool always(const WeightedGraph&, const BalanceLimits&) { return true; }
 
@@ -122,6 +134,11 @@ constexpr Algorithm kRegistry[] = {
      .refined_name = "",
      .suits = always,
      .run = run_kernighan_lin},
+    {.name = "linear+kl",
+     .summary = "the best intervals of the vertex order (dynamic programming), refined",
+     .refined_name = "",
+     .suits = is_small,
+     .run = run_linear},
 };
 
 }  // namespace

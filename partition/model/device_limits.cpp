@@ -1,9 +1,11 @@
 #include "partition/model/device_limits.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <vector>
+#include <utility>
 
 #include "partition/graph/metrics.hpp"
 #include "partition/model/model_graph.hpp"
@@ -11,10 +13,101 @@
 namespace mp::partition {
 namespace {
 
-// ⌊(1 + imbalance)·⌈share of total⌉⌋; the small term keeps 1.03 × 100 from becoming 102.
-Weight allowed(Weight total, double share, double imbalance) {
-  const long double fair = std::ceil(static_cast<long double>(total) * static_cast<long double>(share) - 1e-6L);
+constexpr std::size_t kConstraints = 2;
+using Shares = std::array<double, kConstraints>;  // per constraint, the average weight of a device
+
+// ⌊(1 + imbalance)·⌈share⌉⌋; the small term keeps 1.03 × 100 from becoming 102.
+Weight allowed(double share, double imbalance) {
+  const long double fair = std::ceil(static_cast<long double>(share) - 1e-6L);
   return static_cast<Weight>(std::floor(fair * (1.0L + static_cast<long double>(imbalance)) + 1e-6L));
+}
+
+bool all_alike(const Cluster& cluster) {
+  return std::all_of(cluster.devices.begin(), cluster.devices.end(),
+                     [&](const ClusterDevice& d) { return d.type == cluster.devices[DeviceId{0}].type; });
+}
+
+bool is_capacity(const Cluster& cluster, DeviceId device, std::size_t constraint) {
+  return constraint == kMemoryConstraint && cluster.type_of(device).memory_bytes > 0;
+}
+
+// The vertices heavier than the share of a device, when those still heavier have devices of their own; and that share.
+struct Heavy {
+  std::vector<VertexId> vertices;
+  double share = 0.0;
+};
+
+Heavy heavy_vertices(const WeightedGraph& graph, std::size_t constraint, std::int32_t devices) {
+  std::vector<VertexId> order;
+  double rest = 0.0;
+  for (const VertexId v : ids<VertexId>(static_cast<std::size_t>(graph.vertices()))) {
+    order.push_back(v);
+    rest += static_cast<double>(graph.weights_of(v)[constraint]);
+  }
+  const auto first = std::min<std::size_t>(order.size(), static_cast<std::size_t>(devices));
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(first), order.end(),
+                    [&](VertexId a, VertexId b) {
+                      const Weight x = graph.weights_of(a)[constraint];
+                      const Weight y = graph.weights_of(b)[constraint];
+                      return x != y ? x > y : a < b;
+                    });
+  Heavy heavy;
+  for (std::size_t i = 0; i + 1 < first; ++i) {
+    const auto weight = static_cast<double>(graph.weights_of(order[i])[constraint]);
+    if (weight <= rest / static_cast<double>(static_cast<std::size_t>(devices) - i)) break;
+    heavy.vertices.push_back(order[i]);
+    rest -= weight;
+  }
+  heavy.share = rest / static_cast<double>(static_cast<std::size_t>(devices) - heavy.vertices.size());
+  return heavy;
+}
+
+// Gives the heavy vertices devices: each the first that holds none heavy in the same constraint.
+void fix_heavy(const WeightedGraph& graph, const std::array<Heavy, kConstraints>& heavy, std::int32_t devices,
+               std::vector<BlockId>& fixed) {
+  if (fixed.empty()) fixed.assign(static_cast<std::size_t>(graph.vertices()), kNone<BlockId>);
+  std::vector<std::array<bool, kConstraints>> taken(static_cast<std::size_t>(devices), {false, false});
+  const auto is_heavy = [&](VertexId v, std::size_t c) {
+    return std::find(heavy[c].vertices.begin(), heavy[c].vertices.end(), v) != heavy[c].vertices.end();
+  };
+  const auto take = [&](VertexId v, std::size_t device) {
+    for (std::size_t c = 0; c < kConstraints; ++c) taken[device][c] = taken[device][c] || is_heavy(v, c);
+  };
+  for (const VertexId v : ids<VertexId>(fixed.size())) {
+    if (fixed[index(v)] != kNone<BlockId>) take(v, index(fixed[index(v)]));
+  }
+  for (std::size_t c = 0; c < kConstraints; ++c) {
+    for (const VertexId v : heavy[c].vertices) {
+      if (fixed[index(v)] != kNone<BlockId>) continue;
+      const auto has_room = [&](const std::array<bool, kConstraints>& t) {
+        return !(t[0] && is_heavy(v, 0)) && !(t[1] && is_heavy(v, 1));
+      };
+      const auto device = std::find_if(taken.begin(), taken.end(), has_room);
+      if (device == taken.end()) continue;  // the wider balances that are tried next make room
+      fixed[index(v)] = make_id<BlockId>(device - taken.begin());
+      take(v, static_cast<std::size_t>(device - taken.begin()));
+    }
+  }
+}
+
+// Raises the limits of each device to what is fixed to it and must be there.
+void make_room(const WeightedGraph& graph, const Cluster& cluster, const std::array<Heavy, kConstraints>& heavy,
+               double imbalance, DeviceRoom& room) {
+  std::vector<Weight> loads(room.limits.max_weights.size(), 0);
+  for (const VertexId v : ids<VertexId>(room.fixed.size())) {
+    if (room.fixed[index(v)] == kNone<BlockId>) continue;
+    for (std::size_t c = 0; c < kConstraints; ++c) {
+      loads[index(room.fixed[index(v)]) * kConstraints + c] += graph.weights_of(v)[c];
+    }
+  }
+  for (const DeviceId d : ids<DeviceId>(cluster.devices.size())) {
+    for (std::size_t c = 0; c < kConstraints; ++c) {
+      if (is_capacity(cluster, d, c)) continue;
+      const std::size_t slot = index(d) * kConstraints + c;
+      Weight& limit = room.limits.max_weights[slot];
+      if (loads[slot] > limit) limit = loads[slot] + allowed(heavy[c].share * imbalance, 0.0);
+    }
+  }
 }
 
 }  // namespace
@@ -38,18 +131,28 @@ IdVector<DeviceId, double> relative_speeds(const TrainingGraph& training, const 
   return speeds;
 }
 
-BalanceLimits device_limits(const WeightedGraph& graph, const Cluster& cluster,
-                            const IdVector<DeviceId, double>& speeds, double imbalance) {
+DeviceRoom device_room(const WeightedGraph& graph, const Cluster& cluster, const IdVector<DeviceId, double>& speeds,
+                       double imbalance, const std::vector<BlockId>& pinned, bool strict) {
   const std::vector<Weight> totals = total_weights(graph);
-  const double speed = std::accumulate(speeds.begin(), speeds.end(), 0.0);
   const auto devices = static_cast<std::int32_t>(cluster.devices.size());
-  BalanceLimits limits{.blocks = devices, .constraints = graph.constraints, .max_weights = {}};
-  for (const DeviceId d : ids<DeviceId>(cluster.devices.size())) {
-    const std::int64_t memory = cluster.type_of(d).memory_bytes;
-    limits.max_weights.push_back(allowed(totals[kComputeConstraint], speeds[d] / speed, imbalance));
-    limits.max_weights.push_back(memory > 0 ? memory : allowed(totals[kMemoryConstraint], 1.0 / devices, imbalance));
+  std::array<Heavy, kConstraints> heavy;
+  for (std::size_t c = 0; c < kConstraints; ++c) heavy[c].share = static_cast<double>(totals[c]) / devices;
+  DeviceRoom room{.limits = {.blocks = devices, .constraints = graph.constraints, .max_weights = {}}, .fixed = pinned};
+  if (!strict && all_alike(cluster)) {
+    for (std::size_t c = 0; c < kConstraints; ++c) {
+      if (!is_capacity(cluster, DeviceId{0}, c)) heavy[c] = heavy_vertices(graph, c, devices);
+    }
+    if (!heavy[0].vertices.empty() || !heavy[1].vertices.empty()) fix_heavy(graph, heavy, devices, room.fixed);
   }
-  return limits;
+  const double mean_speed = std::accumulate(speeds.begin(), speeds.end(), 0.0) / devices;
+  for (const DeviceId d : ids<DeviceId>(cluster.devices.size())) {
+    room.limits.max_weights.push_back(allowed(heavy[kComputeConstraint].share * speeds[d] / mean_speed, imbalance));
+    room.limits.max_weights.push_back(is_capacity(cluster, d, kMemoryConstraint)
+                                          ? cluster.type_of(d).memory_bytes
+                                          : allowed(heavy[kMemoryConstraint].share, imbalance));
+  }
+  if (!strict && !room.fixed.empty()) make_room(graph, cluster, heavy, imbalance, room);
+  return room;
 }
 
 }  // namespace mp::partition

@@ -1,6 +1,8 @@
 // What each device of a cluster may hold of a model.
 #pragma once
 
+#include <vector>
+
 #include "lib/cluster/cluster.hpp"
 #include "lib/costs/costs.hpp"
 #include "partition/graph/weighted_graph.hpp"
@@ -11,9 +13,20 @@ namespace mp::partition {
 [[nodiscard]] IdVector<DeviceId, double> relative_speeds(const TrainingGraph& training, const PlacementUnits& units,
                                                          const Cluster& cluster);
 
+struct DeviceRoom {
+  BalanceLimits limits;
+  std::vector<BlockId> fixed;  // empty, or for every vertex its block or kNone
+};
+
 // Compute: a device may take (1 + imbalance) × its share of the whole by speed. Memory: what the device has; where a
-// cluster does not say (memory_bytes 0), (1 + imbalance) × an equal share.
-[[nodiscard]] BalanceLimits device_limits(const WeightedGraph& graph, const Cluster& cluster,
-                                          const IdVector<DeviceId, double>& speeds, double imbalance);
+// cluster does not say (memory_bytes 0), (1 + imbalance) × an equal share. `pinned`: as DeviceRoom::fixed.
+//
+// Strict: these limits, nothing else. Otherwise room is made for what cannot be spread: among equal devices, a vertex
+// heavier than the share of a device gets a device of its own kind (limits raised to hold it, the vertex fixed there;
+// one device may take a vertex heavy in compute and one heavy in memory), and the share is that of the rest of the
+// weight over the rest of the devices; what is pinned to a device fits it. The memory a device has is never exceeded.
+[[nodiscard]] DeviceRoom device_room(const WeightedGraph& graph, const Cluster& cluster,
+                                     const IdVector<DeviceId, double>& speeds, double imbalance,
+                                     const std::vector<BlockId>& pinned, bool strict);
 
 }  // namespace mp::partition

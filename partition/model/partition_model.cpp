@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <string>
 #include <utility>
 
 #include "lib/base/error.hpp"
@@ -68,8 +68,10 @@ std::vector<BlockId> fixed_blocks(const PlacementUnits& units, const Cluster& cl
   bool any = false;
   for (const std::optional<DeviceId>& device : units.pinned) {
     if (device && !cluster.devices.contains(*device)) {
-      throw InfeasibleError(fmt::format("the model pins a node to device {}, but there are only {} devices (0 to {})",
-                                        index(*device), cluster.devices.size(), cluster.devices.size() - 1));
+      throw InfeasibleError(
+          fmt::format("the model pins a node to device {}, but there {} (numbered from 0)", index(*device),
+                      cluster.devices.size() == 1 ? std::string("is only one device")
+                                                  : fmt::format("are only {} devices", cluster.devices.size())));
     }
     fixed.push_back(device ? make_id<BlockId>(index(*device)) : kNone<BlockId>);
     any = any || device.has_value();
@@ -78,7 +80,10 @@ std::vector<BlockId> fixed_blocks(const PlacementUnits& units, const Cluster& cl
   return fixed;
 }
 
-PlacementCandidate placed(Candidate candidate, const PlacementUnits& units, const TrainingGraph& training) {
+// `fair`: the limits that share everything out by speed alone; the imbalance that people read is against these.
+PlacementCandidate placed(Candidate candidate, const WeightedGraph& graph, const BalanceLimits& fair,
+                          const PlacementUnits& units, const TrainingGraph& training) {
+  candidate.imbalance = imbalance_of(graph, candidate.assignment, fair);
   PlacementCandidate result{.found = std::move(candidate), .placement = {}, .traffic = {}};
   for (const NodeId node : ids<NodeId>(static_cast<std::size_t>(training.forward_nodes))) {
     const VertexId vertex = make_id<VertexId>(index(units.unit_of[node]));
@@ -115,20 +120,23 @@ ModelPartition partition_model(const TrainingGraph& training, const PlacementUni
       units, unit_costs(training, units, cluster.types[static_cast<std::size_t>(cluster.devices[DeviceId{0}].type)]));
   const IdVector<DeviceId, double> speeds = relative_speeds(training, units, cluster);
   PortfolioOptions portfolio = options.portfolio;
-  portfolio.fixed = fixed_blocks(units, cluster);
+  const std::vector<BlockId> pinned = fixed_blocks(units, cluster);
   std::vector<Candidate> found;
   double asked = 0.0;
   for (const double imbalance : imbalances(options.imbalance, static_cast<std::int32_t>(cluster.devices.size()))) {
     asked = imbalance;
-    found = run_portfolio(graph, device_limits(graph, cluster, speeds, imbalance), portfolio);
+    DeviceRoom room = device_room(graph, cluster, speeds, imbalance, pinned, options.imbalance.has_value());
+    portfolio.fixed = std::move(room.fixed);
+    found = run_portfolio(graph, room.limits, portfolio);
     if (best_of(found).feasible) break;
   }
   const Candidate& best = best_of(found);
   if (!best.feasible) fail(best, asked);
+  const BalanceLimits fair = device_room(graph, cluster, speeds, 0.0, pinned, true).limits;
   ModelPartition result{.candidates = {}, .chosen = static_cast<std::size_t>(&best - found.data()), .imbalance = asked};
   for (Candidate& candidate : found) {
-    candidate.assignment = in_model_order(candidate.assignment, units, cluster, portfolio.fixed);
-    result.candidates.push_back(placed(std::move(candidate), units, training));
+    candidate.assignment = in_model_order(candidate.assignment, units, cluster, pinned);
+    result.candidates.push_back(placed(std::move(candidate), graph, fair, units, training));
   }
   return result;
 }
