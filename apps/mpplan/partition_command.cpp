@@ -22,8 +22,12 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
       ->excludes(devices);
   command
       .add_option("--imbalance", o.imbalance,
-                  "How much more than its share of compute and of memory a device may hold, say 3%. "
+                  "How much more than its share of the compute a device may have, exactly so: 3%. "
                   "Default: 3%, widened as far as nodes too heavy to spread make necessary")
+      ->type_name("SHARE");
+  command
+      .add_option("--memory-imbalance", o.memory_imbalance,
+                  "The same for memory, where the devices have no stated memory (default: 25%, widened likewise)")
       ->type_name("SHARE");
   add_shape_flags(command, o.step);
   add_optimizer_flag(command, o.step);

@@ -74,8 +74,9 @@ Plan plan_of(const PartitionOptions& options, const ModelFile& file, Cluster clu
 
 ExitCode run_partition_model(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  partition::ModelPartitionOptions search{.portfolio = portfolio_options(options), .imbalance = {}};
+  partition::ModelPartitionOptions search{.portfolio = portfolio_options(options)};
   if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
+  if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
   const StepShape shape{.bindings = options.step.bindings(),
                         .microbatches = options.step.microbatches.value_or(1),
                         .optimizer = options.step.chosen_optimizer().value_or(Optimizer{})};

@@ -15,6 +15,7 @@ struct PartitionOptions {
   std::optional<std::int32_t> devices;
   std::optional<std::string> cluster;
   std::optional<std::string> imbalance;
+  std::optional<std::string> memory_imbalance;
   StepFlags step;
   std::string algorithm = "auto";
   bool refine = false;

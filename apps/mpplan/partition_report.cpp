@@ -56,10 +56,10 @@ std::string report_text(const PartitionReport& report) {
                                  plan.assignment.size(), plan.cluster.devices.size(), plan.microbatches,
                                  plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind), plan.seed);
   text += candidates_table(report) + '\n' + devices_table(report) + '\n';
-  if (!report.options.imbalance && report.found.imbalance > partition::kDefaultImbalance) {
-    text += fmt::format(
-        "Nodes too heavy to spread allow no balance of {} found in compute and memory together: {} was allowed.\n",
-        percent_text(partition::kDefaultImbalance), percent_text(report.found.imbalance));
+  if (report.found.imbalance.compute > partition::kDefaultImbalance && !report.options.imbalance) {
+    text +=
+        fmt::format("No placement in a balance of {} was found; {} was allowed beside the nodes too heavy to spread.\n",
+                    percent_text(partition::kDefaultImbalance), percent_text(report.found.imbalance.compute));
   }
   text += fmt::format("cut {}{}, volume {} a step; predicted step {}, bubble {}\n", bytes_text(predicted.cut_bytes),
                       bounds_text(chosen.found), bytes_text(predicted.communication_volume_bytes),
@@ -121,7 +121,9 @@ std::string report_json(const PartitionReport& report) {
   writer.member("cut", predicted.cut_bytes).member("communication_volume", predicted.communication_volume_bytes);
   writer.member("unit", "bytes");
   write_imbalance(writer, predicted.imbalance);
-  writer.member("imbalance_allowed", report.found.imbalance).member("feasible", chosen.found.feasible);
+  writer.key("imbalance_allowed").begin_object(JsonWriter::Layout::kInline);
+  writer.member("compute", report.found.imbalance.compute).member("memory", report.found.imbalance.memory).end();
+  writer.member("feasible", chosen.found.feasible);
   writer.member("step_time_s", predicted.step_time_s).member("bubble_fraction", predicted.bubble_fraction);
   writer.member("plan", report.options.output);
   write_devices(writer, report.plan);

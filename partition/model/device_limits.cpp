@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "partition/graph/metrics.hpp"
@@ -62,37 +63,76 @@ Heavy heavy_vertices(const WeightedGraph& graph, std::size_t constraint, std::in
   return heavy;
 }
 
-// Gives the heavy vertices devices: each the first that holds none heavy in the same constraint.
-void fix_heavy(const WeightedGraph& graph, const std::array<Heavy, kConstraints>& heavy, std::int32_t devices,
-               std::vector<BlockId>& fixed) {
-  if (fixed.empty()) fixed.assign(static_cast<std::size_t>(graph.vertices()), kNone<BlockId>);
-  std::vector<std::array<bool, kConstraints>> taken(static_cast<std::size_t>(devices), {false, false});
-  const auto is_heavy = [&](VertexId v, std::size_t c) {
-    return std::find(heavy[c].vertices.begin(), heavy[c].vertices.end(), v) != heavy[c].vertices.end();
-  };
-  const auto take = [&](VertexId v, std::size_t device) {
-    for (std::size_t c = 0; c < kConstraints; ++c) taken[device][c] = taken[device][c] || is_heavy(v, c);
-  };
-  for (const VertexId v : ids<VertexId>(fixed.size())) {
-    if (fixed[index(v)] != kNone<BlockId>) take(v, index(fixed[index(v)]));
+// Which devices already hold a vertex that is heavy in a constraint.
+class HeavyMap {
+ public:
+  HeavyMap(const std::array<Heavy, kConstraints>& heavy, std::size_t vertices, std::int32_t devices)
+      : is_heavy_(vertices, {false, false}), taken_(static_cast<std::size_t>(devices), {false, false}) {
+    for (std::size_t c = 0; c < kConstraints; ++c) {
+      for (const VertexId v : heavy[c].vertices) is_heavy_[index(v)][c] = true;
+    }
   }
-  for (std::size_t c = 0; c < kConstraints; ++c) {
-    for (const VertexId v : heavy[c].vertices) {
+  void take(VertexId v, std::size_t device) {
+    for (std::size_t c = 0; c < kConstraints; ++c) taken_[device][c] = taken_[device][c] || is_heavy_[index(v)][c];
+  }
+  // The free device nearest to `wanted`; no value where every device holds a vertex heavy in the same.
+  [[nodiscard]] std::optional<std::size_t> nearest_free(VertexId v, std::size_t wanted) const {
+    for (std::size_t distance = 0; distance < taken_.size(); ++distance) {
+      if (wanted + distance < taken_.size() && is_free(v, wanted + distance)) return wanted + distance;
+      if (distance <= wanted && is_free(v, wanted - distance)) return wanted - distance;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] bool is_free(VertexId v, std::size_t device) const {
+    for (std::size_t c = 0; c < kConstraints; ++c) {
+      if (taken_[device][c] && is_heavy_[index(v)][c]) return false;
+    }
+    return true;
+  }
+  std::vector<std::array<bool, kConstraints>> is_heavy_;
+  std::vector<std::array<bool, kConstraints>> taken_;
+};
+
+// Where along the devices a vertex belongs when they divide the other vertices' work in the order of the vertices.
+std::vector<std::size_t> places_in_order(const WeightedGraph& graph, const Heavy& heavy, std::int32_t devices) {
+  std::vector<bool> skip(static_cast<std::size_t>(graph.vertices()), false);
+  for (const VertexId v : heavy.vertices) skip[index(v)] = true;
+  const double rest =
+      std::max(heavy.share, 1e-9) * static_cast<double>(static_cast<std::size_t>(devices) - heavy.vertices.size());
+  std::vector<std::size_t> places;
+  double before = 0.0;
+  for (const VertexId v : ids<VertexId>(skip.size())) {
+    places.push_back(static_cast<std::size_t>(std::lround(std::min(before / rest, 1.0) * (devices - 1))));
+    if (!skip[index(v)]) before += static_cast<double>(graph.weights_of(v)[kComputeConstraint]);
+  }
+  return places;
+}
+
+void fix_heavy(const WeightedGraph& graph, const std::array<Heavy, kConstraints>& heavy, std::int32_t devices,
+               HeavyPlacing placing, std::vector<BlockId>& fixed) {
+  if (fixed.empty()) fixed.assign(static_cast<std::size_t>(graph.vertices()), kNone<BlockId>);
+  HeavyMap map(heavy, fixed.size(), devices);
+  for (const VertexId v : ids<VertexId>(fixed.size())) {
+    if (fixed[index(v)] != kNone<BlockId>) map.take(v, index(fixed[index(v)]));
+  }
+  const std::vector<std::size_t> places = places_in_order(graph, heavy[kComputeConstraint], devices);
+  for (const Heavy& of_constraint : heavy) {
+    for (const VertexId v : of_constraint.vertices) {
       if (fixed[index(v)] != kNone<BlockId>) continue;
-      const auto has_room = [&](const std::array<bool, kConstraints>& t) {
-        return !(t[0] && is_heavy(v, 0)) && !(t[1] && is_heavy(v, 1));
-      };
-      const auto device = std::find_if(taken.begin(), taken.end(), has_room);
-      if (device == taken.end()) continue;  // the wider balances that are tried next make room
-      fixed[index(v)] = make_id<BlockId>(device - taken.begin());
-      take(v, static_cast<std::size_t>(device - taken.begin()));
+      const std::optional<std::size_t> device =
+          map.nearest_free(v, placing == HeavyPlacing::kInOrder ? places[index(v)] : 0);
+      if (!device) continue;  // the wider balances that are tried next make room
+      fixed[index(v)] = make_id<BlockId>(*device);
+      map.take(v, *device);
     }
   }
 }
 
 // Raises the limits of each device to what is fixed to it and must be there.
 void make_room(const WeightedGraph& graph, const Cluster& cluster, const std::array<Heavy, kConstraints>& heavy,
-               double imbalance, DeviceRoom& room) {
+               const std::array<double, kConstraints>& imbalance, DeviceRoom& room) {
   std::vector<Weight> loads(room.limits.max_weights.size(), 0);
   for (const VertexId v : ids<VertexId>(room.fixed.size())) {
     if (room.fixed[index(v)] == kNone<BlockId>) continue;
@@ -105,7 +145,7 @@ void make_room(const WeightedGraph& graph, const Cluster& cluster, const std::ar
       if (is_capacity(cluster, d, c)) continue;
       const std::size_t slot = index(d) * kConstraints + c;
       Weight& limit = room.limits.max_weights[slot];
-      if (loads[slot] > limit) limit = loads[slot] + allowed(heavy[c].share * imbalance, 0.0);
+      if (loads[slot] > limit) limit = loads[slot] + allowed(heavy[c].share * imbalance[c], 0.0);
     }
   }
 }
@@ -132,26 +172,28 @@ IdVector<DeviceId, double> relative_speeds(const TrainingGraph& training, const 
 }
 
 DeviceRoom device_room(const WeightedGraph& graph, const Cluster& cluster, const IdVector<DeviceId, double>& speeds,
-                       double imbalance, const std::vector<BlockId>& pinned, bool strict) {
+                       AllowedImbalance imbalance, const std::vector<BlockId>& pinned, HeavyPlacing placing) {
   const std::vector<Weight> totals = total_weights(graph);
   const auto devices = static_cast<std::int32_t>(cluster.devices.size());
   std::array<Heavy, kConstraints> heavy;
   for (std::size_t c = 0; c < kConstraints; ++c) heavy[c].share = static_cast<double>(totals[c]) / devices;
   DeviceRoom room{.limits = {.blocks = devices, .constraints = graph.constraints, .max_weights = {}}, .fixed = pinned};
-  if (!strict && all_alike(cluster)) {
+  if (placing != HeavyPlacing::kNone && all_alike(cluster)) {
     for (std::size_t c = 0; c < kConstraints; ++c) {
       if (!is_capacity(cluster, DeviceId{0}, c)) heavy[c] = heavy_vertices(graph, c, devices);
     }
-    if (!heavy[0].vertices.empty() || !heavy[1].vertices.empty()) fix_heavy(graph, heavy, devices, room.fixed);
+    if (!heavy[0].vertices.empty() || !heavy[1].vertices.empty()) fix_heavy(graph, heavy, devices, placing, room.fixed);
   }
   const double mean_speed = std::accumulate(speeds.begin(), speeds.end(), 0.0) / devices;
   for (const DeviceId d : ids<DeviceId>(cluster.devices.size())) {
-    room.limits.max_weights.push_back(allowed(heavy[kComputeConstraint].share * speeds[d] / mean_speed, imbalance));
+    room.limits.max_weights.push_back(
+        allowed(heavy[kComputeConstraint].share * speeds[d] / mean_speed, imbalance.compute));
     room.limits.max_weights.push_back(is_capacity(cluster, d, kMemoryConstraint)
                                           ? cluster.type_of(d).memory_bytes
-                                          : allowed(heavy[kMemoryConstraint].share, imbalance));
+                                          : allowed(heavy[kMemoryConstraint].share, imbalance.memory));
   }
-  if (!strict && !room.fixed.empty()) make_room(graph, cluster, heavy, imbalance, room);
+  if (placing != HeavyPlacing::kNone && !room.fixed.empty())
+    make_room(graph, cluster, heavy, {imbalance.compute, imbalance.memory}, room);
   return room;
 }
 

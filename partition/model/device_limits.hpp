@@ -1,6 +1,7 @@
 // What each device of a cluster may hold of a model.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "lib/cluster/cluster.hpp"
@@ -18,15 +19,25 @@ struct DeviceRoom {
   std::vector<BlockId> fixed;  // empty, or for every vertex its block or kNone
 };
 
+// How much more than its share a device may hold.
+struct AllowedImbalance {
+  double compute = 0.0;
+  double memory = 0.0;
+};
+
 // Compute: a device may take (1 + imbalance) × its share of the whole by speed. Memory: what the device has; where a
 // cluster does not say (memory_bytes 0), (1 + imbalance) × an equal share. `pinned`: as DeviceRoom::fixed.
 //
-// Strict: these limits, nothing else. Otherwise room is made for what cannot be spread: among equal devices, a vertex
-// heavier than the share of a device gets a device of its own kind (limits raised to hold it, the vertex fixed there;
-// one device may take a vertex heavy in compute and one heavy in memory), and the share is that of the rest of the
-// weight over the rest of the devices; what is pinned to a device fits it. The memory a device has is never exceeded.
+// kNone: these limits, nothing else. Otherwise room is made for what cannot be spread: among equal devices, a vertex
+// heavier than the share of a device is fixed to a device whose limits are raised to hold it (one device may take a
+// vertex heavy in compute and another heavy in memory), and the share is that of the rest of the weight over the rest
+// of the devices; what is pinned to a device fits it. The memory a device has is never exceeded.
+//   kInOrder   heavy vertices go where they stand in the order of the vertices: devices along the model
+//   kTogether  they go to as few devices as possible: shared parameters need not travel
+enum class HeavyPlacing : std::uint8_t { kNone, kInOrder, kTogether };
+
 [[nodiscard]] DeviceRoom device_room(const WeightedGraph& graph, const Cluster& cluster,
-                                     const IdVector<DeviceId, double>& speeds, double imbalance,
-                                     const std::vector<BlockId>& pinned, bool strict);
+                                     const IdVector<DeviceId, double>& speeds, AllowedImbalance imbalance,
+                                     const std::vector<BlockId>& pinned, HeavyPlacing placing);
 
 }  // namespace mp::partition

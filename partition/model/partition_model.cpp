@@ -93,23 +93,60 @@ PlacementCandidate placed(Candidate candidate, const WeightedGraph& graph, const
   return result;
 }
 
-// The balances to try in turn: the one asked for, or wider and wider ones from the default on.
-std::vector<double> imbalances(const std::optional<double>& asked, std::int32_t devices) {
-  if (asked) return {*asked};
-  std::vector<double> all{kDefaultImbalance, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75};
-  for (double wide = 1.0; wide < devices; wide *= 1.5) all.push_back(wide);
-  all.push_back(devices);  // everything on one device
+// The balances to try in turn: those asked for; what was not asked for becomes wider and wider.
+std::vector<AllowedImbalance> imbalances(const ModelPartitionOptions& options, std::int32_t devices) {
+  std::vector<double> widths{0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75};
+  for (double wide = 1.0; wide < devices; wide *= 1.5) widths.push_back(wide);
+  widths.push_back(devices);  // everything on one device
+  if (options.imbalance && options.memory_imbalance) widths = {0.0};
+  std::vector<AllowedImbalance> all;
+  for (const double wider : widths) {
+    all.push_back({.compute = options.imbalance.value_or(kDefaultImbalance + wider),
+                   .memory = options.memory_imbalance.value_or(kDefaultMemoryImbalance + wider)});
+  }
   return all;
 }
 
-[[noreturn]] void fail(const Candidate& best, double asked) {
+[[noreturn]] void fail(const Candidate& best, const ModelPartitionOptions& options) {
+  const std::string asked = options.imbalance ? fmt::format(" ({:.3g} %)", *options.imbalance * 100.0) : "";
   throw InfeasibleError(fmt::format(
-      "no placement found that keeps the balance of {:.3g} % and the memory of every device. The best ({}) is out of "
-      "balance by {:.1f} % in compute and {:.1f} % in memory. Allow more with --imbalance, use more devices, or "
-      "devices "
-      "with more memory",
-      asked * 100.0, best.algorithm, best.imbalance[kComputeConstraint] * 100.0,
-      best.imbalance[kMemoryConstraint] * 100.0));
+      "no placement found that keeps the balance asked for{} and the memory of every device. The best ({}) has an "
+      "imbalance of {:.1f} % in compute and {:.1f} % in memory. Allow more (--imbalance, --memory-imbalance), use more "
+      "devices, or devices with more memory",
+      asked, best.algorithm, best.imbalance[kComputeConstraint] * 100.0, best.imbalance[kMemoryConstraint] * 100.0));
+}
+
+// What stays the same while balances are tried.
+struct Problem {
+  const WeightedGraph& graph;
+  const Cluster& cluster;
+  const IdVector<DeviceId, double>& speeds;
+  const std::vector<BlockId>& pinned;
+};
+
+// The portfolio under a balance; where heavy vertices can be given room in two ways, each algorithm's better result.
+std::vector<Candidate> run_with_room(const Problem& problem, const AllowedImbalance& imbalance,
+                                     const ModelPartitionOptions& options) {
+  PortfolioOptions portfolio = options.portfolio;
+  const auto run = [&](HeavyPlacing placing) {
+    DeviceRoom room = device_room(problem.graph, problem.cluster, problem.speeds, imbalance, problem.pinned, placing);
+    const bool anything_fixed = room.fixed != problem.pinned;
+    portfolio.fixed = std::move(room.fixed);
+    return std::pair(run_portfolio(problem.graph, room.limits, portfolio), anything_fixed);
+  };
+  if (options.imbalance) return run(HeavyPlacing::kNone).first;
+  auto [found, anything_fixed] = run(HeavyPlacing::kInOrder);
+  if (!anything_fixed) return std::move(found);
+  for (Candidate& other : run(HeavyPlacing::kTogether).first) {
+    const auto same =
+        std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return c.algorithm == other.algorithm; });
+    if (same == found.end()) {
+      found.push_back(std::move(other));
+    } else if (better(other, *same)) {
+      *same = std::move(other);
+    }
+  }
+  return std::move(found);
 }
 
 }  // namespace
@@ -119,20 +156,18 @@ ModelPartition partition_model(const TrainingGraph& training, const PlacementUni
   const WeightedGraph graph = model_graph(
       units, unit_costs(training, units, cluster.types[static_cast<std::size_t>(cluster.devices[DeviceId{0}].type)]));
   const IdVector<DeviceId, double> speeds = relative_speeds(training, units, cluster);
-  PortfolioOptions portfolio = options.portfolio;
   const std::vector<BlockId> pinned = fixed_blocks(units, cluster);
+  const Problem problem{.graph = graph, .cluster = cluster, .speeds = speeds, .pinned = pinned};
   std::vector<Candidate> found;
-  double asked = 0.0;
-  for (const double imbalance : imbalances(options.imbalance, static_cast<std::int32_t>(cluster.devices.size()))) {
+  AllowedImbalance asked;
+  for (const AllowedImbalance& imbalance : imbalances(options, static_cast<std::int32_t>(cluster.devices.size()))) {
     asked = imbalance;
-    DeviceRoom room = device_room(graph, cluster, speeds, imbalance, pinned, options.imbalance.has_value());
-    portfolio.fixed = std::move(room.fixed);
-    found = run_portfolio(graph, room.limits, portfolio);
+    found = run_with_room(problem, imbalance, options);
     if (best_of(found).feasible) break;
   }
   const Candidate& best = best_of(found);
-  if (!best.feasible) fail(best, asked);
-  const BalanceLimits fair = device_room(graph, cluster, speeds, 0.0, pinned, true).limits;
+  if (!best.feasible) fail(best, options);
+  const BalanceLimits fair = device_room(graph, cluster, speeds, {}, pinned, HeavyPlacing::kNone).limits;
   ModelPartition result{.candidates = {}, .chosen = static_cast<std::size_t>(&best - found.data()), .imbalance = asked};
   for (Candidate& candidate : found) {
     candidate.assignment = in_model_order(candidate.assignment, units, cluster, pinned);

@@ -8,17 +8,20 @@
 #include "lib/cluster/cluster.hpp"
 #include "lib/training/flows.hpp"
 #include "lib/training/training_graph.hpp"
+#include "partition/model/device_limits.hpp"
 #include "partition/portfolio.hpp"
 
 namespace mp::partition {
 
-// The balance asked for when the user asks for none, and how far it is widened, step by step, where nodes too heavy
-// to be spread allow nothing better.
+// The balance asked for when the user asks for none; it is widened step by step where nothing better is found. Memory
+// that is not limited need not be spread as evenly as work: twice the average costs nothing.
 inline constexpr double kDefaultImbalance = 0.03;
+inline constexpr double kDefaultMemoryImbalance = 0.25;
 
 struct ModelPartitionOptions {
-  PortfolioOptions portfolio{};       // `fixed` is set from the model's pinned nodes
-  std::optional<double> imbalance{};  // of compute and of memory; absent: kDefaultImbalance, widened as needed
+  PortfolioOptions portfolio{};              // `fixed` is set from the model's pinned nodes
+  std::optional<double> imbalance{};         // of compute; absent: kDefaultImbalance, widened as needed
+  std::optional<double> memory_imbalance{};  // where devices have no stated memory; absent: likewise
 };
 
 struct PlacementCandidate {
@@ -29,8 +32,8 @@ struct PlacementCandidate {
 
 struct ModelPartition {
   std::vector<PlacementCandidate> candidates;
-  std::size_t chosen = 0;  // among the candidates
-  double imbalance = 0.0;  // the balance that was asked of them in the end
+  std::size_t chosen = 0;      // among the candidates
+  AllowedImbalance imbalance;  // the balance that was asked of them in the end
 };
 
 // Devices alike are numbered along the model, so that the first layers lie on the first device. Throws
