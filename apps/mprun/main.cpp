@@ -1,10 +1,16 @@
 // mprun: trains a model from a placement plan.
-#include "apps/common/run_main.hpp"
+#include "apps/mprun/commands.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("mprun trains a model from a placement plan made by mpplan, or written by hand.", "mprun");
+  app.footer(
+      "Example:\n"
+      "  mpplan partition models/gpt-1m.json --devices 4 -o plan.json\n"
+      "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n");
   mp::apps::Action action;
   mp::apps::add_version(app);
+  mp::apps::add_train(app, action);
+  mp::apps::add_devices(app, action);
   app.require_subcommand(1);
   return mp::apps::run_main(app, argc, argv, action);
 }

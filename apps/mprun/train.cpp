@@ -1,0 +1,153 @@
+// mprun train: plan in, losses and weights out.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "apps/common/plan_with_model.hpp"
+#include "apps/mprun/commands.hpp"
+#include "apps/mprun/interrupt.hpp"
+#include "apps/mprun/progress.hpp"
+#include "apps/mprun/train_flags.hpp"
+#include "lib/base/error.hpp"
+#include "lib/plan/prepare.hpp"
+#include "runtime/backends.hpp"
+#include "runtime/data/training_data.hpp"
+#include "runtime/metrics.hpp"
+#include "runtime/trainer.hpp"
+
+namespace mp::apps {
+namespace {
+
+constexpr std::int64_t kDefaultSteps = 100;
+
+double default_learning_rate(OptimizerKind kind) { return kind == OptimizerKind::kSgd ? 0.01 : 0.001; }
+
+// What a plan and a recipe make together.
+struct Job {
+  PlanWithModel input;
+  Recipe recipe;
+  Optimizer optimizer;
+  runtime::TrainOptions options;
+};
+
+Job make_job(const TrainFlags& flags) {
+  Job job{.input = read_plan_with_model(flags.plan), .recipe = {}, .optimizer = {}, .options = {}};
+  Recipe& recipe = job.recipe = recipe_of(flags, job.input.plan.optimizer);
+  job.optimizer = recipe.optimizer.value_or(job.input.plan.optimizer);
+  job.options = {.steps = recipe.steps.value_or(kDefaultSteps),
+                 .learning_rate = recipe.learning_rate.value_or(default_learning_rate(job.optimizer.kind)),
+                 .schedule = recipe.learning_rate_schedule.value_or(LearningRateSchedule{}),
+                 .seed = recipe.seed.value_or(0)};
+  return job;
+}
+
+PreparedPlan prepare_job(const Job& job, const std::string& plan_path) {
+  return prepare(job.input.plan, job.input.model,
+                 {.optimizer = job.recipe.optimizer,
+                  .microbatches = job.recipe.microbatches,
+                  .schedule = std::nullopt,
+                  .bindings = job.recipe.bindings,
+                  .plan_source = plan_path,
+                  .model_source = job.input.model_path});
+}
+
+std::int64_t samples_of(const Graph& graph, std::int32_t microbatches) {
+  for (const GraphInput& input : graph.inputs()) {
+    const Shape& shape = graph.tensor(input.tensor).type.shape;
+    if (!shape.empty()) return shape[0] * microbatches;
+  }
+  return microbatches;
+}
+
+void announce(const Job& job, const runtime::TrainingData& data, const Program& program, std::string_view backend) {
+  std::int64_t parameters = 0;
+  for (const TrainedParameter& trained : program.training.trained) {
+    parameters += elements(program.training.graph.tensor(trained.parameter).type.shape);
+  }
+  fmt::print(
+      stderr, "{}: {} parameters on {} {} ({}), schedule {}, {} {} of {}, {}, learning rate {:g} ({}), seed {}\n",
+      program.training.graph.name(), parameters, program.devices.size(),
+      program.devices.size() == 1 ? "device" : "devices", backend, name_of(program.schedule), program.microbatches,
+      program.microbatches == 1 ? "microbatch" : "microbatches", job.options.samples_per_step / program.microbatches,
+      name_of(job.optimizer.kind), job.options.learning_rate, name_of(job.options.schedule.shape), job.options.seed);
+  if (!data.description.empty()) fmt::print(stderr, "{}\n", data.description);
+  if (data.unigram_entropy) {
+    fmt::print(stderr, "a model that knew byte frequencies alone would have loss {:.4f}\n", *data.unigram_entropy);
+  }
+}
+
+void report(const runtime::RunSummary& summary) {
+  fmt::print("{} steps in {:.1f} s, loss {:.6g}", summary.training.steps, summary.training.seconds,
+             summary.training.loss);
+  if (summary.validation_loss) fmt::print(", held-out loss {:.6g}", *summary.validation_loss);
+  if (summary.unigram_entropy) fmt::print(" (byte frequencies alone: {:.4f})", *summary.unigram_entropy);
+  fmt::print("\n");
+  for (std::size_t d = 0; d < summary.memory.size(); ++d) {
+    fmt::print("device {}: {:.1f} MB, and {:.1f} MB of scratch\n", d,
+               static_cast<double>(summary.memory[d].arena_bytes) / 1e6,
+               static_cast<double>(summary.memory[d].workspace_bytes) / 1e6);
+  }
+}
+
+void dump(const Program& program) {
+  for (const DeviceId device : ids<DeviceId>(program.devices.size())) {
+    fmt::print("device {}\n{}", index(device), to_text(program, device));
+  }
+}
+
+runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, const runtime::TrainingData& data,
+                                runtime::LineFile* metrics) {
+  Progress progress(isatty(STDERR_FILENO) != 0);
+  watch_for_interrupts();
+  const runtime::TrainSummary summary =
+      runtime::train(executor, *data.training, job.options, [&](const runtime::StepReport& step) {
+        if (metrics != nullptr) metrics->write_line(runtime::metrics_line(step));
+        progress.show(step);
+        return !was_interrupted();
+      });
+  progress.finish();
+  return summary;
+}
+
+ExitCode train(const TrainFlags& flags) {
+  Job job = make_job(flags);
+  Program program = prepare_job(job, flags.plan).program;
+  if (flags.dump_program) {
+    dump(program);
+    return ExitCode::kGood;
+  }
+  const runtime::TrainingData data = runtime::open_training_data(
+      program.training.graph,
+      {.sources = job.recipe.data, .seed = job.options.seed, .microbatches = program.microbatches});
+  job.options.samples_per_step = samples_of(program.training.graph, program.microbatches);
+  announce(job, data, program, flags.backend);
+
+  runtime::Executor executor(std::move(program),
+                             runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads}));
+  executor.initialise_parameters(job.options.seed);
+  std::optional<runtime::LineFile> metrics;
+  if (job.recipe.metrics) metrics.emplace(*job.recipe.metrics);
+  const runtime::RunSummary summary{.training = run_steps(executor, job, data, metrics ? &*metrics : nullptr),
+                                    .memory = executor.memory(),
+                                    .validation_loss = std::nullopt,
+                                    .unigram_entropy = data.unigram_entropy};
+  if (metrics) metrics->write_line(runtime::summary_line(summary));
+  report(summary);
+  return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("train", "Train a model as its plan says");
+  const auto flags = std::make_shared<TrainFlags>();
+  add_train_flags(*command, *flags);
+  command->callback([flags, &action] { action = [flags] { return train(*flags); }; });
+}
+
+}  // namespace mp::apps

@@ -1,0 +1,179 @@
+#include "apps/mprun/train_flags.hpp"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "lib/base/error.hpp"
+#include "lib/files/recipe_file.hpp"
+
+namespace mp::apps {
+namespace {
+
+// "name=value", both of them not empty.
+std::pair<std::string, std::string> split(std::string_view flag, const std::string& text, std::string_view example) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    throw UsageError(fmt::format("{} '{}': expected NAME=VALUE, as in {} {}", flag, text, flag, example));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void apply_bindings(const std::vector<std::string>& bind, Bindings& bindings) {
+  for (const std::string& text : bind) {
+    const auto [name, value] = split("--bind", text, "batch=32");
+    std::int64_t extent = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), extent);
+    if (error != std::errc() || end != value.data() + value.size() || extent < 1) {
+      throw UsageError(fmt::format("--bind '{}': '{}' is not a whole number of at least 1", text, value));
+    }
+    bindings.insert_or_assign(name, extent);
+  }
+}
+
+// The first --data text=… replaces the recipe's text, further ones add to it.
+void apply_data(const std::vector<std::string>& data, DataSources& sources) {
+  bool has_text = false;
+  for (const std::string& item : data) {
+    auto [name, value] = split("--data", item, "text=FILE_OR_FOLDER");
+    if (name == "text") {
+      if (!std::exchange(has_text, true)) sources.text.clear();
+      sources.text.push_back(std::move(value));
+    } else if (name == "images") {
+      sources.images = std::move(value);
+    } else if (name == "labels") {
+      sources.labels = std::move(value);
+    } else {
+      sources.fill.insert_or_assign(std::move(name), std::move(value));
+    }
+  }
+}
+
+// The constants of another kind of optimizer mean nothing to the one asked for.
+Optimizer default_of(OptimizerKind kind) {
+  return {.kind = kind, .weight_decay = kind == OptimizerKind::kAdamW ? Optimizer{}.weight_decay : 0.0};
+}
+
+void apply_optimizer(const TrainFlags& flags, const Optimizer& plan_optimizer, Recipe& recipe) {
+  if (!flags.optimizer && !flags.momentum && !flags.weight_decay) return;
+  Optimizer optimizer = recipe.optimizer.value_or(plan_optimizer);
+  if (flags.optimizer) {
+    const OptimizerKind kind = find_optimizer(*flags.optimizer).value();  // the flag takes known names alone
+    if (kind != optimizer.kind) optimizer = default_of(kind);
+  }
+  if (flags.momentum && optimizer.kind != OptimizerKind::kSgd) {
+    throw UsageError(fmt::format("--momentum is for sgd; the optimizer is {}", name_of(optimizer.kind)));
+  }
+  optimizer.momentum = flags.momentum.value_or(optimizer.momentum);
+  optimizer.weight_decay = flags.weight_decay.value_or(optimizer.weight_decay);
+  recipe.optimizer = optimizer;
+}
+
+template <class T>
+void override_with(const std::optional<T>& flag, std::optional<T>& value) {
+  if (flag) value = flag;
+}
+
+void add_training_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = "Training";
+  command.add_option("--recipe", flags.recipe, "How to train (configs/*.json); flags override it")
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("--steps", flags.steps, "Steps to train [recipe, else 100]")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--learning-rate", flags.learning_rate, "[recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--optimizer", flags.optimizer, "sgd, adam or adamw [recipe, else plan]")
+      ->check(CLI::IsMember({"sgd", "adam", "adamw"}))
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--momentum", flags.momentum, "Momentum of sgd")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--weight-decay", flags.weight_decay, "Weight decay of the optimizer")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--microbatches", flags.microbatches, "Microbatches of a step [recipe, else plan]")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--seed", flags.seed, "Seed of initial weights and data order [recipe, else 0]")
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--bind", flags.bind, "Dimension of the model, as batch=32; may be repeated [recipe, else plan]")
+      ->type_name("NAME=N")
+      ->group(group);
+}
+
+void add_file_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = "Data and files";
+  command
+      .add_option(
+          "--data", flags.data,
+          "text=FILE_OR_FOLDER (may be repeated), images=FILE and labels=FILE (.npy or IDX), or INPUT=KIND with "
+          "the kinds normal, tokens, next-tokens, images, labels, copy:INPUT [recipe, else model; text: what "
+          "every Debian system has]")
+      ->type_name("NAME=VALUE")
+      ->group(group);
+  command.add_option("--metrics", flags.metrics, "Write a JSON line a step, and a summary")
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("--save", flags.save, "Write the weights after the last step (safetensors)")
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("--load", flags.load, "Start from the weights of this file (safetensors)")
+      ->type_name("FILE")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_train_flags(CLI::App& command, TrainFlags& flags) {
+  command.add_option("plan", flags.plan, "The plan, made by mpplan or written by hand")->required()->type_name("PLAN");
+  add_training_flags(command, flags);
+  add_file_flags(command, flags);
+  const std::string group = "Running";
+  command
+      .add_option("--backend", flags.backend,
+                  "auto, cpu or cuda [auto: cuda where there is a device for each of the plan's, else cpu]")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--threads", flags.threads, "Threads of each cpu device [all cores]; the results do not depend on it")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->group(group);
+  command.add_flag("--dump-program", flags.dump_program, "Print what each device would do in a step, and stop")
+      ->group(group);
+  command.footer(
+      "Ctrl-C ends the training after the step and still saves what was asked (exit code 130).\n"
+      "Examples:\n"
+      "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n"
+      "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"
+      "  mprun train plan.json --microbatches 4 --dump-program\n");
+}
+
+Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
+  Recipe recipe = flags.recipe ? read_recipe(*flags.recipe) : Recipe{};
+  override_with(flags.steps, recipe.steps);
+  override_with(flags.seed, recipe.seed);
+  override_with(flags.learning_rate, recipe.learning_rate);
+  override_with(flags.microbatches, recipe.microbatches);
+  override_with(flags.metrics, recipe.metrics);
+  override_with(flags.save, recipe.weights);
+  apply_bindings(flags.bind, recipe.bindings);
+  apply_data(flags.data, recipe.data);
+  apply_optimizer(flags, plan_optimizer, recipe);
+  return recipe;
+}
+
+}  // namespace mp::apps

@@ -1,0 +1,41 @@
+// The flags of `mprun train`, and what they make of a recipe.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/plan/recipe.hpp"
+#include "lib/training/optimizer.hpp"
+
+namespace mp::apps {
+
+struct TrainFlags {
+  std::string plan;
+  std::optional<std::string> recipe;
+  std::optional<std::int64_t> steps;
+  std::optional<std::uint64_t> seed;
+  std::optional<double> learning_rate;
+  std::optional<std::string> optimizer;
+  std::optional<double> momentum;
+  std::optional<double> weight_decay;
+  std::optional<std::int32_t> microbatches;
+  std::vector<std::string> bind;
+  std::vector<std::string> data;
+  std::optional<std::string> metrics;
+  std::optional<std::string> save;
+  std::optional<std::string> load;
+  std::string backend = "auto";
+  int threads = 0;
+  bool dump_program = false;
+};
+
+void add_train_flags(CLI::App& command, TrainFlags& flags);
+
+// The recipe of --recipe (or an empty one) with the flags in place of what it says. Throws UsageError for a flag's
+// value that makes no sense, InputError for the recipe file.
+[[nodiscard]] Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer);
+
+}  // namespace mp::apps
