@@ -1,0 +1,118 @@
+#include "tests/runtime/cpu/support/samples.hpp"
+
+#include "lib/base/random.hpp"
+#include "lib/graph/builder.hpp"
+
+namespace mp::runtime::testing {
+namespace {
+
+using Fill = SampleInput::Fill;
+
+TensorId add_sample_input(GraphBuilder& builder, const SampleInput& input, std::size_t position) {
+  const std::string name = "in" + std::to_string(position);
+  switch (input.fill) {
+    case Fill::kAbsent:
+      return kNone<TensorId>;
+    case Fill::kIndices:
+      return builder.add_input(name, {DataType::kInt64, input.shape});
+    case Fill::kBool:
+      return builder.add_input(name, {DataType::kBool, input.shape});
+    case Fill::kNormal:
+    case Fill::kPositive:
+    case Fill::kProbability:
+      break;
+  }
+  return builder.add_parameter(name, {DataType::kFloat32, input.shape}, {}, input.trainable);
+}
+
+double draw(const SampleInput& input, const RandomStream& stream, std::uint64_t i) {
+  switch (input.fill) {
+    case Fill::kNormal:
+      return static_cast<double>(static_cast<float>(stream.normal(i)));
+    case Fill::kPositive:
+      return static_cast<double>(static_cast<float>(0.3 + 2.0 * stream.uniform(i)));
+    case Fill::kProbability:
+      return static_cast<double>(static_cast<float>(0.05 + 0.9 * stream.uniform(i)));
+    case Fill::kIndices:
+      return static_cast<double>(
+          input.low + static_cast<std::int64_t>(stream.below(i, static_cast<std::uint64_t>(input.high - input.low))));
+    case Fill::kBool:
+      return static_cast<double>(stream.below(i, 2));
+    case Fill::kAbsent:
+      break;
+  }
+  return 0.0;
+}
+
+Array draw_array(const SampleInput& input, std::uint64_t seed, const std::string& name) {
+  const RandomStream stream(seed, name);
+  Array array(input.shape);
+  for (std::int64_t i = 0; i < array.size(); ++i) array.at(i) = draw(input, stream, static_cast<std::uint64_t>(i));
+  return array;
+}
+
+}  // namespace
+
+std::string name_of(const Sample& sample) {
+  std::string name = sample.op;
+  for (const SampleInput& input : sample.inputs)
+    name += input.fill == Fill::kAbsent ? " -" : " " + to_string(input.shape);
+  return name;
+}
+
+Graph sample_graph(const Sample& sample) {
+  GraphBuilder builder("sample");
+  Node node;
+  node.name = "node";
+  node.op_name = sample.op;
+  node.attributes = sample.attributes;
+  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
+    node.inputs.push_back(add_sample_input(builder, sample.inputs[i], i));
+  }
+  std::vector<std::string> outputs;
+  for (std::size_t i = 0; i < sample.outputs; ++i) outputs.push_back("out" + std::to_string(i));
+  const NodeId id = builder.add_node(std::move(node), outputs);
+  TensorId loss = kNone<TensorId>;
+  for (std::size_t i = 0; i < sample.outputs; ++i) {
+    const TensorId y = builder.peek().node(id).outputs[i];
+    if (builder.type(y).type != DataType::kFloat32 || (i > 0 && sample.op != "Split")) continue;
+    const std::string suffix = std::to_string(i);
+    const TensorId weights = builder.add_parameter("weights" + suffix, builder.type(y), {}, false);
+    const TensorId term =
+        builder.add("ReduceSum", "sum" + suffix, {builder.add("Mul", "weighted" + suffix, {y, weights})},
+                    {{"keepdims", std::int64_t{0}}});
+    loss = loss == kNone<TensorId> ? term : builder.add("Add", "loss" + suffix, {loss, term});
+  }
+  if (loss != kNone<TensorId>) builder.set_loss(builder.add("Identity", "loss", {loss}), LossReduction::kSum);
+  return std::move(builder).build();
+}
+
+IdVector<TensorId, Array> sample_values(const Graph& graph, const Sample& sample, std::uint64_t seed) {
+  IdVector<TensorId, Array> values(graph.tensors().size());
+  for (const TensorId id : ids<TensorId>(graph.tensors().size())) {
+    const Tensor& tensor = graph.tensor(id);
+    if (tensor.kind == TensorKind::kActivation) continue;
+    SampleInput input{.shape = tensor.type.shape};
+    if (tensor.name.starts_with("in")) input = sample.inputs[std::stoul(tensor.name.substr(2))];
+    values[id] = draw_array(input, seed, tensor.name);
+  }
+  return values;
+}
+
+void set_values(GraphRunner& runner, const Graph& graph, const IdVector<TensorId, Array>& values) {
+  for (const TensorId id : ids<TensorId>(graph.tensors().size())) {
+    const Tensor& tensor = graph.tensor(id);
+    if (tensor.kind == TensorKind::kActivation || index(id) >= values.size()) continue;
+    const std::vector<double>& from = values[id].values;
+    if (from.empty()) continue;
+    if (tensor.type.type == DataType::kInt64) {
+      runner.set(id, std::vector<std::int64_t>(from.begin(), from.end()));
+    } else if (tensor.type.type == DataType::kBool) {
+      runner.set(id, std::vector<bool>(from.begin(), from.end()));
+    } else {
+      runner.set(id, std::vector<float>(from.begin(), from.end()));
+    }
+  }
+}
+
+}  // namespace mp::runtime::testing
