@@ -66,14 +66,19 @@ void run_layer_normalization(const ReferenceCall& call) {
 void run_softmax(const ReferenceCall& call) {
   const Array& x = call.in(0);
   const std::size_t axis = call.axis("axis", -1, x.shape.size());
-  for (std::int64_t i = 0; i < x.size(); ++i) {
-    Index at = index_of(i, x.shape);
+  std::int64_t step = 1;
+  for (std::size_t i = axis + 1; i < x.shape.size(); ++i) step *= x.extent(i);
+  for (std::int64_t first = 0; first < x.size(); ++first) {
+    if (index_of(first, x.shape)[axis] != 0) continue;
+    const std::int64_t end = first + x.extent(axis) * step;
     double most = -std::numeric_limits<double>::infinity();
     double total = 0.0;
-    for (at[axis] = 0; at[axis] < x.extent(axis); ++at[axis]) most = std::max(most, x.at(element_of(at, x.shape)));
-    for (at[axis] = 0; at[axis] < x.extent(axis); ++at[axis]) total += std::exp(x.at(element_of(at, x.shape)) - most);
-    const double log = x.at(i) - most - std::log(total);
-    call.out().at(i) = call.node.op_name == "Softmax" ? std::exp(log) : log;
+    for (std::int64_t i = first; i < end; i += step) most = std::max(most, x.at(i));
+    for (std::int64_t i = first; i < end; i += step) total += std::exp(x.at(i) - most);
+    for (std::int64_t i = first; i < end; i += step) {
+      const double log = x.at(i) - most - std::log(total);
+      call.out().at(i) = call.node.op_name == "Softmax" ? std::exp(log) : log;
+    }
   }
 }
 

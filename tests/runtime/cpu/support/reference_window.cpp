@@ -35,12 +35,6 @@ struct Sliding {
 
 Index spatial(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
 
-double weight(const Array& w, std::int64_t first, std::int64_t second, const Index& tap) {
-  Index at{first, second};
-  at.insert(at.end(), tap.begin(), tap.end());
-  return w.at(element_of(at, w.shape));
-}
-
 // Calls visit(destination element, source element, weight) for every product of a convolution from `source` channels
 // to `destination` channels; `w` is [destination channels, source channels / groups, kernel…].
 template <class Visit>
@@ -48,14 +42,19 @@ void for_products(const ReferenceCall& call, const Shape& source, const Shape& d
   const Array& w = call.in(1);
   const std::int64_t groups = call.attributes().get_int("group", 1);
   const std::int64_t per_group = source[1] / groups;
-  const Sliding sliding(call, spatial(w.shape), w.shape.size() - 2);
+  const Index kernel = spatial(w.shape);
+  const Index field = spatial(source);
+  const Sliding sliding(call, kernel, kernel.size());
   for (std::int64_t i = 0; i < elements(destination); ++i) {
     const Index at = index_of(i, destination);
     const std::int64_t group = at[1] / (destination[1] / groups);
     sliding.taps(at, source, [&](const Index& tap, Index from, bool inside) {
-      for (std::int64_t c = 0; inside && c < per_group; ++c) {
-        from[1] = group * per_group + c;
-        visit(i, element_of(from, source), weight(w, at[1], c, tap));
+      if (!inside) return;
+      from[1] = group * per_group;
+      const std::int64_t first = element_of(from, source);
+      const std::int64_t first_weight = at[1] * per_group * elements(kernel) + element_of(tap, kernel);
+      for (std::int64_t c = 0; c < per_group; ++c) {
+        visit(i, first + c * elements(field), w.at(first_weight + c * elements(kernel)));
       }
     });
   }

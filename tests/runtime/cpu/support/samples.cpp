@@ -1,5 +1,7 @@
 #include "tests/runtime/cpu/support/samples.hpp"
 
+#include <fmt/core.h>
+
 #include "lib/base/random.hpp"
 #include "lib/graph/builder.hpp"
 
@@ -8,8 +10,10 @@ namespace {
 
 using Fill = SampleInput::Fill;
 
+std::string input_name(std::size_t position) { return fmt::format("in{}", position); }
+
 TensorId add_sample_input(GraphBuilder& builder, const SampleInput& input, std::size_t position) {
-  const std::string name = "in" + std::to_string(position);
+  const std::string name = input_name(position);
   switch (input.fill) {
     case Fill::kAbsent:
       return kNone<TensorId>;
@@ -55,8 +59,9 @@ Array draw_array(const SampleInput& input, std::uint64_t seed, const std::string
 
 std::string name_of(const Sample& sample) {
   std::string name = sample.op;
-  for (const SampleInput& input : sample.inputs)
-    name += input.fill == Fill::kAbsent ? " -" : " " + to_string(input.shape);
+  for (const SampleInput& input : sample.inputs) {
+    name += fmt::format(" {}", input.fill == Fill::kAbsent ? "-" : to_string(input.shape));
+  }
   return name;
 }
 
@@ -70,13 +75,13 @@ Graph sample_graph(const Sample& sample) {
     node.inputs.push_back(add_sample_input(builder, sample.inputs[i], i));
   }
   std::vector<std::string> outputs;
-  for (std::size_t i = 0; i < sample.outputs; ++i) outputs.push_back("out" + std::to_string(i));
+  for (std::size_t i = 0; i < sample.outputs; ++i) outputs.push_back(fmt::format("out{}", i));
   const NodeId id = builder.add_node(std::move(node), outputs);
   TensorId loss = kNone<TensorId>;
   for (std::size_t i = 0; i < sample.outputs; ++i) {
     const TensorId y = builder.peek().node(id).outputs[i];
     if (builder.type(y).type != DataType::kFloat32 || (i > 0 && sample.op != "Split")) continue;
-    const std::string suffix = std::to_string(i);
+    const std::string suffix = fmt::format("{}", i);
     const TensorId weights = builder.add_parameter("weights" + suffix, builder.type(y), {}, false);
     const TensorId term =
         builder.add("ReduceSum", "sum" + suffix, {builder.add("Mul", "weighted" + suffix, {y, weights})},
@@ -89,12 +94,14 @@ Graph sample_graph(const Sample& sample) {
 
 IdVector<TensorId, Array> sample_values(const Graph& graph, const Sample& sample, std::uint64_t seed) {
   IdVector<TensorId, Array> values(graph.tensors().size());
+  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
+    if (const auto id = graph.find_tensor(input_name(i)))
+      values[*id] = draw_array(sample.inputs[i], seed, input_name(i));
+  }
   for (const TensorId id : ids<TensorId>(graph.tensors().size())) {
     const Tensor& tensor = graph.tensor(id);
-    if (tensor.kind == TensorKind::kActivation) continue;
-    SampleInput input{.shape = tensor.type.shape};
-    if (tensor.name.starts_with("in")) input = sample.inputs[std::stoul(tensor.name.substr(2))];
-    values[id] = draw_array(input, seed, tensor.name);
+    if (tensor.kind == TensorKind::kActivation || !values[id].values.empty()) continue;
+    values[id] = draw_array({.shape = tensor.type.shape}, seed, tensor.name);
   }
   return values;
 }
