@@ -5,6 +5,7 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/partition_graph_command.hpp"
 #include "apps/mpplan/partition_model_command.hpp"
 #include "apps/mpplan/partition_options.hpp"
 #include "lib/base/error.hpp"
@@ -13,13 +14,16 @@ namespace mp::apps {
 namespace {
 
 void add_problem_flags(CLI::App& command, PartitionOptions& o) {
-  command.add_option("model", o.input, "Model (model.json)")->required()->type_name("FILE");
+  command.add_option("model", o.input, "Model (model.json), or a METIS .graph file")->required()->type_name("FILE");
   auto* devices = command.add_option("--devices", o.devices, "So many equal devices, fully connected")
                       ->type_name("N")
                       ->check(CLI::Range(1, 4096));
   command.add_option("--cluster", o.cluster, "Devices and links from a cluster file")
       ->type_name("FILE")
       ->excludes(devices);
+  command.add_option("--blocks", o.blocks, "Blocks to cut a .graph file into")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20));
   command
       .add_option("--imbalance", o.imbalance,
                   "How much more than its share of the compute a device may have, exactly so: 3%. "
@@ -56,15 +60,22 @@ void add_partition(CLI::App& app, Action& action) {
   auto options = std::make_shared<PartitionOptions>();
   add_problem_flags(*command, *options);
   add_search_flags(*command, *options);
-  command->add_option("-o,--output", options->output, "Plan to write (default: plan.json)")->type_name("FILE");
+  command
+      ->add_option("-o,--output", options->output, "File to write (default: plan.json; for a .graph file GRAPH.part.N)")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(
       "Examples:\n"
       "  mpplan partition models/gpt-1m.json --devices 4\n"
+      "  mpplan partition mesh.graph --blocks 32 --imbalance 3%\n"
       "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o "
       "plan.json\n"
-      "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 no placement keeps balance and memory.");
-  command->callback([options, &action] { action = [options] { return run_partition_model(*options); }; });
+      "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 nothing keeps balance and memory, 5 disk.");
+  command->callback([options, &action] {
+    action = [options] {
+      return is_graph_file(*options) ? run_partition_graph(*options) : run_partition_model(*options);
+    };
+  });
 }
 
 }  // namespace mp::apps

@@ -24,6 +24,7 @@ namespace {
 
 Cluster cluster_of(const PartitionOptions& options) {
   if (options.cluster) return read_cluster(*options.cluster);
+  if (options.blocks) throw UsageError("--blocks is for .graph files: a model is placed on devices (--devices N)");
   if (!options.devices) throw UsageError("say over what to partition: --devices N or --cluster FILE");
   return uniform_cluster(*options.devices);
 }
@@ -56,9 +57,11 @@ void require_memory(const Plan& plan) {
       bytes_text(plan.cluster.type_of(device).memory_bytes)));
 }
 
+std::string output_of(const PartitionOptions& options) { return options.output.value_or("plan.json"); }
+
 Plan plan_of(const PartitionOptions& options, const ModelFile& file, Cluster cluster, const StepShape& shape) {
   Plan plan;
-  plan.model_path = path_for_file(options.output, options.input);
+  plan.model_path = path_for_file(output_of(options), options.input);
   plan.model_sha256 = file.sha256;
   plan.model_name = file.model.name;
   plan.bindings = all_bindings(file.model, shape.bindings);
@@ -95,9 +98,10 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                    .cluster = &plan.cluster});
   plan.predicted = predict(program, units, plan.cluster);
   require_memory(plan);
-  write_file_atomically(options.output, to_json(plan));
+  write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const PartitionReport report{.options = options, .plan = plan, .found = found, .seconds = seconds};
+  const PartitionReport report{
+      .options = options, .output = output_of(options), .plan = plan, .found = found, .seconds = seconds};
   fmt::print("{}", options.json ? report_json(report) : report_text(report));
   return ExitCode::kGood;
 }

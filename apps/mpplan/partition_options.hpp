@@ -14,6 +14,7 @@ struct PartitionOptions {
   std::string input;
   std::optional<std::int32_t> devices;
   std::optional<std::string> cluster;
+  std::optional<std::int32_t> blocks;  // of a .graph file
   std::optional<std::string> imbalance;
   std::optional<std::string> memory_imbalance;
   StepFlags step;
@@ -23,7 +24,7 @@ struct PartitionOptions {
   std::uint64_t seed = 1;
   std::int32_t threads = 1;
   std::optional<double> time_limit_s;
-  std::string output = "plan.json";
+  std::optional<std::string> output;  // default: plan.json; GRAPH.part.N
   bool json = false;
 };
 

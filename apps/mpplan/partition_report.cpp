@@ -64,8 +64,8 @@ std::string report_text(const PartitionReport& report) {
   text += fmt::format("cut {}{}, volume {} a step; predicted step {}, bubble {}\n", bytes_text(predicted.cut_bytes),
                       bounds_text(chosen.found), bytes_text(predicted.communication_volume_bytes),
                       seconds_text(predicted.step_time_s), percent_text(predicted.bubble_fraction));
-  return text + fmt::format("{} written in {}: train it with  mprun train {}\n", report.options.output,
-                            seconds_text(report.seconds), report.options.output);
+  return text + fmt::format("{} written in {}: train it with  mprun train {}\n", report.output,
+                            seconds_text(report.seconds), report.output);
 }
 
 namespace {
@@ -125,7 +125,7 @@ std::string report_json(const PartitionReport& report) {
   writer.member("compute", report.found.imbalance.compute).member("memory", report.found.imbalance.memory).end();
   writer.member("feasible", chosen.found.feasible);
   writer.member("step_time_s", predicted.step_time_s).member("bubble_fraction", predicted.bubble_fraction);
-  writer.member("plan", report.options.output);
+  writer.member("plan", report.output);
   write_devices(writer, report.plan);
   write_candidates(writer, report.found);
   writer.end();

@@ -11,6 +11,7 @@ namespace mp::apps {
 
 struct PartitionReport {
   const PartitionOptions& options;
+  std::string output;
   const Plan& plan;  // with its prediction
   const partition::ModelPartition& found;
   double seconds = 0.0;  // of the whole command
