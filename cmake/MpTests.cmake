@@ -68,6 +68,17 @@ if(EXISTS "${PROJECT_SOURCE_DIR}/docs/schemas" AND NOT MP_SANITIZE)
     PROPERTIES SKIP_RETURN_CODE 77 LABELS files)
 endif()
 
+# No shipped model may be cut worse than before.
+if(TARGET mpplan AND NOT MP_SANITIZE)
+  file(GLOB models CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/models/*.json")
+  foreach(model IN LISTS models)
+    cmake_path(GET model STEM model)
+    add_test(NAME "cut-costs: ${model} is cut no worse than before"
+      COMMAND "${PROJECT_SOURCE_DIR}/scripts/cut-costs" --bin "${PROJECT_BINARY_DIR}/bin" ${model})
+    set_tests_properties("cut-costs: ${model} is cut no worse than before" PROPERTIES TIMEOUT 600 LABELS cut-costs)
+  endforeach()
+endif()
+
 # The rules no compiler checks, and the proof that the check sees them broken.
 if(NOT MP_SANITIZE)
   add_test(NAME "house: the rules hold" COMMAND "${MP_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/house/check.py")

@@ -8,6 +8,7 @@ and an unknown key, or it would prove nothing. Exit code 1: something is not val
 import json
 import re
 import sys
+import warnings
 from pathlib import Path
 
 try:
@@ -35,7 +36,9 @@ def validator_of(schema):
     """Throws if the schema itself is not valid under the draft that it names."""
     kind = jsonschema.validators.validator_for(schema)
     kind.check_schema(schema)
-    return kind(schema)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its successor is not in Debian 12's jsonschema
+        return kind(schema, resolver=jsonschema.RefResolver(f"{SCHEMAS.as_uri()}/", schema))  # "$ref" by file name
 
 
 def problems_of_file(path):
