@@ -29,6 +29,8 @@ class AtomicFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes);
+  // Overwrites bytes written before; a pipe cannot.
+  void write_at(std::int64_t offset, std::string_view bytes);
   // Afterwards the file is there, whole and on disk. Call once, last.
   void commit();
 
