@@ -55,12 +55,13 @@ std::string plan_text() {
 
 std::vector<Shipped> shipped() {
   std::vector<Shipped> files;
-  add_files(MP_SOURCE_DIR "/models", read_model_text, files);
+  add_files(mp::test::source_dir() + "/models", read_model_text, files);
   add_files(
-      MP_SOURCE_DIR "/configs", [](const std::string& t) { static_cast<void>(mp::parse_recipe(t, "f")); }, files);
-  add_files(
-      MP_SOURCE_DIR "/configs/clusters", [](const std::string& t) { static_cast<void>(mp::parse_cluster(t, "f")); },
+      mp::test::source_dir() + "/configs", [](const std::string& t) { static_cast<void>(mp::parse_recipe(t, "f")); },
       files);
+  add_files(
+      mp::test::source_dir() + "/configs/clusters",
+      [](const std::string& t) { static_cast<void>(mp::parse_cluster(t, "f")); }, files);
   files.push_back({"plan", plan_text(), [](const std::string& t) { static_cast<void>(mp::parse_plan(t, "f")); }});
   return files;
 }
