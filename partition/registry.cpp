@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "partition/annealing/annealing.hpp"
 #include "partition/fixed_vertices.hpp"
 #include "partition/graph/metrics.hpp"
 #include "partition/kernighan_lin/kernighan_lin.hpp"
@@ -21,18 +22,24 @@ struct Settings {
   std::int32_t metis_iterations;
   std::int32_t refine_rounds;
   std::int32_t restarts;
+  std::int64_t annealing_moves;
 };
 
 Settings settings_of(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 0, .restarts = 1};
+      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 0, .restarts = 1, .annealing_moves = 200'000};
     case Effort::kDefault:
-      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 8, .restarts = 8};
+      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 8, .restarts = 8, .annealing_moves = 3'000'000};
     case Effort::kHigh:
-      return {.metis_cuts = 10, .metis_iterations = 50, .refine_rounds = 16, .restarts = 32};
+      return {
+          .metis_cuts = 10, .metis_iterations = 50, .refine_rounds = 16, .restarts = 32, .annealing_moves = 12'000'000};
     case Effort::kBest:
-      return {.metis_cuts = 40, .metis_iterations = 50, .refine_rounds = 32, .restarts = 128};
+      return {.metis_cuts = 40,
+              .metis_iterations = 50,
+              .refine_rounds = 32,
+              .restarts = 128,
+              .annealing_moves = 40'000'000};
   }
   return {};
 }
@@ -109,6 +116,24 @@ Solution run_linear(const WeightedGraph& graph, const BalanceLimits& limits, con
   return {.assignment = std::move(refined.assignment), .lower_bound = {}};
 }
 
+// Starts from the linear split, and from blocks grown greedily; what is found is refined.
+Solution run_annealing(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  std::vector<RefineResult> found;
+  for (Assignment start :
+       {run_linear(graph, limits, task).assignment, run_kernighan_lin(graph, limits, task).assignment}) {
+    AnnealingResult walked =
+        anneal(graph, limits, std::move(start),
+               {.seed = task.seed, .fixed = task.fixed, .moves = settings_of(task.effort).annealing_moves});
+    found.push_back(refine(graph, limits, std::move(walked.assignment), {.seed = task.seed, .fixed = task.fixed}));
+  }
+  const auto worth = [&](const RefineResult& r) {
+    return std::tuple(r.violation_after, empty_blocks_of(r.assignment, limits.blocks), r.cut_after);
+  };
+  return {
+      .assignment = worth(found[1]) < worth(found[0]) ? std::move(found[1].assignment) : std::move(found[0].assignment),
+      .lower_bound = {}};
+}
+
 bool is_small(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= kMaxLinearVertices; }
 bool metis_can_count(const WeightedGraph& graph, const BalanceLimits&) { return metis_accepts(graph); }
 bool always(const WeightedGraph&, const BalanceLimits&) { return true; }
@@ -139,6 +164,11 @@ constexpr Algorithm kRegistry[] = {
      .refined_name = "",
      .suits = is_small,
      .run = run_linear},
+    {.name = "annealing",
+     .summary = "simulated annealing from linear+kl and kernighan-lin, refined: for graphs of some hundred vertices",
+     .refined_name = "",
+     .suits = is_small,
+     .run = run_annealing},
 };
 
 }  // namespace
