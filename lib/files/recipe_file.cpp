@@ -56,11 +56,6 @@ DataSources read_data(JsonValue value) {
 void read_outputs(const JsonObject& root, Recipe& recipe) {
   recipe.metrics = read_path(root["metrics"]);
   recipe.weights = read_path(root["weights"]);
-  recipe.checkpoint_dir = read_path(root["checkpoint_dir"]);
-  recipe.checkpoint_every = read_count(root["checkpoint_every"]);
-  if (recipe.checkpoint_every && !recipe.checkpoint_dir) {
-    root["checkpoint_every"].issue("needs \"checkpoint_dir\": the folder of the checkpoints");
-  }
 }
 
 }  // namespace
@@ -70,7 +65,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
   document.require_format(kRecipeFormat);
   const JsonObject root = document.root().object({"format", "description", "steps", "optimizer", "learning_rate",
                                                   "learning_rate_schedule", "seed", "microbatches", "bindings", "data",
-                                                  "metrics", "weights", "checkpoint_dir", "checkpoint_every"});
+                                                  "metrics", "weights"});
   Recipe recipe;
   recipe.description = root["description"].string();
   recipe.steps = read_count(root["steps"]);

@@ -55,8 +55,6 @@ struct Recipe {
   // Outputs: relative to the working directory.
   std::optional<std::string> metrics;  // JSON lines
   std::optional<std::string> weights;  // safetensors, written after the last step
-  std::optional<std::string> checkpoint_dir;
-  std::optional<std::int64_t> checkpoint_every;  // steps
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 

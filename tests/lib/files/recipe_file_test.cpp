@@ -42,13 +42,11 @@ TEST_CASE("a recipe may say nothing or everything", "[files]") {
   all.data.fill = {{"x", "normal"}};
   all.metrics = "m.jsonl";
   all.weights = "w.safetensors";
-  all.checkpoint_dir = "c";
-  all.checkpoint_every = 5;
   CHECK(parse(R"(, "description": "d", "steps": 10, "optimizer": {"kind": "sgd", "momentum": 0.9},
     "learning_rate": 0.5, "learning_rate_schedule": {"shape": "cosine", "warmup_steps": 3, "final_fraction": 0.1},
     "seed": 7, "microbatches": 2, "bindings": {"batch": 4},
     "data": {"text": ["a", "b/"], "images": "i.npy", "labels": "l.npy", "fill": {"x": "normal"}},
-    "metrics": "m.jsonl", "weights": "w.safetensors", "checkpoint_dir": "c", "checkpoint_every": 5)") == all);
+    "metrics": "m.jsonl", "weights": "w.safetensors")") == all);
 }
 
 TEST_CASE("paths of data are relative to the recipe", "[files]") {
@@ -63,10 +61,9 @@ TEST_CASE("paths of data are relative to the recipe", "[files]") {
 }
 
 TEST_CASE("every mistake in a recipe file has a message", "[files]") {
-  CHECK(error_of(R"(, "steps": 0, "learning_rate": -1, "checkpoint_every": 1)") ==
+  CHECK(error_of(R"(, "steps": 0, "learning_rate": -1)") ==
         "f: /steps: 0 is too small: 1 or more is expected\n"
-        "f: /learning_rate: -1 is too small: 0 or more is expected\n"
-        "f: /checkpoint_every: needs \"checkpoint_dir\": the folder of the checkpoints");
+        "f: /learning_rate: -1 is too small: 0 or more is expected");
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "cosin", "final_fraction": 2})") ==
         "f: /learning_rate_schedule/shape: unknown shape 'cosin'; did you mean 'cosine'?; known: constant, cosine\n"
         "f: /learning_rate_schedule/final_fraction: belongs to the shape cosine; constant stays as it is\n"
