@@ -1,7 +1,12 @@
 #include "partition/fixed_vertices.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
+
+#include "lib/base/check.hpp"
+#include "lib/base/error.hpp"
 
 namespace mp::partition {
 namespace {
@@ -51,6 +56,23 @@ IdVector<BlockId, BlockId> new_names(const BalanceLimits& limits, const std::vec
 }
 
 }  // namespace
+
+void check_fixed(const WeightedGraph& graph, const BalanceLimits& limits, std::span<const BlockId> fixed) {
+  if (fixed.empty()) return;
+  MP_CHECK(fixed.size() == static_cast<std::size_t>(graph.vertices()));
+  std::vector<Weight> loads(limits.max_weights.size(), 0);
+  const auto constraints = static_cast<std::size_t>(graph.constraints);
+  for (std::size_t v = 0; v < fixed.size(); ++v) {
+    if (fixed[v] == kNone<BlockId>) continue;
+    MP_CHECK(index(fixed[v]) < static_cast<std::size_t>(limits.blocks));
+    for (std::size_t c = 0; c < constraints; ++c)
+      loads[index(fixed[v]) * constraints + c] += graph.weights_of(make_id<VertexId>(v))[c];
+  }
+  for (std::size_t i = 0; i < loads.size(); ++i)
+    if (loads[i] > limits.max_weights[i])
+      throw InfeasibleError(fmt::format("what is pinned to block {} weighs {}, more than its limit {} (constraint {})",
+                                        i / constraints, loads[i], limits.max_weights[i], i % constraints));
+}
 
 Assignment with_fixed(const WeightedGraph& graph, const BalanceLimits& limits, Assignment assignment,
                       std::span<const BlockId> fixed) {

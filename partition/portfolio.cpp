@@ -14,7 +14,7 @@
 
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
-#include "partition/graph/metrics.hpp"
+#include "partition/fixed_vertices.hpp"
 #include "partition/registry.hpp"
 
 namespace mp::partition {
@@ -23,24 +23,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-Candidate make_candidate(const WeightedGraph& graph, const BalanceLimits& limits, const Algorithm& algorithm,
-                         Solution solution, double seconds) {
-  check_partition(graph, solution.assignment, limits);
-  Candidate result{.algorithm = std::string(algorithm.name),
-                   .assignment = std::move(solution.assignment),
-                   .imbalance = {},
-                   .seconds = seconds,
-                   .lower_bound = solution.lower_bound};
-  result.cut = cut_of(graph, result.assignment);
-  result.violation = violation_of(graph, result.assignment, limits);
-  result.imbalance = imbalance_of(graph, result.assignment, limits);
-  result.empty_blocks = empty_blocks_of(result.assignment, limits.blocks);
-  result.feasible = is_feasible(graph, result.assignment, limits);
-  MP_CHECK(!result.lower_bound || !result.feasible || result.empty_blocks > 0 || result.cut >= *result.lower_bound);
-  result.optimal = result.feasible && result.lower_bound == result.cut;
-  return result;
-}
 
 // The algorithms asked for, in the order of the table.
 std::vector<const Algorithm*> chosen(const WeightedGraph& graph, const BalanceLimits& limits,
@@ -62,23 +44,6 @@ std::vector<const Algorithm*> chosen(const WeightedGraph& graph, const BalanceLi
       result.push_back(&algorithm);
   }
   return result;
-}
-
-void check_fixed(const WeightedGraph& graph, const BalanceLimits& limits, std::span<const BlockId> fixed) {
-  if (fixed.empty()) return;
-  MP_CHECK(fixed.size() == static_cast<std::size_t>(graph.vertices()));
-  std::vector<Weight> loads(limits.max_weights.size(), 0);
-  const auto constraints = static_cast<std::size_t>(graph.constraints);
-  for (std::size_t v = 0; v < fixed.size(); ++v) {
-    if (fixed[v] == kNone<BlockId>) continue;
-    MP_CHECK(index(fixed[v]) < static_cast<std::size_t>(limits.blocks));
-    for (std::size_t c = 0; c < constraints; ++c)
-      loads[index(fixed[v]) * constraints + c] += graph.weights_of(make_id<VertexId>(v))[c];
-  }
-  for (std::size_t i = 0; i < loads.size(); ++i)
-    if (loads[i] > limits.max_weights[i])
-      throw InfeasibleError(fmt::format("what is pinned to block {} weighs {}, more than its limit {} (constraint {})",
-                                        i / constraints, loads[i], limits.max_weights[i], i % constraints));
 }
 
 // Runs jobs 0 … count − 1 on up to `threads` threads, this one among them; rethrows the first failure by number.
@@ -104,21 +69,7 @@ void run_all(std::size_t count, std::int32_t threads, const Job& job) {
     if (failure) std::rethrow_exception(failure);
 }
 
-double greatest(const std::vector<double>& values) {
-  return values.empty() ? 0.0 : *std::max_element(values.begin(), values.end());
-}
-
 }  // namespace
-
-bool better(const Candidate& a, const Candidate& b) {
-  return std::tuple(a.violation, a.empty_blocks, a.cut, greatest(a.imbalance), std::string_view(a.algorithm)) <
-         std::tuple(b.violation, b.empty_blocks, b.cut, greatest(b.imbalance), std::string_view(b.algorithm));
-}
-
-const Candidate& best_of(std::span<const Candidate> candidates) {
-  MP_CHECK(!candidates.empty());
-  return *std::min_element(candidates.begin(), candidates.end(), better);
-}
 
 std::vector<std::string> algorithm_names() {
   std::vector<std::string> names;
@@ -142,7 +93,7 @@ std::vector<Candidate> run_portfolio(const WeightedGraph& graph, const BalanceLi
     if (i > 0 && task.deadline && Clock::now() >= *task.deadline) return;
     const Clock::time_point start = Clock::now();
     Solution solution = algorithms[i]->run(graph, limits, task);
-    found[i] = make_candidate(graph, limits, *algorithms[i], std::move(solution), seconds_since(start));
+    found[i] = make_candidate(graph, limits, algorithms[i]->name, std::move(solution), seconds_since(start));
   });
   std::vector<Candidate> candidates;
   for (std::optional<Candidate>& candidate : found)

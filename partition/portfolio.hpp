@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "partition/candidate.hpp"
 #include "partition/effort.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
@@ -22,25 +23,6 @@ struct PortfolioOptions {
   std::optional<double> time_limit_s{};  // begin nothing more after it; at least one algorithm always finishes
   std::vector<BlockId> fixed{};          // empty, or for every vertex its block or kNone
 };
-
-// One algorithm's partition and what it is worth. All figures are recounted from the assignment.
-struct Candidate {
-  std::string algorithm;
-  Assignment assignment{};
-  Weight cut = 0;
-  double violation = 0.0;           // see violation_of
-  std::vector<double> imbalance{};  // per constraint, see imbalance_of
-  std::int32_t empty_blocks = 0;
-  bool feasible = false;
-  double seconds = 0.0;
-  std::optional<Weight> lower_bound{};  // proved: no feasible partition with non-empty blocks cuts less
-  bool optimal = false;                 // proved
-};
-
-// Less is better: violation, empty blocks, cut, greatest imbalance, name.
-[[nodiscard]] bool better(const Candidate& a, const Candidate& b);
-// The best candidate; `candidates` must not be empty.
-[[nodiscard]] const Candidate& best_of(std::span<const Candidate> candidates);
 
 // What --algorithm takes: every algorithm of the table, then "auto".
 [[nodiscard]] std::vector<std::string> algorithm_names();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "partition/annealing/annealing.hpp"
+#include "partition/exact/exact.hpp"
 #include "partition/fixed_vertices.hpp"
 #include "partition/graph/metrics.hpp"
 #include "partition/kernighan_lin/kernighan_lin.hpp"
@@ -23,23 +24,39 @@ struct Settings {
   std::int32_t refine_rounds;
   std::int32_t restarts;
   std::int64_t annealing_moves;
+  std::int64_t exact_steps;
 };
 
 Settings settings_of(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 0, .restarts = 1, .annealing_moves = 200'000};
+      return {.metis_cuts = 1,
+              .metis_iterations = 10,
+              .refine_rounds = 0,
+              .restarts = 1,
+              .annealing_moves = 200'000,
+              .exact_steps = 1'000'000};
     case Effort::kDefault:
-      return {.metis_cuts = 1, .metis_iterations = 10, .refine_rounds = 8, .restarts = 8, .annealing_moves = 3'000'000};
+      return {.metis_cuts = 1,
+              .metis_iterations = 10,
+              .refine_rounds = 8,
+              .restarts = 8,
+              .annealing_moves = 3'000'000,
+              .exact_steps = 10'000'000};
     case Effort::kHigh:
-      return {
-          .metis_cuts = 10, .metis_iterations = 50, .refine_rounds = 16, .restarts = 32, .annealing_moves = 12'000'000};
+      return {.metis_cuts = 10,
+              .metis_iterations = 50,
+              .refine_rounds = 16,
+              .restarts = 32,
+              .annealing_moves = 12'000'000,
+              .exact_steps = 200'000'000};
     case Effort::kBest:
       return {.metis_cuts = 40,
               .metis_iterations = 50,
               .refine_rounds = 32,
               .restarts = 128,
-              .annealing_moves = 40'000'000};
+              .annealing_moves = 40'000'000,
+              .exact_steps = 5'000'000'000};
   }
   return {};
 }
@@ -135,8 +152,18 @@ Solution run_annealing(const WeightedGraph& graph, const BalanceLimits& limits, 
 }
 
 bool is_small(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= kMaxLinearVertices; }
+
+// Starts from the multilevel partition: the better what is known, the more merges.
+Solution run_exact(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  ExactResult found =
+      exact_partition(graph, limits, run_multilevel(graph, limits, task).assignment,
+                      {.fixed = task.fixed, .steps = settings_of(task.effort).exact_steps, .deadline = task.deadline});
+  return {.assignment = std::move(found.assignment), .lower_bound = found.lower_bound};
+}
+
 bool metis_can_count(const WeightedGraph& graph, const BalanceLimits&) { return metis_accepts(graph); }
 bool always(const WeightedGraph&, const BalanceLimits&) { return true; }
+bool is_tiny(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= 32; }
 
 constexpr Algorithm kRegistry[] = {
     {.name = "multilevel",
@@ -169,6 +196,11 @@ constexpr Algorithm kRegistry[] = {
      .refined_name = "",
      .suits = is_small,
      .run = run_annealing},
+    {.name = "exact",
+     .summary = "the optimum with its proof, or a lower bound: branch and bound for small or loosely knit graphs",
+     .refined_name = "",
+     .suits = is_tiny,
+     .run = run_exact},
 };
 
 }  // namespace

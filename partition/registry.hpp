@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "partition/candidate.hpp"
 #include "partition/graph/weighted_graph.hpp"
 #include "partition/portfolio.hpp"
 
@@ -19,11 +20,6 @@ struct Task {
   std::int32_t threads = 1;
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
   std::optional<std::chrono::steady_clock::time_point> deadline{};
-};
-
-struct Solution {
-  Assignment assignment{};
-  std::optional<Weight> lower_bound{};  // where proved
 };
 
 struct Algorithm {

@@ -69,6 +69,7 @@ double violation_of(const WeightedGraph& graph, const Assignment& assignment, co
 }
 
 std::int32_t empty_blocks_of(const Assignment& assignment, std::int32_t blocks) {
+  if (assignment.size() < static_cast<std::size_t>(blocks)) return 0;
   std::vector<char> used(static_cast<std::size_t>(blocks), 0);
   for (const BlockId b : assignment) used[index(b)] = 1;
   return static_cast<std::int32_t>(std::count(used.begin(), used.end(), 0));

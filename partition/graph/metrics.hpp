@@ -27,7 +27,7 @@ namespace mp::partition {
 [[nodiscard]] double violation_of(const WeightedGraph& graph, const Assignment& assignment,
                                   const BalanceLimits& limits);
 
-// Blocks without a vertex.
+// Blocks without a vertex, where there are vertices enough for all; otherwise 0: then nobody asks for it.
 [[nodiscard]] std::int32_t empty_blocks_of(const Assignment& assignment, std::int32_t blocks);
 
 [[nodiscard]] bool is_feasible(const WeightedGraph& graph, const Assignment& assignment, const BalanceLimits& limits);

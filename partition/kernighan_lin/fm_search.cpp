@@ -13,10 +13,12 @@ constexpr std::size_t kRepairCandidates = 64;
 
 }  // namespace
 
-FmSearch::FmSearch(TrackedPartition& partition, Connectivity& connectivity, std::span<const BlockId> fixed)
+FmSearch::FmSearch(TrackedPartition& partition, Connectivity& connectivity, std::span<const BlockId> fixed,
+                   const MoveRule* rule)
     : partition_(&partition),
       connectivity_(&connectivity),
-      fixed_(fixed),
+      rule_(rule),
+      may_empty_(partition.graph().vertices() < partition.blocks()),
       heaps_(partition.graph().vertices(), partition.blocks()),
       locked_(static_cast<std::size_t>(partition.graph().vertices()), 0) {
   for (std::size_t v = 0; v < fixed.size(); ++v)
@@ -59,7 +61,8 @@ FmSearch::Target FmSearch::best_target(VertexId v) {
   for (const Connectivity::Tie& tie : connectivity_->row(v)) {
     if (tie.block == own) {
       inside = tie.weight;
-    } else if ((best.block == kNone<BlockId> || tie.weight > best.gain) && may_enter(v, tie.block)) {
+    } else if ((best.block == kNone<BlockId> || tie.weight > best.gain) && may_enter(v, tie.block) &&
+               permitted(v, tie.block)) {
       best = {.block = tie.block, .gain = tie.weight};
     }
   }
@@ -90,7 +93,7 @@ FmSearch::Target FmSearch::best_repair(VertexId v) {
     if (tie.block == own) {
       inside = tie.weight;
     } else if ((best.block == kNone<BlockId> || tie.weight > best.gain) &&
-               partition_->violation_change(v, tie.block) < 0.0) {
+               partition_->violation_change(v, tie.block) < 0.0 && permitted(v, tie.block)) {
       best = {.block = tie.block, .gain = tie.weight};
     }
   }

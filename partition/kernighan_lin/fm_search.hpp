@@ -8,6 +8,7 @@
 #include "partition/graph/tracked_partition.hpp"
 #include "partition/kernighan_lin/connectivity.hpp"
 #include "partition/kernighan_lin/gain_heaps.hpp"
+#include "partition/kernighan_lin/move_rule.hpp"
 
 namespace mp::partition {
 
@@ -21,12 +22,13 @@ namespace mp::partition {
 // overfill a block by the vertex moved, if the next moves repair it: without that, tight balance stops every search.
 class FmSearch {
  public:
-  // `fixed` is empty or names for every vertex its block, or kNone. All must outlive the search.
-  FmSearch(TrackedPartition& partition, Connectivity& connectivity, std::span<const BlockId> fixed);
+  // `fixed` is empty or names for every vertex its block, or kNone; `rule` may be null. All must outlive the search.
+  FmSearch(TrackedPartition& partition, Connectivity& connectivity, std::span<const BlockId> fixed,
+           const MoveRule* rule = nullptr);
 
   // Moves vertices, starting with `seeds`, each at most once since unlock(), until nothing moves or `patience` moves
   // in a row brought nothing better; then takes back all moves after the best. Never makes (violation, cut) worse
-  // and never empties a block. Returns the moves kept. Ties are broken by `salt`.
+  // and never empties a block that could be filled. Returns the moves kept. Ties are broken by `salt`.
   std::int64_t run(std::span<const VertexId> seeds, std::int64_t patience, std::uint32_t salt);
 
   void unlock();
@@ -44,7 +46,10 @@ class FmSearch {
 
   [[nodiscard]] Target best_target(VertexId v);
   [[nodiscard]] Target best_repair(VertexId v);
-  [[nodiscard]] bool may_leave(VertexId v) const { return partition_->size_of(partition_->block_of(v)) > 1; }
+  [[nodiscard]] bool permitted(VertexId v, BlockId to) const { return rule_ == nullptr || rule_->allows(v, to); }
+  [[nodiscard]] bool may_leave(VertexId v) const {
+    return may_empty_ || partition_->size_of(partition_->block_of(v)) > 1;
+  }
   [[nodiscard]] bool may_enter(VertexId v, BlockId b) const;
   void queue(VertexId v);
   bool step();
@@ -54,7 +59,8 @@ class FmSearch {
 
   TrackedPartition* partition_;
   Connectivity* connectivity_;
-  std::span<const BlockId> fixed_;
+  const MoveRule* rule_;
+  bool may_empty_;  // more blocks than vertices: some are empty anyway
   GainHeaps heaps_;
   IdVector<VertexId, std::uint8_t> locked_;
   std::vector<VertexId> unlock_later_;

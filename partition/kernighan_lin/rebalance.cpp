@@ -196,6 +196,7 @@ bool rebalance(TrackedPartition& partition, std::span<const BlockId> fixed) {
 }
 
 void fill_empty_blocks(TrackedPartition& partition, std::span<const BlockId> fixed) {
+  if (partition.graph().vertices() < partition.blocks()) return;
   for (const BlockId b : ids<BlockId>(static_cast<std::size_t>(partition.blocks()))) {
     if (partition.size_of(b) > 0) continue;
     VertexId best = kNone<VertexId>;

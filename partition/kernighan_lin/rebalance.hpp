@@ -13,7 +13,7 @@ namespace mp::partition {
 // whether they can hold at all is NP-hard (bin packing): a tight instance may stay out of balance.
 bool rebalance(TrackedPartition& partition, std::span<const BlockId> fixed);
 
-// Gives every empty block the vertex that costs least, as long as some block has two and no limit gets worse.
+// Gives every empty block the vertex that costs least, if there are vertices enough for all and no limit gets worse.
 void fill_empty_blocks(TrackedPartition& partition, std::span<const BlockId> fixed);
 
 // All vertices packed for balance alone, the cut only breaking ties.

@@ -1,0 +1,34 @@
+// Depth-first search over all assignments, with bounds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "partition/graph/weighted_graph.hpp"
+
+namespace mp::partition {
+
+struct BranchOptions {
+  Weight bound = 0;                  // only cuts below it count
+  std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
+  bool may_leave_empty = false;      // whether blocks may stay empty
+  std::int64_t steps = 20'000'000;   // most vertices placed
+  std::optional<std::chrono::steady_clock::time_point> deadline{};
+};
+
+struct BranchResult {
+  bool finished = false;                 // false: out of steps or time, nothing is known but what was found
+  std::optional<Assignment> assignment{};  // the best of cut below the bound; if finished, the optimum
+  Weight cut = 0;
+  std::int64_t steps = 0;
+};
+
+// Places vertex after vertex, the one most attached to those placed first. Below the bound must stay: the cut among
+// placed vertices, plus for each other vertex all its edges to placed vertices but those to its best block. Of empty
+// blocks that are alike only the first is tried. The weight left must fit the room left.
+[[nodiscard]] BranchResult branch_and_bound(const WeightedGraph& graph, const BalanceLimits& limits,
+                                            const BranchOptions& options);
+
+}  // namespace mp::partition
