@@ -46,19 +46,16 @@ MP_SIMD double sum_of_square_deviations(const float* x, double center, std::int6
 }
 
 MP_SIMD float maximum(const float* x, std::int64_t count) {
-  std::array<float, kLanes> lanes;
-  lanes.fill(-HUGE_VALF);
-  float total = -HUGE_VALF;
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = -HUGE_VALF;
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-      float& most = lanes[static_cast<std::size_t>(lane)];
-      const float value = x[i + lane];
-      most = most >= value || most != most ? most : value;
-    }
+    for (std::int64_t lane = 0; lane < kLanes; ++lane)
+      lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
   }
-  for (; i < count; ++i) total = total >= x[i] || total != total ? total : x[i];
-  for (const float lane : lanes) total = total >= lane || total != total ? total : lane;
+  float total = -HUGE_VALF;
+  for (; i < count; ++i) total = x[i] > total ? x[i] : total;
+  for (const float lane : lanes) total = lane > total ? lane : total;
   return total;
 }
 

@@ -11,7 +11,7 @@ namespace mp::runtime::cpu {
 [[nodiscard]] double dot(const float* x, const float* y, std::int64_t count);
 // Σ (x − center)²
 [[nodiscard]] double sum_of_square_deviations(const float* x, double center, std::int64_t count);
-[[nodiscard]] float maximum(const float* x, std::int64_t count);  // −Inf of nothing; NaN wins
+[[nodiscard]] float maximum(const float* x, std::int64_t count);  // −Inf of nothing; passes over NaN
 // sums[i] += x[i]
 void add_to(double* sums, const float* x, std::int64_t count);
 

@@ -15,24 +15,8 @@
 namespace mp::runtime::cpu {
 namespace {
 
-// x ← e^(x − most), returns the sum.
-MP_SIMD double exponentials(float* x, float most, std::int64_t n) {
-  constexpr std::int64_t kLanes = 16;
-  float lanes[kLanes] = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-      x[i + lane] = simd::exp(x[i + lane] - most);
-      lanes[lane] += x[i + lane];
-    }
-  }
-  double total = 0.0;
-  for (; i < n; ++i) {
-    x[i] = simd::exp(x[i] - most);
-    total += static_cast<double>(x[i]);
-  }
-  for (const float lane : lanes) total += static_cast<double>(lane);
-  return total;
+MP_SIMD void exponentials(float* x, float most, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] = simd::exp(x[i] - most);
 }
 
 MP_SIMD void multiply(float* x, float factor, std::int64_t n) {
@@ -48,10 +32,9 @@ struct Running {
 // Turns a row of scores into weights relative to the new maximum, and scales what was summed up to now to it.
 void absorb_row(float* scores, std::int64_t seen, std::int64_t columns, Running& running, float* y,
                 std::int64_t depth) {
-  const float here = maximum(scores, seen);
-  const float most = running.most >= here ? running.most : here;  // NaN wins
+  const float most = std::max(running.most, maximum(scores, seen));
   std::fill(scores + seen, scores + columns, 0.0F);
-  if (most == -HUGE_VALF) {  // nothing but −Inf: no weight yet
+  if (most == -HUGE_VALF && (seen == 0 || sum(scores, seen) == -HUGE_VAL)) {  // nothing but −Inf: no weight yet
     std::fill_n(scores, seen, 0.0F);
     return;
   }
@@ -61,7 +44,8 @@ void absorb_row(float* scores, std::int64_t seen, std::int64_t columns, Running&
     multiply(y, shrink, depth);
   }
   running.most = most;
-  running.total += exponentials(scores, most, seen);
+  exponentials(scores, most, seen);
+  running.total += sum(scores, seen);
 }
 
 struct Tensors {

@@ -40,34 +40,23 @@ struct RowSums {
   double projected = 0.0;  // Σ dY·scale·x̂
 };
 
-// Sums in float32 lanes of sixteen, a block of 256 at a time, blocks in float64: rows are short and their sums feed a
-// float32 result.
+// In float32 over blocks of 256, the blocks in float64: rows are short, and their sums feed a float32 result.
 MP_SIMD RowSums row_sums(const float* dy, const float* x, const float* scale, float mean, float inverse,
                          std::int64_t n) {
-  constexpr std::int64_t kLanes = 16;
   constexpr std::int64_t kBlock = 256;
   RowSums total;
   for (std::int64_t block = 0; block < n; block += kBlock) {
-    float gradient[kLanes] = {};
-    float projected[kLanes] = {};
+    float gradient = 0.0F;
+    float projected = 0.0F;
     const std::int64_t end = std::min(n, block + kBlock);
-    std::int64_t i = block;
-    for (; i + kLanes <= end; i += kLanes) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        const float g = dy[i + lane] * scale[i + lane];
-        gradient[lane] += g;
-        projected[lane] += g * ((x[i + lane] - mean) * inverse);
-      }
-    }
-    for (; i < end; ++i) {
+#pragma omp simd reduction(+ : gradient, projected)
+    for (std::int64_t i = block; i < end; ++i) {
       const float g = dy[i] * scale[i];
-      gradient[0] += g;
-      projected[0] += g * ((x[i] - mean) * inverse);
+      gradient += g;
+      projected += g * ((x[i] - mean) * inverse);
     }
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-      total.gradient += static_cast<double>(gradient[lane]);
-      total.projected += static_cast<double>(projected[lane]);
-    }
+    total.gradient += static_cast<double>(gradient);
+    total.projected += static_cast<double>(projected);
   }
   return total;
 }

@@ -1,5 +1,6 @@
 // MaxPool, AveragePool, GlobalAveragePool and their gradients: planes side by side, rows of outputs at a time.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -45,15 +46,21 @@ Range inside(const Pool& p, std::int64_t tap) {
   return {std::min(begin, p.destination[1]), std::clamp(end, std::min(begin, p.destination[1]), p.destination[1])};
 }
 
-// row(destination row, source row, tap, outputs) for every row of a plane and every tap that meets the source.
+// row(source row, tap, outputs) for every tap of output row `oh` that meets the source, in row-major order.
+template <class Row>
+void for_row_taps(const Pool& p, std::int64_t oh, const Row& row) {
+  for (std::int64_t kh = 0; kh < p.window.kernel[0]; ++kh) {
+    const std::int64_t ih = p.under(0, oh, kh);
+    if (ih < 0 || ih >= p.source[0]) continue;
+    for (std::int64_t kw = 0; kw < p.window.kernel[1]; ++kw) row(ih, kw, inside(p, kw));
+  }
+}
+
+// row(destination row, source row, tap, outputs) for every row of a plane.
 template <class Row>
 void for_taps(const Pool& p, const Row& row) {
   for (std::int64_t oh = 0; oh < p.destination[0]; ++oh) {
-    for (std::int64_t kh = 0; kh < p.window.kernel[0]; ++kh) {
-      const std::int64_t ih = p.under(0, oh, kh);
-      if (ih < 0 || ih >= p.source[0]) continue;
-      for (std::int64_t kw = 0; kw < p.window.kernel[1]; ++kw) row(oh, ih, kw, inside(p, kw));
-    }
+    for_row_taps(p, oh, [&](std::int64_t ih, std::int64_t tap, Range r) { row(oh, ih, tap, r); });
   }
 }
 
@@ -91,23 +98,40 @@ void for_planes(Team& team, const Pool& p, const Plane& plane) {
   });
 }
 
-// dX of one plane: each output's gradient to the first maximum of its window, in row-major order.
+// Outputs whose maxima are sought together.
+constexpr std::int64_t kBlock = 256;
+
+MP_SIMD void seek_row(const float* x, std::int64_t first, std::int64_t stride, float* best, std::int64_t* at,
+                      std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float value = x[first + i * stride];
+    const bool wins = value > best[i] || at[i] < 0 || (value != value && best[i] == best[i]);
+    best[i] = wins ? value : best[i];
+    at[i] = wins ? first + i * stride : at[i];
+  }
+}
+
+// dX of one plane: each output's gradient to the first maximum of its window, in row-major order (taps are visited in
+// that order, and a later one wins only where it is larger).
 void max_gradient(const Pool& p, const float* dy, const float* x, float* dx) {
   std::fill_n(dx, p.source_plane(), 0.0F);
+  std::array<float, kBlock> best;
+  std::array<std::int64_t, kBlock> at;
   for (std::int64_t oh = 0; oh < p.destination[0]; ++oh) {
-    for (std::int64_t ow = 0; ow < p.destination[1]; ++ow) {
-      std::int64_t best = -1;
-      for (std::int64_t kh = 0; kh < p.window.kernel[0]; ++kh) {
-        const std::int64_t ih = p.under(0, oh, kh);
-        if (ih < 0 || ih >= p.source[0]) continue;
-        for (std::int64_t kw = 0; kw < p.window.kernel[1]; ++kw) {
-          const std::int64_t iw = p.under(1, ow, kw);
-          if (iw < 0 || iw >= p.source[1]) continue;
-          const std::int64_t at = ih * p.source[1] + iw;
-          if (best < 0 || x[at] > x[best] || (x[at] != x[at] && x[best] == x[best])) best = at;
-        }
+    for (std::int64_t block = 0; block < p.destination[1]; block += kBlock) {
+      const std::int64_t end = std::min(block + kBlock, p.destination[1]);
+      best.fill(-HUGE_VALF);
+      at.fill(-1);
+      for_row_taps(p, oh, [&](std::int64_t ih, std::int64_t tap, Range r) {
+        const std::int64_t begin = std::max(r.begin, block);
+        const auto place = static_cast<std::size_t>(begin - block);
+        seek_row(x, ih * p.source[1] + p.under(1, begin, tap), p.window.strides[1], best.data() + place,
+                 at.data() + place, std::min(r.end, end) - begin);
+      });
+      for (std::int64_t ow = block; ow < end; ++ow) {
+        const std::int64_t place = at[static_cast<std::size_t>(ow - block)];
+        if (place >= 0) dx[place] += dy[oh * p.destination[1] + ow];
       }
-      if (best >= 0) dx[best] += dy[oh * p.destination[1] + ow];
     }
   }
 }

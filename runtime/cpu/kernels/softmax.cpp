@@ -52,7 +52,7 @@ MP_SIMD void log_softmax_gradient(const float* dy, const float* y, float total, 
 // A line of which everything is masked (−Inf) has no distribution: zeros, as attention needs them.
 void softmax_line(const float* x, float* y, std::int64_t n) {
   const float most = maximum(x, n);
-  if (most == -HUGE_VALF) {
+  if (most == -HUGE_VALF && sum(x, n) == -HUGE_VAL) {
     std::fill_n(y, n, 0.0F);
     return;
   }
