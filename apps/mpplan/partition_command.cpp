@@ -40,6 +40,12 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
 
 void add_search_flags(CLI::App& command, PartitionOptions& o) {
   command
+      .add_option("--objective", o.objective,
+                  "What to make small: cut (bytes of the cut edges; default), volume (each tensor once per device that "
+                  "reads it) or mapping (cut bytes times the distance of the devices in the cluster)")
+      ->type_name("NAME");
+  command.add_flag("--acyclic", o.acyclic, "Let the forward pass flow one way between the devices, as in a pipeline");
+  command
       .add_option("--algorithm", o.algorithm, fmt::format("One of: {} (default: auto, all of them)", algorithm_list()))
       ->type_name("NAME");
   command.add_flag("--refine", o.refine, "Beside each algorithm that does not refine itself run it refined by KL/FM");

@@ -42,6 +42,8 @@ void require_graph_flags(const PartitionOptions& o) {
                                                  {o.cluster.has_value(), "--cluster"},
                                                  {o.memory_imbalance.has_value(), "--memory-imbalance"},
                                                  {!o.step.bind.empty(), "--bind"},
+                                                 {o.objective != "cut", "--objective"},
+                                                 {o.acyclic, "--acyclic"},
                                                  {o.step.microbatches.has_value(), "--microbatches"},
                                                  {o.step.optimizer.has_value(), "--optimizer"},
                                                  {o.step.schedule.has_value(), "--schedule"}};

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -77,7 +78,10 @@ Plan plan_of(const PartitionOptions& options, const ModelFile& file, Cluster clu
 
 ExitCode run_partition_model(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  partition::ModelPartitionOptions search{.portfolio = portfolio_options(options)};
+  const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
+  if (!objective) throw UsageError(fmt::format("--objective {}: there are cut, volume, mapping", options.objective));
+  partition::ModelPartitionOptions search{
+      .portfolio = portfolio_options(options), .objective = *objective, .acyclic = options.acyclic};
   if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
   if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
   const StepShape shape{.bindings = options.step.bindings(),
@@ -97,6 +101,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                    .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
                                    .cluster = &plan.cluster});
   plan.predicted = predict(program, units, plan.cluster);
+  plan.predicted->objective = options.objective;
   require_memory(plan);
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -4,10 +4,14 @@
 #include <fmt/ranges.h>
 
 #include "lib/base/error.hpp"
+#include "partition/acyclic_portfolio.hpp"
 
 namespace mp::apps {
 
-std::string algorithm_list() { return fmt::format("{}", fmt::join(partition::algorithm_names(), ", ")); }
+std::string algorithm_list() {
+  return fmt::format("{}; with --acyclic: {}", fmt::join(partition::algorithm_names(), ", "),
+                     fmt::join(partition::acyclic_algorithm_names(), ", "));
+}
 
 partition::PortfolioOptions portfolio_options(const PartitionOptions& options) {
   const std::optional<partition::Effort> effort = partition::effort_from(options.effort);

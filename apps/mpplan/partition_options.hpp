@@ -18,6 +18,8 @@ struct PartitionOptions {
   std::optional<std::string> imbalance;
   std::optional<std::string> memory_imbalance;
   StepFlags step;
+  std::string objective = "cut";
+  bool acyclic = false;
   std::string algorithm = "auto";
   bool refine = false;
   std::string effort = "default";

@@ -75,9 +75,10 @@ void write_imbalance(JsonWriter& writer, const Imbalance& imbalance) {
   writer.member("compute", imbalance.compute).member("memory", imbalance.memory).end();
 }
 
-void write_objective(JsonWriter& writer, const Prediction& predicted, const partition::Candidate& chosen) {
+void write_objective(JsonWriter& writer, const Prediction& predicted, const PlacementCandidate& placement) {
+  const partition::Candidate& chosen = placement.found;
   writer.key("objective").begin_object(JsonWriter::Layout::kInline);
-  writer.member("name", predicted.objective).member("value", predicted.cut_bytes);
+  writer.member("name", predicted.objective).member("value", placement.value);
   writer.key("lower_bound");
   if (chosen.lower_bound) {
     writer.value(*chosen.lower_bound);
@@ -117,7 +118,7 @@ std::string report_json(const PartitionReport& report) {
   JsonWriter writer;
   writer.begin_object().member("algorithm", report.plan.algorithm).member("seed", report.plan.seed);
   writer.member("seconds", report.seconds);
-  write_objective(writer, predicted, chosen.found);
+  write_objective(writer, predicted, chosen);
   writer.member("cut", predicted.cut_bytes).member("communication_volume", predicted.communication_volume_bytes);
   writer.member("unit", "bytes");
   write_imbalance(writer, predicted.imbalance);

@@ -9,9 +9,11 @@
 
 #include "lib/base/error.hpp"
 #include "lib/costs/costs.hpp"
+#include "partition/acyclic_portfolio.hpp"
 #include "partition/graph/metrics.hpp"
 #include "partition/model/device_limits.hpp"
 #include "partition/model/model_graph.hpp"
+#include "partition/objective_portfolio.hpp"
 
 namespace mp::partition {
 namespace {
@@ -81,10 +83,11 @@ std::vector<BlockId> fixed_blocks(const PlacementUnits& units, const Cluster& cl
 }
 
 // `fair`: the limits that share everything out by speed alone; the imbalance that people read is against these.
-PlacementCandidate placed(Candidate candidate, const WeightedGraph& graph, const BalanceLimits& fair,
+PlacementCandidate placed(ObjectiveCandidate candidate, const WeightedGraph& graph, const BalanceLimits& fair,
                           const PlacementUnits& units, const TrainingGraph& training) {
-  candidate.imbalance = imbalance_of(graph, candidate.assignment, fair);
-  PlacementCandidate result{.found = std::move(candidate), .placement = {}, .traffic = {}};
+  candidate.found.imbalance = imbalance_of(graph, candidate.found.assignment, fair);
+  PlacementCandidate result{
+      .found = std::move(candidate.found), .value = candidate.value, .placement = {}, .traffic = {}};
   for (const NodeId node : ids<NodeId>(static_cast<std::size_t>(training.forward_nodes))) {
     const VertexId vertex = make_id<VertexId>(index(units.unit_of[node]));
     result.placement.push_back(make_id<DeviceId>(index(result.found.assignment[vertex])));
@@ -119,58 +122,116 @@ std::vector<AllowedImbalance> imbalances(const ModelPartitionOptions& options, s
 // What stays the same while balances are tried.
 struct Problem {
   const WeightedGraph& graph;
+  const TrainingGraph& training;
+  const PlacementUnits& units;
   const Cluster& cluster;
   const IdVector<DeviceId, double>& speeds;
   const std::vector<BlockId>& pinned;
 };
 
+std::vector<ObjectiveCandidate> with_cut_as_value(std::vector<Candidate> candidates) {
+  std::vector<ObjectiveCandidate> result;
+  for (Candidate& candidate : candidates) {
+    const Weight cut = candidate.cut;
+    result.push_back({.found = std::move(candidate), .value = cut});
+  }
+  return result;
+}
+
+std::vector<ObjectiveCandidate> run_objective(const Problem& problem, const BalanceLimits& limits,
+                                              const ModelPartitionOptions& options, const PortfolioOptions& portfolio) {
+  if (options.acyclic) {
+    return with_cut_as_value(
+        run_acyclic_portfolio(forward_dag(problem.training, problem.units, problem.graph), limits, portfolio));
+  }
+  switch (options.objective) {
+    case ModelObjective::kCut:
+      return with_cut_as_value(run_portfolio(problem.graph, limits, portfolio));
+    case ModelObjective::kVolume:
+      return run_volume_portfolio(problem.graph, limits, hyperedges_of(problem.units), portfolio);
+    case ModelObjective::kMapping:
+      return run_mapping_portfolio(problem.graph, limits, distances_of(problem.cluster), portfolio);
+  }
+  return {};
+}
+
+bool is_better(const ObjectiveCandidate& a, const ObjectiveCandidate& b) {
+  const std::vector<ObjectiveCandidate> both{b, a};
+  return &best_of(both) == &both[1];
+}
+
 // The portfolio under a balance; where heavy vertices can be given room in two ways, each algorithm's better result.
-std::vector<Candidate> run_with_room(const Problem& problem, const AllowedImbalance& imbalance,
-                                     const ModelPartitionOptions& options) {
+std::vector<ObjectiveCandidate> run_with_room(const Problem& problem, const AllowedImbalance& imbalance,
+                                              const ModelPartitionOptions& options) {
   PortfolioOptions portfolio = options.portfolio;
   const auto run = [&](HeavyPlacing placing) {
     DeviceRoom room = device_room(problem.graph, problem.cluster, problem.speeds, imbalance, problem.pinned, placing);
     const bool anything_fixed = room.fixed != problem.pinned;
     portfolio.fixed = std::move(room.fixed);
-    return std::pair(run_portfolio(problem.graph, room.limits, portfolio), anything_fixed);
+    std::vector<ObjectiveCandidate> found = run_objective(problem, room.limits, options, portfolio);
+    for (ObjectiveCandidate& candidate : found) {
+      if (!anything_fixed) break;
+      candidate.found.lower_bound.reset();  // proved for this place of the heavy vertices alone
+      candidate.found.optimal = false;
+    }
+    return std::pair(std::move(found), anything_fixed);
   };
-  if (options.imbalance) return run(HeavyPlacing::kNone).first;
+  // A vertex fixed for its weight alone could stand in the way of every acyclic placement.
+  if (options.imbalance || options.acyclic) return run(HeavyPlacing::kNone).first;
   auto [found, anything_fixed] = run(HeavyPlacing::kInOrder);
   if (!anything_fixed) return std::move(found);
-  for (Candidate& other : run(HeavyPlacing::kTogether).first) {
-    const auto same =
-        std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return c.algorithm == other.algorithm; });
+  for (ObjectiveCandidate& other : run(HeavyPlacing::kTogether).first) {
+    const auto same = std::find_if(found.begin(), found.end(), [&](const ObjectiveCandidate& c) {
+      return c.found.algorithm == other.found.algorithm;
+    });
     if (same == found.end()) {
       found.push_back(std::move(other));
-    } else if (better(other, *same)) {
+    } else if (is_better(other, *same)) {
       *same = std::move(other);
     }
   }
   return std::move(found);
 }
 
+struct Search {
+  std::vector<ObjectiveCandidate> found;
+  AllowedImbalance asked;
+};
+
+// Wider and wider balances, until something keeps one.
+Search search(const Problem& problem, const ModelPartitionOptions& options) {
+  Search result;
+  for (const AllowedImbalance& imbalance :
+       imbalances(options, static_cast<std::int32_t>(problem.cluster.devices.size()))) {
+    result = {.found = run_with_room(problem, imbalance, options), .asked = imbalance};
+    if (best_of(result.found).found.feasible) return result;
+  }
+  fail(best_of(result.found).found, options);
+}
+
 }  // namespace
 
 ModelPartition partition_model(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster,
                                const ModelPartitionOptions& options) {
+  if (options.acyclic && options.objective != ModelObjective::kCut) {
+    throw UsageError("an acyclic placement is made at the least cut: not at the least volume or mapping");
+  }
   const WeightedGraph graph = model_graph(
       units, unit_costs(training, units, cluster.types[static_cast<std::size_t>(cluster.devices[DeviceId{0}].type)]));
   const IdVector<DeviceId, double> speeds = relative_speeds(training, units, cluster);
   const std::vector<BlockId> pinned = fixed_blocks(units, cluster);
-  const Problem problem{.graph = graph, .cluster = cluster, .speeds = speeds, .pinned = pinned};
-  std::vector<Candidate> found;
-  AllowedImbalance asked;
-  for (const AllowedImbalance& imbalance : imbalances(options, static_cast<std::int32_t>(cluster.devices.size()))) {
-    asked = imbalance;
-    found = run_with_room(problem, imbalance, options);
-    if (best_of(found).feasible) break;
-  }
-  const Candidate& best = best_of(found);
-  if (!best.feasible) fail(best, options);
+  const Problem problem{
+      .graph = graph, .training = training, .units = units, .cluster = cluster, .speeds = speeds, .pinned = pinned};
+  Search searched = search(problem, options);
   const BalanceLimits fair = device_room(graph, cluster, speeds, {}, pinned, HeavyPlacing::kNone).limits;
-  ModelPartition result{.candidates = {}, .chosen = static_cast<std::size_t>(&best - found.data()), .imbalance = asked};
-  for (Candidate& candidate : found) {
-    candidate.assignment = in_model_order(candidate.assignment, units, cluster, pinned);
+  ModelPartition result{.candidates = {},
+                        .chosen = static_cast<std::size_t>(&best_of(searched.found) - searched.found.data()),
+                        .imbalance = searched.asked};
+  for (ObjectiveCandidate& candidate : searched.found) {
+    // Where links differ inside a host, the order of the devices is part of the answer.
+    if (options.objective != ModelObjective::kMapping) {
+      candidate.found.assignment = in_model_order(candidate.found.assignment, units, cluster, pinned);
+    }
     result.candidates.push_back(placed(std::move(candidate), graph, fair, units, training));
   }
   return result;
