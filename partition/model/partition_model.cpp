@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -209,6 +210,20 @@ Search search(const Problem& problem, const ModelPartitionOptions& options) {
   fail(best_of(result.found).found, options);
 }
 
+// What one algorithm proves of the problem holds for the result of every other.
+void share_bounds(std::vector<ObjectiveCandidate>& found) {
+  std::optional<Weight> bound;
+  for (const ObjectiveCandidate& candidate : found) {
+    if (candidate.found.lower_bound) bound = std::max(bound.value_or(0), *candidate.found.lower_bound);
+  }
+  if (!bound) return;
+  for (ObjectiveCandidate& candidate : found) {
+    candidate.found.lower_bound = bound;
+    candidate.found.optimal =
+        candidate.found.feasible && candidate.found.empty_blocks == 0 && candidate.value == *bound;
+  }
+}
+
 }  // namespace
 
 ModelPartition partition_model(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster,
@@ -223,6 +238,7 @@ ModelPartition partition_model(const TrainingGraph& training, const PlacementUni
   const Problem problem{
       .graph = graph, .training = training, .units = units, .cluster = cluster, .speeds = speeds, .pinned = pinned};
   Search searched = search(problem, options);
+  if (options.objective == ModelObjective::kCut) share_bounds(searched.found);
   const BalanceLimits fair = device_room(graph, cluster, speeds, {}, pinned, HeavyPlacing::kNone).limits;
   ModelPartition result{.candidates = {},
                         .chosen = static_cast<std::size_t>(&best_of(searched.found) - searched.found.data()),

@@ -165,3 +165,41 @@ case_inspect_shows_what_every_node_costs() {
   expect_code 0
   expect_out '^all '
 }
+
+case_an_acyclic_placement_flows_one_way_and_says_when_it_is_optimal() {
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 4 --acyclic --json
+  expect_code 0
+  expect_json - 'd["objective"]["optimal"] and d["objective"]["value"] == d["objective"]["lower_bound"] == d["cut"]'
+  python3 - "$source/models/gpt-1m.json" <<'END'
+import json, sys
+nodes = json.load(open(sys.argv[1]))["nodes"]
+device = json.load(open("plan.json"))["assignment"]
+made_by = {t: n["name"] for n in nodes for t in n.get("outputs", [n["name"]])}
+after = {d: set() for d in device.values()}
+for n in nodes:
+    for t in n.get("inputs", []):
+        if t in made_by and device[made_by[t]] != device[n["name"]]:
+            after[device[made_by[t]]].add(device[n["name"]])
+while after:  # take away devices that nothing else leads to; a circle would never end
+    free = [d for d in after if not any(d in others for others in after.values())]
+    assert free, "the devices form a circle"
+    for d in free:
+        del after[d]
+END
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 4 --acyclic --objective volume
+  expect_code 2
+}
+
+case_other_objectives_are_no_worse_at_what_they_are_for() {
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 4 --json -o cut.json
+  cut_volume=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["communication_volume"])' "$out")
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 4 --objective volume --json -o volume.json
+  expect_code 0
+  expect_json - "d['objective']['name'] == 'volume' and d['objective']['value'] == d['communication_volume'] <= $cut_volume"
+  run $mpplan partition "$source/models/gpt-1m.json" --cluster "$source/configs/clusters/2x8xh100.json" --objective mapping --json
+  expect_code 0
+  expect_json - 'd["objective"]["name"] == "mapping" and d["objective"]["value"] >= d["cut"]'
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 2 --objective speed
+  expect_code 2
+  expect_err 'cut, volume, mapping'
+}
