@@ -18,7 +18,7 @@ TEST_CASE("links follow the hosts, or the matrix where there is one", "[cluster]
   CHECK(cluster.link(DeviceId{2}, DeviceId{1}).latency_s == 0.0);
 }
 
-TEST_CASE("--devices N means N equal devices without limits", "[cluster]") {
+TEST_CASE("N devices mean N equal devices without limits", "[cluster]") {
   const mp::Cluster cluster = mp::uniform_cluster(4);
   REQUIRE(cluster.devices.size() == 4);
   CHECK(cluster.types.size() == 1);
