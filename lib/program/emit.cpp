@@ -198,8 +198,8 @@ class Emitter {
     const ResidenceId r = residences_.value(t, device_of_[n]);
     const Residence& residence = residences_[r];
     if (residence.copied_from_state) return kNone<BufferId>;  // settle_in_place
-    if (residence.first_into != kNone<ResidenceId> && microbatch == 0) {
-      return buffer(r, microbatch) = make_buffer(residence.first_into, kOnceAStep);
+    if (residences_.is_accumulated(t) && microbatch == 0) {
+      return buffer(r, microbatch) = make_buffer(residences_.sum(t, residence.device), kOnceAStep);
     }
     const BufferId made = buffer(r, microbatch);
     return made != kNone<BufferId> ? made : make_buffer(r, microbatch);
@@ -245,18 +245,16 @@ class Emitter {
     }
   }
 
+  // Microbatch 0 was written into the accumulator.
   void accumulate(ResidenceId r, std::int32_t microbatch) {
     const Residence& value = residences_[r];
     const ResidenceId sum = residences_.sum(value.tensor, value.device);
-    const BufferId made = buffer(r, microbatch);
     if (microbatch > 0) {
       push(value.device, {.opcode = Opcode::kAccumulate,
                           .tensor = value.tensor,
                           .microbatch = microbatch,
-                          .inputs = {made},
+                          .inputs = {buffer(r, microbatch)},
                           .outputs = {buffer(sum, kOnceAStep)}});
-    } else if (residences_[value.buffer_of].first_into != sum) {
-      copy(value.device, value.tensor, microbatch, made, make_buffer(sum, kOnceAStep));
     }
     if (microbatch + 1 == training_.microbatches) send(sum, kOnceAStep);
   }

@@ -35,7 +35,6 @@ Residences::Residences(const TrainingGraph& training, const Placement& placement
     add_reads(n);
     add_outputs(n);
   }
-  write_first_sums();
 }
 
 ResidenceId Residences::find(TensorId tensor, DeviceId device, bool is_sum) const {
@@ -109,47 +108,19 @@ Residence Residences::made_by(NodeId node, std::size_t position) const {
   return made;
 }
 
+bool Residences::read_by_updates_alone(TensorId tensor) const {
+  const std::span<const NodeId> readers = training_.graph.consumers(tensor);
+  return std::all_of(readers.begin(), readers.end(), [&](NodeId n) { return training_.phase[n] == Phase::kUpdate; });
+}
+
 void Residences::add_outputs(NodeId node) {
   const Node& n = training_.graph.node(node);
   for (std::size_t i = 0; i < n.outputs.size(); ++i) {
     if (n.outputs[i] == kNone<TensorId>) continue;
     add(made_by(node, i));
     if (!accumulated_[n.outputs[i]]) continue;
+    MP_CHECK(!n.op->is_view && read_by_updates_alone(n.outputs[i]));  // microbatch 0 writes it into its accumulator
     add({.tensor = n.outputs[i], .device = device_of_[node], .is_sum = true, .once_a_step = true});
-  }
-}
-
-// Microbatch 0 writes the accumulator itself where nothing but the update reads what it makes, under that name or
-// under that of a view. Otherwise the value must outlive the additions, and is copied.
-void Residences::write_first_sums() {
-  struct Sharing {
-    std::int32_t sums = 0;
-    bool read_in_pass = false;
-    ResidenceId sum = kNone<ResidenceId>;
-  };
-  IdVector<ResidenceId, Sharing> sharing(residences_.size());
-  const Graph& graph = training_.graph;
-  for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
-    if (training_.phase[n] != Phase::kBackward) continue;
-    for (const TensorId t : graph.node(n).outputs) {
-      if (t == kNone<TensorId>) continue;
-      Sharing& share = sharing[residences_[value(t, device_of_[n])].buffer_of];
-      for (const NodeId reader : graph.consumers(t)) {
-        const bool shares = graph.node(reader).op->is_view && device_of_[reader] == device_of_[n];
-        if (training_.phase[reader] != Phase::kUpdate && !shares) share.read_in_pass = true;
-      }
-      if (!accumulated_[t]) continue;
-      ++share.sums;
-      share.sum = sum(t, device_of_[n]);
-    }
-  }
-  for (const ResidenceId r : ids<ResidenceId>(residences_.size())) {
-    const Residence& residence = residences_[r];
-    if (residence.origin != Residence::Origin::kMade || residence.is_sum || residence.copied_from_state) continue;
-    const bool backward = training_.phase[graph.tensor(residence.tensor).producer] == Phase::kBackward;
-    if (backward && sharing[r].sums == 1 && !sharing[r].read_in_pass) {
-      residences_[r].first_into = sharing[r].sum;
-    }
   }
 }
 

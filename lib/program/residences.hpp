@@ -19,11 +19,10 @@ struct Residence {
   DeviceId device = kNone<DeviceId>;
   bool is_sum = false;
   Origin origin = Origin::kMade;
-  bool once_a_step = false;                     // one buffer a step, else one a microbatch
-  ResidenceId buffer_of = kNone<ResidenceId>;   // whose buffer it shares; itself where it has its own
-  ResidenceId next = kNone<ResidenceId>;        // the tensor's next residence, in order of first use
-  ResidenceId first_into = kNone<ResidenceId>;  // the sum whose buffer microbatch 0 writes directly
-  bool copied_from_state = false;               // a readable copy of a state that its node updates in place
+  bool once_a_step = false;                    // one buffer a step, else one a microbatch
+  ResidenceId buffer_of = kNone<ResidenceId>;  // whose buffer it shares; itself where it has its own
+  ResidenceId next = kNone<ResidenceId>;       // the tensor's next residence, in order of first use
+  bool copied_from_state = false;              // a readable copy of a state that its node updates in place
 };
 
 // All residences a training graph needs under a placement. A view shares the buffer of its input on its device; a
@@ -49,7 +48,7 @@ class Residences {
   void add_reads(NodeId node);
   void add_outputs(NodeId node);
   [[nodiscard]] Residence made_by(NodeId node, std::size_t position) const;
-  void write_first_sums();
+  [[nodiscard]] bool read_by_updates_alone(TensorId tensor) const;
 
   const TrainingGraph& training_;
   const IdVector<NodeId, DeviceId>& device_of_;

@@ -12,7 +12,8 @@
 namespace mp {
 
 // kForward and kBackward nodes run once a microbatch; kUpdate nodes once a step, after the last microbatch.
-// A tensor a kBackward node makes and a kUpdate node reads is summed over the microbatches, in microbatch order.
+// A tensor a kBackward node makes and a kUpdate node reads is summed over the microbatches, in microbatch order; no
+// view makes it, and nothing else reads it.
 enum class Phase : std::uint8_t { kForward, kBackward, kUpdate };
 
 struct TrainedParameter {
