@@ -36,7 +36,8 @@ std::string Attributes::get_string(std::string_view name, std::string_view fallb
 
 std::vector<std::int64_t> Attributes::get_ints(std::string_view name, std::vector<std::int64_t> fallback) const {
   const auto* value = find_as<std::vector<std::int64_t>>(values_, name);
-  return value != nullptr ? *value : std::move(fallback);
+  if (value != nullptr) return *value;
+  return fallback;
 }
 
 }  // namespace mp

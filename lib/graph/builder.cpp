@@ -68,7 +68,7 @@ TensorId GraphBuilder::add_parameter(std::string name, TensorType type, Initiali
   return id;
 }
 
-NodeId GraphBuilder::add_node(Node node, std::vector<std::string> outputs) {
+NodeId GraphBuilder::add_node(Node node, const std::vector<std::string>& outputs) {
   if (node.op == nullptr) node.op = operator_of(node.op_name, node.cost);
   if (node.op == nullptr) fail(node.name, unknown_operator(node.op_name));
   if (node.op_name.empty()) node.op_name = node.op->name;

@@ -22,7 +22,7 @@ class GraphBuilder {
                          bool weight_decay = true);
   // `node.outputs` is ignored; `outputs` names them ("" = not wanted); node.op may be null when op_name says it.
   // Returns the node.
-  NodeId add_node(Node node, std::vector<std::string> outputs);
+  NodeId add_node(Node node, const std::vector<std::string>& outputs);
   // A node known by its measured costs alone (node.cost) whose outputs have these types.
   NodeId add_opaque(Node node, const std::vector<std::string>& outputs, const std::vector<TensorType>& types);
   // One-output shorthand: returns the output tensor, named like the node.

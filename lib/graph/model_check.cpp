@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "lib/base/text.hpp"
 
@@ -45,8 +46,8 @@ void check_copy(const ModelInput& input, const InputsByName& inputs, const std::
 }  // namespace
 
 void check_parameter(const ModelParameter& parameter, const std::string& place, IssueList& issues) {
-  const std::string problem = initializer_problem(parameter.initializer);
-  if (!problem.empty()) issues.add(place + "/initializer", [&] { return problem; });
+  std::string problem = initializer_problem(parameter.initializer);
+  if (!problem.empty()) issues.add(place + "/initializer", [&] { return std::move(problem); });
   if (parameter.trainable && parameter.type != DataType::kFloat32) {
     issues.add(place + "/type", [&] {
       return "a trained parameter must be float32, not " + std::string(name_of(parameter.type)) +

@@ -51,6 +51,7 @@ std::vector<TensorId> GradientBuilder::add_many(std::string_view op, std::vector
                                                 const std::vector<std::string>& whats, Attributes attributes) {
   const std::string stem = node_copy_.name + ".grad.";
   std::vector<std::string> names;
+  names.reserve(whats.size());
   for (const std::string& what : whats) names.push_back(what.empty() ? "" : graph_.fresh_name(stem + what));
   const auto first = std::find_if(names.begin(), names.end(), [](const std::string& name) { return !name.empty(); });
   MP_CHECK(first != names.end());
@@ -59,7 +60,7 @@ std::vector<TensorId> GradientBuilder::add_many(std::string_view op, std::vector
   node.op_name = op;
   node.inputs = std::move(inputs);
   node.attributes = std::move(attributes);
-  const NodeId id = graph_.add_node(std::move(node), std::move(names));
+  const NodeId id = graph_.add_node(std::move(node), names);
   appended_.push_back(id);
   return graph_.peek().node(id).outputs;
 }

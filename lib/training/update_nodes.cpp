@@ -56,7 +56,7 @@ TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& para
     node.inputs.push_back(trained.state.back());
     outputs.push_back(builder.fresh_name(name + ".updated"));
   }
-  trained.update = builder.add_node(std::move(node), std::move(outputs));
+  trained.update = builder.add_node(std::move(node), outputs);
   return trained;
 }
 
