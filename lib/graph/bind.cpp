@@ -16,6 +16,12 @@
 #include "lib/operators/operator.hpp"
 
 namespace mp {
+namespace {
+
+constexpr std::int64_t kMaxDevice = 65535;
+constexpr double kMaxGraphBytes = 4503599627370496.0;  // 2⁵²
+
+}  // namespace
 
 // The phases of bind_model(): names, then order, then types. What follows from an earlier issue is not reported again.
 class ModelBinder {
@@ -33,6 +39,7 @@ class ModelBinder {
     for (std::size_t i = 0; i < nodes_.size(); ++i) check_node(i);
     for (const std::int32_t i : order) add_node(static_cast<std::size_t>(i));
     set_loss();
+    check_total_size();
     std::move(issues_).throw_if_any(std::string(source));
     return std::move(builder_).build();
   }
@@ -169,8 +176,11 @@ class ModelBinder {
       node.inputs.push_back(input.empty() ? kNone<TensorId> : TensorId{0});  // the ids follow in add_node
     }
     const std::size_t before = issues_.found();
-    if (from.device && *from.device < 0) {
-      issues_.add(place_of(i) + "/device", [] { return std::string("a device must be 0 or more"); });
+    if (from.device && (*from.device < 0 || *from.device > kMaxDevice)) {
+      issues_.add(place_of(i) + "/device", [&] {
+        return "a device must lie between 0 and " + std::to_string(kMaxDevice) + ", not " +
+               std::to_string(*from.device);
+      });
     }
     node.op = operator_of(from.op, from.cost);
     if (node.op == nullptr) {
@@ -241,6 +251,20 @@ class ModelBinder {
         return "the loss must be one float32 number, but " + quoted(model_.loss) + " is " + to_string(type);
       });
     }
+  }
+
+  // Each tensor weighs as often as it is written and read, so that no sum over the graph can overflow.
+  void check_total_size() {
+    double total = 0.0;
+    for (const auto& [name, source] : tensors_) {
+      if (source.id == kNone<TensorId>) continue;
+      total += static_cast<double>(bytes(builder_.type(source.id))) * (1.0 + source.reads);
+    }
+    if (total <= kMaxGraphBytes) return;
+    issues_.add("", [&] {
+      return "the tensors are too large together: " + std::to_string(static_cast<std::int64_t>(total / 1e12)) +
+             " TB written and read once, more than " + std::to_string(static_cast<std::int64_t>(kMaxGraphBytes / 1e12));
+    });
   }
 
   const Model& model_;

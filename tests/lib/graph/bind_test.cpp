@@ -201,6 +201,50 @@ TEST_CASE("dimensions and bindings", "[graph]") {
   }
 }
 
+TEST_CASE("sizes whose sum would overflow, and devices out of range", "[graph]") {
+  Model model = two_layers();
+  model.nodes.clear();
+  for (int i = 0; i < 3000; ++i) model.nodes.push_back(measured(std::to_string(i), {"x"}, kMaxTensorBytes));
+  CHECK(issues_of(model) ==
+        std::vector<Issue>{{"", "the tensors are too large together: 13194 TB written and read once, more than 4503"}});
+  model.nodes.resize(1);
+  model.nodes[0].device = 70000;
+  CHECK(issues_of(model) ==
+        std::vector<Issue>{{"/nodes/0/device", "a device must lie between 0 and 65535, not 70000"}});
+}
+
+TEST_CASE("what a node updates in place nothing else may read", "[graph]") {
+  Model model = two_layers();
+  model.parameters = {};
+  for (const char* name : {"scale", "shift", "mean", "variance"}) {
+    model.parameters.push_back({name, DataType::kFloat32, {fixed(3)}, {}});
+  }
+  ModelNode node = gemm("norm", "x", "scale");
+  node.op = "BatchNormalization";
+  node.inputs = {"x", "scale", "shift", "mean", "variance"};
+  node.outputs = {"y", "mean.next", ""};
+  node.attributes.set("training_mode", std::int64_t{1});
+  model.nodes = {node};
+  const std::string message =
+      "'mean' is updated in place, so it must be a parameter with \"trainable\": false that nothing else reads";
+  CHECK(issues_of(model) == std::vector<Issue>{{"/nodes/0/inputs/3", message}});
+  model.parameters[2].trainable = false;
+  CHECK(issues_of(model).empty());
+  node.name = "again";
+  node.outputs = {"y2", "", ""};
+  model.nodes.push_back(node);
+  CHECK(issues_of(model) == std::vector<Issue>{{"/nodes/0/inputs/3", message}});
+}
+
+TEST_CASE("an operator that needs shapes says so of an input known by its size alone", "[graph]") {
+  Model model = two_layers();
+  model.nodes = {measured("block", {"x"}, 24), gemm("fc", "block", "w1")};
+  CHECK(issues_of(model) ==
+        std::vector<Issue>{{"/nodes/1/inputs/0",
+                            "is known by its size alone (it comes from a node with measured costs); Gemm needs its "
+                            "shape, or a measured cost with output_bytes of its own"}});
+}
+
 TEST_CASE("the loss is one float32 number made by a node", "[graph]") {
   Model model = two_layers();
   model.loss = "fc2";
