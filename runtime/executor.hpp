@@ -49,6 +49,7 @@ class Executor {
   [[nodiscard]] const std::vector<InstructionTime>& times(DeviceId device) const { return times_[device]; }
 
   [[nodiscard]] const Program& program() const { return program_; }
+  [[nodiscard]] std::string_view backend_name(DeviceId device) const { return backends_[index(device)]->name(); }
   [[nodiscard]] const std::vector<DeviceMemoryUse>& memory() const { return memory_; }
 
  private:

@@ -8,22 +8,28 @@
 #include <string>
 #include <utility>
 
+#include "apps/common/outputs.hpp"
 #include "apps/common/plan_with_model.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/progress.hpp"
 #include "apps/mprun/train_flags.hpp"
 #include "lib/base/error.hpp"
+#include "lib/files/atomic_file.hpp"
 #include "lib/plan/prepare.hpp"
 #include "runtime/backends.hpp"
 #include "runtime/data/training_data.hpp"
+#include "runtime/evaluate.hpp"
+#include "runtime/measured_trace.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/trainer.hpp"
+#include "runtime/weights.hpp"
 
 namespace mp::apps {
 namespace {
 
 constexpr std::int64_t kDefaultSteps = 100;
+constexpr std::int64_t kMaxValidationSteps = 32;
 
 double default_learning_rate(OptimizerKind kind) { return kind == OptimizerKind::kSgd ? 0.01 : 0.001; }
 
@@ -64,17 +70,19 @@ std::int64_t samples_of(const Graph& graph, std::int32_t microbatches) {
   return microbatches;
 }
 
-void announce(const Job& job, const runtime::TrainingData& data, const Program& program, std::string_view backend) {
+void announce(const Job& job, const runtime::TrainingData& data, const runtime::Executor& executor) {
+  const Program& program = executor.program();
   std::int64_t parameters = 0;
   for (const TrainedParameter& trained : program.training.trained) {
     parameters += elements(program.training.graph.tensor(trained.parameter).type.shape);
   }
-  fmt::print(
-      stderr, "{}: {} parameters on {} {} ({}), schedule {}, {} {} of {}, {}, learning rate {:g} ({}), seed {}\n",
-      program.training.graph.name(), parameters, program.devices.size(),
-      program.devices.size() == 1 ? "device" : "devices", backend, name_of(program.schedule), program.microbatches,
-      program.microbatches == 1 ? "microbatch" : "microbatches", job.options.samples_per_step / program.microbatches,
-      name_of(job.optimizer.kind), job.options.learning_rate, name_of(job.options.schedule.shape), job.options.seed);
+  fmt::print(stderr,
+             "{}: {} parameters on {} {} ({}), schedule {}, {} {} of {}, {}, learning rate {:g} ({}), seed {}\n",
+             program.training.graph.name(), parameters, program.devices.size(),
+             program.devices.size() == 1 ? "device" : "devices", executor.backend_name(DeviceId{0}),
+             name_of(program.schedule), program.microbatches, program.microbatches == 1 ? "microbatch" : "microbatches",
+             job.options.samples_per_step / program.microbatches, name_of(job.optimizer.kind),
+             job.options.learning_rate, name_of(job.options.schedule.shape), job.options.seed);
   if (!data.description.empty()) fmt::print(stderr, "{}\n", data.description);
   if (data.unigram_entropy) {
     fmt::print(stderr, "a model that knew byte frequencies alone would have loss {:.4f}\n", *data.unigram_entropy);
@@ -114,28 +122,53 @@ runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, con
   return summary;
 }
 
+std::optional<double> validate(runtime::Executor& executor, const Job& job, const runtime::BackendFactory& backends,
+                               const runtime::TrainingData& data, const StepShape& shape) {
+  if (!data.held_out || was_interrupted()) return std::nullopt;
+  const Graph forward = microbatch_graph(job.input.model, shape, job.input.model_path);
+  if (!runtime::can_evaluate(forward)) return std::nullopt;
+  return runtime::evaluate(executor, forward, backends, *data.held_out,
+                           {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed});
+}
+
+// An hour of training must not end in a folder that is not there.
+void check_outputs(const TrainFlags& flags, const Recipe& recipe) {
+  if (recipe.metrics) check_writable(*recipe.metrics);
+  if (recipe.weights) check_writable(*recipe.weights);
+  if (flags.trace) check_writable(*flags.trace);
+}
+
 ExitCode train(const TrainFlags& flags) {
   Job job = make_job(flags);
-  Program program = prepare_job(job, flags.plan).program;
+  PreparedPlan prepared = prepare_job(job, flags.plan);
   if (flags.dump_program) {
-    dump(program);
+    dump(prepared.program);
     return ExitCode::kGood;
   }
+  check_outputs(flags, job.recipe);
+  const Graph& graph = prepared.program.training.graph;
+  const std::int32_t microbatches = prepared.program.microbatches;
   const runtime::TrainingData data = runtime::open_training_data(
-      program.training.graph,
-      {.sources = job.recipe.data, .seed = job.options.seed, .microbatches = program.microbatches});
-  job.options.samples_per_step = samples_of(program.training.graph, program.microbatches);
-  announce(job, data, program, flags.backend);
+      graph, {.sources = job.recipe.data, .seed = job.options.seed, .microbatches = microbatches});
+  job.options.samples_per_step = samples_of(graph, microbatches);
 
-  runtime::Executor executor(std::move(program),
-                             runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads}));
+  const runtime::BackendFactory backends =
+      runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads});
+  runtime::Executor executor(std::move(prepared.program), backends);
   executor.initialise_parameters(job.options.seed);
+  if (flags.load) runtime::load_weights(executor, *flags.load);
+  if (flags.trace) executor.record_times();
   std::optional<runtime::LineFile> metrics;
   if (job.recipe.metrics) metrics.emplace(*job.recipe.metrics);
-  const runtime::RunSummary summary{.training = run_steps(executor, job, data, metrics ? &*metrics : nullptr),
-                                    .memory = executor.memory(),
-                                    .validation_loss = std::nullopt,
-                                    .unigram_entropy = data.unigram_entropy};
+  announce(job, data, executor);
+
+  runtime::RunSummary summary{.training = run_steps(executor, job, data, metrics ? &*metrics : nullptr),
+                              .memory = executor.memory(),
+                              .validation_loss = std::nullopt,
+                              .unigram_entropy = data.unigram_entropy};
+  if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
+  if (flags.trace) write_file_atomically(*flags.trace, to_trace_json(runtime::measured_trace(executor)));
+  summary.validation_loss = validate(executor, job, backends, data, prepared.shape);
   if (metrics) metrics->write_line(runtime::summary_line(summary));
   report(summary);
   return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;

@@ -143,7 +143,7 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   const std::string group = "Running";
   command
       .add_option("--backend", flags.backend,
-                  "auto, cpu or cuda [auto: cuda where there is a device for each of the plan's, else cpu]")
+                  "auto, cpu or cuda [auto: what this machine can train on]")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->type_name("NAME")
       ->group(group);
@@ -151,6 +151,9 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
       .add_option("--threads", flags.threads, "Threads of each cpu device [all cores]; the results do not depend on it")
       ->check(CLI::Range(1, 1024))
       ->type_name("N")
+      ->group(group);
+  command.add_option("--trace", flags.trace, "Write what ran when in the last step, for ui.perfetto.dev")
+      ->type_name("FILE")
       ->group(group);
   command.add_flag("--dump-program", flags.dump_program, "Print what each device would do in a step, and stop")
       ->group(group);
@@ -173,6 +176,11 @@ Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   apply_bindings(flags.bind, recipe.bindings);
   apply_data(flags.data, recipe.data);
   apply_optimizer(flags, plan_optimizer, recipe);
+  if (recipe.checkpoint_dir || recipe.checkpoint_every) {
+    throw InputError(*flags.recipe, Issue{recipe.checkpoint_dir ? "/checkpoint_dir" : "/checkpoint_every",
+                                          "this version of mprun writes no checkpoints; save the weights with "
+                                          "\"weights\" or --save"});
+  }
   return recipe;
 }
 

@@ -27,6 +27,7 @@ struct TrainFlags {
   std::optional<std::string> metrics;
   std::optional<std::string> save;
   std::optional<std::string> load;
+  std::optional<std::string> trace;
   std::string backend = "auto";
   int threads = 0;
   bool dump_program = false;

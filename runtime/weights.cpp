@@ -1,0 +1,106 @@
+#include "runtime/weights.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
+#include "lib/files/safetensors.hpp"
+
+namespace mp::runtime {
+namespace {
+
+std::vector<std::byte> values_of(Executor& executor, TensorId parameter) {
+  const TensorType& type = executor.program().training.graph.tensor(parameter).type;
+  std::vector<std::byte> values(static_cast<std::size_t>(bytes(type)));
+  executor.read(parameter, values);
+  return values;
+}
+
+std::string described(const StoredTensor& tensor) { return tensor.dtype + to_string(tensor.shape); }
+
+// What keeps the file from being the weights of this model.
+std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file) {
+  std::vector<Issue> issues;
+  std::set<std::string_view> known;
+  for (const TensorId parameter : model_parameters(training)) {
+    const Tensor& tensor = training.graph.tensor(parameter);
+    known.insert(tensor.name);
+    const StoredTensor* stored = file.find(tensor.name);
+    if (stored == nullptr) {
+      issues.push_back({"", fmt::format("has no tensor {}, a parameter of the model", quoted(tensor.name))});
+    } else if (stored->type != tensor.type.type || stored->shape != tensor.type.shape) {
+      issues.push_back({"", fmt::format("tensor {} is {}, but the model has {}", quoted(tensor.name),
+                                        described(*stored), to_string(tensor.type))});
+    }
+  }
+  for (const StoredTensor& stored : file.tensors()) {
+    if (known.contains(stored.name)) continue;
+    issues.push_back({"", fmt::format("tensor {} is no parameter of the model", quoted(stored.name))});
+  }
+  return issues;
+}
+
+}  // namespace
+
+std::vector<TensorId> model_parameters(const TrainingGraph& training) {
+  std::set<TensorId> optimizer_state;
+  for (const TrainedParameter& trained : training.trained) {
+    optimizer_state.insert(trained.state.begin(), trained.state.end());
+  }
+  std::vector<TensorId> parameters;
+  for (const GraphParameter& parameter : training.graph.parameters()) {
+    if (!optimizer_state.contains(parameter.tensor)) parameters.push_back(parameter.tensor);
+  }
+  return parameters;
+}
+
+void save_weights(Executor& executor, const std::string& path) {
+  const TrainingGraph& training = executor.program().training;
+  const std::vector<TensorId> parameters = model_parameters(training);
+  std::vector<TensorToStore> tensors;
+  for (const TensorId parameter : parameters) {
+    const Tensor& tensor = training.graph.tensor(parameter);
+    tensors.push_back({tensor.name, tensor.type});
+  }
+  SafetensorsWriter writer(path, tensors, {{"model", training.graph.name()}});
+  for (const TensorId parameter : parameters) writer.write(values_of(executor, parameter));
+  writer.commit();
+}
+
+void load_weights(Executor& executor, const std::string& path) {
+  constexpr std::size_t kMaxIssues = 10;
+  const SafetensorsFile file(path);
+  const TrainingGraph& training = executor.program().training;
+  std::vector<Issue> issues = mismatches(training, file);
+  if (issues.size() > kMaxIssues) {
+    const std::size_t more = issues.size() - kMaxIssues;
+    issues.resize(kMaxIssues);
+    issues.push_back({"", fmt::format("and {} more like these", more)});
+  }
+  if (!issues.empty()) throw InputError(path, std::move(issues));
+  file.verify();
+  for (const TensorId parameter : model_parameters(training)) {
+    const StoredTensor& stored = *file.find(training.graph.tensor(parameter).name);
+    std::vector<std::byte> values(static_cast<std::size_t>(stored.size_bytes));
+    file.read(stored, values);
+    executor.write(parameter, values);
+  }
+}
+
+void copy_weights(Executor& from, Executor& to) {
+  const Graph& source = from.program().training.graph;
+  const TrainingGraph& target = to.program().training;
+  for (const TensorId parameter : model_parameters(target)) {
+    const std::optional<TensorId> original = source.find_tensor(target.graph.tensor(parameter).name);
+    to.write(parameter, values_of(from, original.value()));
+  }
+}
+
+}  // namespace mp::runtime

@@ -1,0 +1,24 @@
+// Weights as safetensors: what one run has learnt and another starts from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/executor.hpp"
+
+namespace mp::runtime {
+
+// The parameters of the model itself: trained ones and its state (running means …), not the optimizer's.
+[[nodiscard]] std::vector<TensorId> model_parameters(const TrainingGraph& training);
+
+// Writes the model's parameters under their names. Atomic: throws RunError and leaves `path` as it was.
+void save_weights(Executor& executor, const std::string& path);
+
+// Sets them from a file, under whatever placement it was written. Throws InputError naming everything that is missing,
+// unknown to the model, or of another shape or type.
+void load_weights(Executor& executor, const std::string& path);
+
+// The same from an executor whose model has them all.
+void copy_weights(Executor& from, Executor& to);
+
+}  // namespace mp::runtime
