@@ -90,8 +90,8 @@ void add(std::span<const void* const> inputs, std::span<void* const> outputs, co
   for (int i = 0; i < 4; ++i) static_cast<float*>(outputs[0])[i] = a[i] + b[i];
 }
 
-BackendFactory fake(const test::KernelFunctions& kernels) {
-  return [kernels](DeviceId) { return std::make_unique<test::FakeBackend>(kernels); };
+BackendFactory fake(const runtime::test::KernelFunctions& kernels) {
+  return [kernels](DeviceId) { return std::make_unique<runtime::test::FakeBackend>(kernels); };
 }
 
 std::string failure_of(const BackendFactory& backends, Program program) {
@@ -130,9 +130,9 @@ TEST_CASE("a step allocates nothing") {
   executor.initialise_parameters(0);
   const CountingData data;
   executor.run_step({}, data);
-  const std::int64_t before = test::allocations();
+  const std::int64_t before = runtime::test::allocations();
   for (int step = 1; step < 20; ++step) executor.run_step({.step = step}, data);
-  CHECK(test::allocations() - before == 0);
+  CHECK(runtime::test::allocations() - before == 0);
 }
 
 TEST_CASE("initial values depend on seed and name alone") {

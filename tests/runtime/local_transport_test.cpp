@@ -14,8 +14,8 @@ using namespace mp::runtime;
 namespace {
 
 struct Pair {
-  test::FakeBackend first{{}};
-  test::FakeBackend second{{}};
+  runtime::test::FakeBackend first{{}};
+  runtime::test::FakeBackend second{{}};
   std::array<Backend*, 2> backends = {&first, &second};
   std::vector<Message> messages = {
       {.from = DeviceId{0}, .to = DeviceId{1}, .size_bytes = 4000},

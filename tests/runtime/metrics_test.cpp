@@ -33,7 +33,7 @@ TEST_CASE("the summary holds memory by device, and validation where there was on
 }
 
 TEST_CASE("metrics are there line by line, and a full disk is an error with its name") {
-  const test::TemporaryFolder folder;
+  const runtime::test::TemporaryFolder folder;
   const auto contents = [&] {
     std::ifstream file(folder.path("m"));
     return std::string(std::istreambuf_iterator<char>(file), {});
