@@ -13,7 +13,7 @@ namespace mp::runtime {
 struct TrainOptions {
   std::int64_t steps = 0;
   double learning_rate = 0.0;
-  LearningRateSchedule schedule;
+  LearningRateSchedule schedule{};
   std::uint64_t seed = 0;
   std::int64_t samples_per_step = 0;
 };

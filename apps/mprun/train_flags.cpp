@@ -176,11 +176,6 @@ Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   apply_bindings(flags.bind, recipe.bindings);
   apply_data(flags.data, recipe.data);
   apply_optimizer(flags, plan_optimizer, recipe);
-  if (recipe.checkpoint_dir || recipe.checkpoint_every) {
-    throw InputError(*flags.recipe, Issue{recipe.checkpoint_dir ? "/checkpoint_dir" : "/checkpoint_every",
-                                          "this version of mprun writes no checkpoints; save the weights with "
-                                          "\"weights\" or --save"});
-  }
   return recipe;
 }
 
