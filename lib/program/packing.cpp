@@ -11,7 +11,9 @@ namespace {
 struct Range {
   std::int64_t begin = 0;
   std::int64_t end = 0;
-  friend auto operator<=>(const Range&, const Range&) = default;
+  friend bool operator<(const Range& a, const Range& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  }
 };
 
 // Where `size` bytes fit best between `taken` (sorted by begin, may overlap): the smallest gap, the lowest of equals,
@@ -49,7 +51,7 @@ class PlacedBlocks {
     for (const Block& block : blocks) last = std::max(last, block.end);
     constexpr std::int32_t kWindows = 512;
     width_ = std::max(1, (last + kWindows - 1) / kWindows);
-    windows_.resize(static_cast<std::size_t>(last / width_ + 1));
+    windows_.resize(static_cast<std::size_t>(last) / static_cast<std::size_t>(width_) + 1);
   }
 
   void place(std::size_t b, std::int64_t offset) {

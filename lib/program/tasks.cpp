@@ -137,14 +137,14 @@ class ListScheduler {
 std::vector<std::int64_t> segment_durations(const TrainingGraph& training, const std::vector<Segment>& segments,
                                             const Cluster& cluster) {
   constexpr double kPicosecondsPerSecond = 1e12;
-  constexpr double kLongest_s = 1e4;  // one node; keeps sums inside 63 bits
+  constexpr double kLongestSeconds = 1e4;  // one node; keeps sums inside 63 bits
   std::vector<std::int64_t> durations;
   durations.reserve(segments.size());
   for (const Segment& segment : segments) {
     std::int64_t duration = 0;
     for (const NodeId n : segment.nodes) {
       const double seconds = node_seconds(training.graph, n, cluster.type_of(segment.device));
-      duration += std::llround(std::min(seconds, kLongest_s) * kPicosecondsPerSecond);
+      duration += std::llround(std::min(seconds, kLongestSeconds) * kPicosecondsPerSecond);
     }
     durations.push_back(std::max<std::int64_t>(duration, 1));
   }
