@@ -133,8 +133,8 @@ Assignment pack_by_weight(const WeightedGraph& graph, const BalanceLimits& limit
   const auto heaviest = [&](VertexId v) {
     double share = 0;
     for (std::size_t c = 0; c < graph.weights_of(v).size(); ++c) {
-      const Weight limit = std::max<Weight>(1, limits.of(BlockId{0})[c] + limits.of(BlockId{1})[c]);
-      share = std::max(share, static_cast<double>(graph.weights_of(v)[c]) / static_cast<double>(limit));
+      const double room = static_cast<double>(limits.of(BlockId{0})[c]) + static_cast<double>(limits.of(BlockId{1})[c]);
+      share = std::max(share, static_cast<double>(graph.weights_of(v)[c]) / std::max(1.0, room));
     }
     return share;
   };

@@ -6,7 +6,7 @@
 namespace mp::partition {
 
 // The coarse graph keeps all invariants of WeightedGraph; coarse vertex i is cluster i. Every partition of it
-// has the cut and the block weights of its projection.
-[[nodiscard]] WeightedGraph contract(const WeightedGraph& graph, const Clustering& clustering);
+// has the cut and the block weights of its projection. The result does not depend on `threads`.
+[[nodiscard]] WeightedGraph contract(const WeightedGraph& graph, const Clustering& clustering, std::int32_t threads);
 
 }  // namespace mp::partition

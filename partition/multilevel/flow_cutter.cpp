@@ -228,7 +228,8 @@ const FlowCut& FlowCutter::report(Side side) {
 Weight FlowCutter::missing_weight(Side side) const {
   Weight missing = 0;
   for (std::size_t c = 0; c < total_.size(); ++c) {
-    missing = std::max(missing, total_[c] - reach_[side].weights[c] - nodes_->max_weights[1 - static_cast<std::size_t>(side)][c]);
+    missing = std::max(
+        missing, total_[c] - reach_[side].weights[c] - nodes_->max_weights[1 - static_cast<std::size_t>(side)][c]);
   }
   return missing;
 }

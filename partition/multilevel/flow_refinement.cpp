@@ -76,7 +76,8 @@ class FlowRefiner {
     const Weight present = s_.region.present_cut();
     // In balance only a smaller cut is worth anything; out of balance also an equal one.
     const bool overloaded = state_.overloaded(a) || state_.overloaded(b);
-    const FlowCut& cut = s_.cutter.cut(s_.region.network(), s_.region.nodes(), overloaded ? present : present - 1, budget_);
+    const FlowCut& cut =
+        s_.cutter.cut(s_.region.network(), s_.region.nodes(), overloaded ? present : present - 1, budget_);
     if (!cut.found) return false;
     apply(cut, a, b);
     quality_ = {state_.overload(), quality_.cut - present + cut.value};

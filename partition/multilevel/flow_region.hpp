@@ -10,7 +10,7 @@ namespace mp::partition {
 
 struct FlowRegionOptions {
   double reach = 16.0;            // α: region weight a side may give away, in multiples of the slack
-  std::int32_t max_distance = 8;  // from the border, in edges
+  std::int32_t max_distance = 2;  // from the border, in edges
   std::int32_t max_vertices_per_side = 20000;
 };
 

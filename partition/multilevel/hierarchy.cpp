@@ -34,7 +34,7 @@ Hierarchy::Hierarchy(const WeightedGraph& graph, CoarseningRules rules, const Co
                                            .labels = labels(at)});
     // Less than 2 % smaller: further levels would cost more than they bring.
     if (clustering.clusters >= fine.vertices() - fine.vertices() / 50) break;
-    Level next{.graph = contract(fine, clustering),
+    Level next{.graph = contract(fine, clustering, options.threads),
                .cluster_of = {},
                .fixed = coarsen(fixed(at), clustering),
                .labels = coarsen(labels(at), clustering)};

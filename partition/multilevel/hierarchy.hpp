@@ -19,6 +19,7 @@ struct CoarseningOptions {
   std::vector<Weight> max_weights;       // of a coarse vertex, per constraint
   double max_shrink = 2.5;               // per level
   std::uint64_t seed = 0;
+  std::int32_t threads = 1;  // change the time, never the result
 };
 
 // What contraction must respect: vertices with different labels or pins are never contracted.

@@ -12,7 +12,7 @@ namespace mp::partition {
 
 struct KwayFmOptions {
   int max_rounds = 5;
-  int seeds_per_search = 1;        // boundary vertices that start one search
+  int seeds_per_search = 100;      // boundary vertices that start one search
   double patience = 1.0;           // how long a search may go on without a better cut (α of the stopping rule)
   double slack = 0.0;              // share of a block's limit that a search may exceed on its way
   double min_improvement = 0.001;  // a round that lowers the cut by less is the last

@@ -12,17 +12,46 @@
 namespace mp::partition {
 namespace {
 
+// Whole runs are repeated only where that is a matter of seconds.
+Preset preset_for(const WeightedGraph& graph, Effort effort) {
+  Preset result = preset(effort);
+  if (graph.edges() <= result.repeat_below_edges) return result;
+  result.population = 1;
+  result.generations = 0;
+  return result;
+}
+
 Problem make_problem(const WeightedGraph& graph, const BalanceLimits& limits, const MultilevelOptions& options) {
   MP_CHECK(limits.blocks >= 1);
   MP_CHECK(options.fixed.empty() || options.fixed.size() == static_cast<std::size_t>(graph.vertices()));
   std::vector<std::int32_t> fixed;
   fixed.reserve(options.fixed.size());
   for (const BlockId b : options.fixed) fixed.push_back(b == kNone<BlockId> ? -1 : static_cast<std::int32_t>(b));
+  BalanceLimits sane = limits;  // no limit at all may be written as the greatest number
+  const std::vector<Weight> totals = total_weights(graph);
+  for (std::size_t i = 0; i < sane.max_weights.size(); ++i) {
+    sane.max_weights[i] = std::min(sane.max_weights[i], totals[i % totals.size()]);
+  }
   return {.graph = graph,
-          .limits = limits,
+          .limits = std::move(sane),
           .fixed = std::move(fixed),
-          .preset = preset(options.effort),
-          .progress = options.progress};
+          .preset = preset_for(graph, options.effort),
+          .progress = options.progress,
+          .threads = 1};
+}
+
+// Where balance itself is the difficulty: the best of a few runs that keep the limits on all levels.
+Individual strict_attempt(const Problem& problem, const MultilevelOptions& options) {
+  constexpr std::uint64_t kAttempts = 4;
+  Problem strict = problem;
+  strict.preset.relaxation = 0;
+  MultilevelRun run(strict);
+  std::vector<Individual> found;
+  for (std::uint64_t i = 0; i < kAttempts; ++i) {
+    found.push_back(run.fresh(mix_seed(options.seed, 10 + i)));
+    if (found.back().quality.overload == 0) break;
+  }
+  return *std::ranges::min_element(found, better);
 }
 
 // Keeps what every caller may count on: limits, and no block without need empty.
@@ -38,7 +67,9 @@ Individual repaired(const Problem& problem, const MultilevelOptions& options, In
   fill_empty_blocks(tracked, options.fixed);
   const PartitionState state(problem.graph, problem.limits, std::move(tracked).take());
   Individual result{state.assignment(), state.count_quality()};
-  return overloaded ? MultilevelRun(problem).cycle(result, mix_seed(options.seed, 3)) : result;
+  if (!overloaded) return result;
+  if (result.quality.overload > 0) result = std::min(result, strict_attempt(problem, options), better);
+  return std::min(result, MultilevelRun(problem).cycle(result, mix_seed(options.seed, 3)), better);
 }
 
 MultilevelResult search(const Problem& problem, std::optional<Individual> given, const MultilevelOptions& options) {

@@ -72,14 +72,35 @@ Hierarchy MultilevelRun::coarsen(std::vector<std::int32_t> labels, std::uint64_t
                    {.coarsest_vertices = coarsest,
                     .max_weights = heaviest_coarse_vertex(problem_.graph, coarsest),
                     .max_shrink = preset.max_shrink,
-                    .seed = seed});
+                    .seed = seed,
+                    .threads = problem_.threads});
+}
+
+// Coarse vertices are lumpy: blocks may exceed their limits there by a share of the heaviest vertex (and by 5 % at
+// most), so that vertices can move at all. The finest level has the limits themselves.
+BalanceLimits MultilevelRun::limits_at(const Hierarchy& hierarchy, std::size_t depth) const {
+  BalanceLimits limits = problem_.limits;
+  if (depth == 0) return limits;
+  const std::vector<Weight>& weights = hierarchy.graph(depth).vertex_weights;
+  const auto constraints = static_cast<std::size_t>(limits.constraints);
+  std::vector<Weight> heaviest(constraints, 0);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    heaviest[i % constraints] = std::max(heaviest[i % constraints], weights[i]);
+  }
+  for (std::size_t i = 0; i < limits.max_weights.size(); ++i) {
+    const double room = 0.1 * static_cast<double>(limits.max_weights[i]);
+    const double lump = std::min(static_cast<double>(heaviest[i % constraints]), room);
+    limits.max_weights[i] += static_cast<Weight>(problem_.preset.relaxation * lump);
+  }
+  return limits;
 }
 
 Individual MultilevelRun::refined(const Hierarchy& hierarchy, std::size_t depth, Individual candidate,
                                   std::uint64_t seed) {
-  PartitionState state(hierarchy.graph(depth), problem_.limits, std::move(candidate.assignment));
-  const Quality quality = refiner_.refine(state, candidate.quality, hierarchy.fixed(depth), problem_.preset.refinement,
-                                          mix_seed(seed, depth));
+  const BalanceLimits limits = limits_at(hierarchy, depth);
+  PartitionState state(hierarchy.graph(depth), limits, std::move(candidate.assignment));
+  const Quality quality = refiner_.refine(state, {state.overload(), candidate.quality.cut}, hierarchy.fixed(depth),
+                                          problem_.preset.refinement, mix_seed(seed, depth));
   return {std::move(state).take_assignment(), quality};
 }
 
@@ -96,12 +117,13 @@ std::vector<Individual> MultilevelRun::initial_partitions(const Hierarchy& hiera
   const std::size_t depth = hierarchy.depth() - 1;
   tell("initial partition", hierarchy.coarsest().vertices(), 0);
   std::vector<Individual> found;
+  const BalanceLimits limits = limits_at(hierarchy, depth);
   const int wanted = affordable_initial_partitions(hierarchy);
   for (int i = 0; i < wanted; ++i) {
     BisectionOptions options = problem_.preset.bisection;
     options.seed = mix_seed(seed, 1000U + static_cast<std::uint64_t>(i));
-    Assignment start = recursive_bisection(hierarchy.coarsest(), problem_.limits, hierarchy.fixed(depth), options);
-    const PartitionState state(hierarchy.coarsest(), problem_.limits, std::move(start));
+    Assignment start = recursive_bisection(hierarchy.coarsest(), limits, hierarchy.fixed(depth), options);
+    const PartitionState state(hierarchy.coarsest(), limits, std::move(start));
     found.push_back(refined(hierarchy, depth, {state.assignment(), state.count_quality()}, options.seed));
   }
   return found;

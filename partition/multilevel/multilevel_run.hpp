@@ -13,10 +13,11 @@ namespace mp::partition {
 // The task that all runs of one call share.
 struct Problem {
   const WeightedGraph& graph;
-  const BalanceLimits& limits;
+  BalanceLimits limits;             // none above the total weight
   std::vector<std::int32_t> fixed;  // block or −1; empty: all free
   Preset preset;
   std::function<void(const MultilevelProgress&)> progress;
+  std::int32_t threads = 1;  // inside one run
 };
 
 // Owns the memory that runs one after the other share; one per thread.
@@ -40,6 +41,7 @@ class MultilevelRun {
   int affordable_initial_partitions(const Hierarchy& hierarchy) const;
   Hierarchy coarsen(std::vector<std::int32_t> labels, std::uint64_t seed) const;
   Individual climb(const Individual& start, std::vector<std::int32_t> labels, std::uint64_t seed);
+  BalanceLimits limits_at(const Hierarchy& hierarchy, std::size_t depth) const;
   Individual refined(const Hierarchy& hierarchy, std::size_t depth, Individual candidate, std::uint64_t seed);
   void tell(std::string_view phase, std::int32_t vertices, Weight cut) const;
 

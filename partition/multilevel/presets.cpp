@@ -4,38 +4,39 @@
 namespace mp::partition {
 namespace {
 
-// One multilevel run; flows only along the border itself, which costs little and still pays most.
+// One run. Flows stay near the border, where they pay most; several initial partitions, since a poor one is never
+// quite repaired.
 constexpr Preset kFast{
-    .bisection = {.max_starts = 8},
-    .initial_partitions = 2,
-    .refinement = {.fm = {.seeds_per_search = 30}, .flow = {.max_rounds = 2, .region = {.max_distance = 1}}},
+    .initial_partitions = 4,
+    .refinement = {.fm = {.seeds_per_search = 100}, .flow = {.max_rounds = 2, .effort = 10}},
 };
 
-// Small searches and wide flows; more initial partitions, since a poor one is never quite repaired.
+// Two runs and a child of both: costs three runs and gains more than any one run of that length.
 constexpr Preset kDefault{
-    .initial_partitions = 4,
-    .refinement = {.fm = {.seeds_per_search = 10}, .flow = {.max_rounds = 3}},
+    .initial_partitions = 2,
+    .population = 2,
+    .generations = 1,
 };
 
-// Three such runs, and two children of them.
+// Five runs, six children.
 constexpr Preset kHigh{
-    .initial_partitions = 4,
-    .refinement = {.fm = {.seeds_per_search = 10}, .flow = {.max_rounds = 3}},
-    .population = 3,
-    .generations = 1,
+    .initial_partitions = 3,
+    .population = 5,
+    .generations = 3,
     .children = 2,
 };
 
 // A population that evolves until the deadline, or until 300 generations in a row found nothing better.
 constexpr Preset kBest{
     .initial_partitions = 4,
-    .refinement = {.fm = {.seeds_per_search = 10},
-                   .flow = {.max_rounds = 5, .region = {.max_distance = 20}},
+    .refinement = {.fm = {.seeds_per_search = 30},
+                   .flow = {.max_rounds = 5, .effort = 100, .region = {.max_distance = 5}},
                    .max_rounds = 2},
-    .population = 12,
+    .population = 16,
     .generations = 1'000'000,
     .children = 2,
     .give_up_after = 300,
+    .repeat_below_edges = 100'000'000,
 };
 
 }  // namespace

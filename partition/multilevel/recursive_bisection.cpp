@@ -64,7 +64,7 @@ class Splitter {
         // This bisection and the deepest chain of those below it share the slack.
         const int depth = static_cast<int>(std::bit_width(static_cast<std::uint32_t>(count - 1)));
         const double share = blocks == 1 || slack <= 1 ? 1.0 : std::pow(slack, 1.0 / depth) / slack;
-        sides.max_weights.push_back(static_cast<Weight>(std::floor(room * share)));
+        sides.max_weights.push_back(static_cast<Weight>(std::floor(std::min(room * share, 4e18))));
       }
     }
     return sides;

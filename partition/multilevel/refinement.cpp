@@ -1,5 +1,7 @@
 #include "partition/multilevel/refinement.hpp"
 
+#include "partition/multilevel/rebalancer.hpp"
+
 namespace mp::partition {
 
 Quality Refiner::refine(PartitionState& state, Quality start, std::span<const std::int32_t> fixed,
@@ -7,7 +9,7 @@ Quality Refiner::refine(PartitionState& state, Quality start, std::span<const st
   if (state.blocks() < 2) return start;
   RandomSource random(seed);
   table_.attach(state);
-  Quality quality = start;
+  Quality quality = start.overload > 0 ? relieve(state, table_, start, fixed, fm_.heap) : start;
   for (int round = 0; round < options.max_rounds; ++round) {
     quality = kway_fm(state, table_, quality, fixed, options.fm, random, fm_).quality;
     if (!options.flows) break;
