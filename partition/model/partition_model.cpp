@@ -210,6 +210,18 @@ Search search(const Problem& problem, const ModelPartitionOptions& options) {
   fail(best_of(result.found).found, options);
 }
 
+// Among results as good as `best`, the one that sends the least: a tie in the cut need not be one in the volume.
+std::size_t least_volume(const std::vector<PlacementCandidate>& candidates, std::size_t best) {
+  std::size_t chosen = best;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const PlacementCandidate& c = candidates[i];
+    const bool tie = c.found.violation == candidates[best].found.violation &&
+                     c.found.empty_blocks == candidates[best].found.empty_blocks && c.value == candidates[best].value;
+    if (tie && c.traffic.communication_volume < candidates[chosen].traffic.communication_volume) chosen = i;
+  }
+  return chosen;
+}
+
 // What one algorithm proves of the problem holds for the result of every other.
 void share_bounds(std::vector<ObjectiveCandidate>& found) {
   std::optional<Weight> bound;
@@ -250,6 +262,7 @@ ModelPartition partition_model(const TrainingGraph& training, const PlacementUni
     }
     result.candidates.push_back(placed(std::move(candidate), graph, fair, units, training));
   }
+  result.chosen = least_volume(result.candidates, result.chosen);
   return result;
 }
 
