@@ -192,8 +192,8 @@ FeedPair Opener::open_array(const GraphInput& input, bool is_labels) {
     fail(tensor, fmt::format("{} are {}, but it is {}", what, name_of(type), to_string(tensor.type)));
   const std::optional<std::string>& path = is_labels ? options_.sources.labels : options_.sources.images;
   if (!path)
-    fail(tensor, fmt::format("wants {0}: give a .npy or IDX file with --data {0}=FILE, or other values with "
-                             "--data {1}=normal",
+    fail(tensor, fmt::format("wants {0}: give a .npy or IDX file with --data {0}=FILE, a recipe that names "
+                             "one (--recipe; see configs/), or other values with --data {1}=normal",
                              what, tensor.name));
   auto array = std::make_shared<const ArrayFile>(runtime::open_array(*path));
   check_sample_shape(tensor, *array);
