@@ -32,16 +32,6 @@ case_wrong_usage_is_exit_code_2_and_writes_nothing() {
   expect_files
 }
 
-case_any_number_of_devices_makes_a_plan() {
-  for devices in 1 2 3 5 8 13 16; do
-    run "$mpplan" partition "$source/models/mlp.json" --devices $devices -o plan.json
-    expect_code 0
-    expect_out "over $devices device"
-    expect_json plan.json "len(d['cluster']['devices']) in (1, $devices)"
-  done
-  expect_files plan.json
-}
-
 case_pinned_nodes_stay_where_the_model_wants_them() {
   run "$mpplan" partition "$source/models/simple.json" --devices 2 -o plan.json
   expect_code 0
