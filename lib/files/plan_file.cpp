@@ -62,16 +62,35 @@ std::optional<Cluster> read_devices(const JsonObject& root) {
   return std::nullopt;
 }
 
-void read_assignment(JsonValue value, std::optional<Cluster> cluster, Plan& plan) {
-  std::int64_t highest = 0;
-  for (const auto& [node, device] : value.members()) {
-    const std::int64_t number = read_device(device, cluster);
-    highest = std::max(highest, number);
-    if (cluster && number >= static_cast<std::int64_t>(cluster->devices.size())) {
-      device.issue(
-          fmt::format("there is no device {}: the cluster has {}, numbered from 0", number, cluster->devices.size()));
-    }
-    plan.assignment.emplace_back(node, make_id<DeviceId>(number));
+DeviceId read_known_device(JsonValue value, const std::optional<Cluster>& cluster) {
+  const std::int64_t number = read_device(value, cluster);
+  if (cluster && number >= static_cast<std::int64_t>(cluster->devices.size())) {
+    value.issue(
+        fmt::format("there is no device {}: the cluster has {}, numbered from 0", number, cluster->devices.size()));
+  }
+  return make_id<DeviceId>(number);
+}
+
+void read_replicas(JsonValue value, const std::optional<Cluster>& cluster, Plan& plan) {
+  for (const JsonValue group : value.items()) {
+    ReplicaGroup& devices = plan.replicas.emplace_back();
+    for (const JsonValue device : group.items()) devices.push_back(read_known_device(device, cluster));
+    if (devices.empty() && group.kind() == JsonKind::kArray)
+      group.issue("a group has at least one device, its leader first");
+  }
+}
+
+// The devices there are, and what is on them.
+void read_assignment(const JsonObject& root, Plan& plan) {
+  std::optional<Cluster> cluster = read_devices(root);
+  for (const auto& [node, device] : root.require("assignment").members()) {
+    plan.assignment.emplace_back(node, read_known_device(device, cluster));
+  }
+  read_replicas(root["replicas"], cluster, plan);
+  std::size_t highest = 0;
+  for (const auto& [node, device] : plan.assignment) highest = std::max(highest, index(device));
+  for (const ReplicaGroup& group : plan.replicas) {
+    for (const DeviceId device : group) highest = std::max(highest, index(device));
   }
   plan.cluster = cluster ? *std::move(cluster) : uniform_cluster(static_cast<std::int32_t>(highest + 1));
 }
@@ -118,22 +137,42 @@ void write_prediction(JsonWriter& writer, const Prediction& prediction, const Cl
   writer.end().end();
 }
 
+// Only what is used is written: most plans have none of it.
+void write_parallelism(JsonWriter& writer, const Plan& plan) {
+  if (plan.zero != 0) writer.member("zero", plan.zero);
+  if (!plan.replicas.empty()) {
+    writer.key("replicas").begin_array();
+    for (const ReplicaGroup& group : plan.replicas) {
+      writer.begin_array(kInline);
+      for (const DeviceId device : group) writer.value(index(device));
+      writer.end();
+    }
+    writer.end();
+  }
+  if (plan.recompute.empty()) return;
+  writer.key("recompute").begin_array();
+  for (const std::string& node : plan.recompute) writer.value(node);
+  writer.end();
+}
+
 }  // namespace
 
 Plan parse_plan(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kPlanFormat);
-  const JsonObject root =
-      document.root().object({"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches",
-                              "optimizer", "algorithm", "seed", "predicted", "assignment"});
+  const JsonObject root = document.root().object({"format", "model", "bindings", "cluster", "devices", "schedule",
+                                                  "microbatches", "optimizer", "algorithm", "seed", "zero", "replicas",
+                                                  "recompute", "predicted", "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);
-  read_assignment(root.require("assignment"), read_devices(root), plan);
+  read_assignment(root, plan);
   if (root["schedule"].present()) plan.schedule = root["schedule"].enumerator("schedule", kSchedules);
   if (root["microbatches"].present()) {
     plan.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, kMaxMicrobatches));
   }
+  plan.zero = static_cast<std::int32_t>(root["zero"].integer(0, kMaxZero));
+  plan.recompute = root["recompute"].strings();
   plan.optimizer = read_optimizer(root["optimizer"]);
   plan.algorithm = root["algorithm"].string();
   plan.seed = root["seed"].unsigned_integer();
@@ -155,6 +194,7 @@ std::string to_json(const Plan& plan) {
   write_optimizer(writer.key("optimizer"), plan.optimizer);
   if (!plan.algorithm.empty()) writer.member("algorithm", plan.algorithm);
   writer.member("seed", plan.seed);
+  write_parallelism(writer, plan);
   if (plan.predicted) write_prediction(writer.key("predicted"), *plan.predicted, plan.cluster);
   writer.key("assignment").begin_object();
   for (const auto& [node, device] : plan.assignment) writer.member(node, index(device));

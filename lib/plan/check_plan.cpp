@@ -10,6 +10,7 @@
 
 #include "lib/base/text.hpp"
 #include "lib/graph/issue_list.hpp"
+#include "lib/plan/check_parallelism.hpp"
 
 namespace mp {
 namespace {
@@ -79,6 +80,8 @@ Placement check_plan(const Plan& plan, const Graph& graph, std::string_view sour
   place_nodes(plan, graph, placement, issues);
   check_complete(graph, placement, issues);
   check_pins_and_groups(graph, placement, issues);
+  check_replicas(plan, issues);
+  check_recompute(plan, graph, issues);
   std::move(issues).throw_if_any(std::string(source));
   return placement;
 }

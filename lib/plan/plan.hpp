@@ -45,6 +45,11 @@ struct Prediction {
   friend bool operator==(const Prediction&, const Prediction&) = default;
 };
 
+// Devices that share the microbatches of what is assigned to the first of them, the leader: microbatch m runs on member
+// m mod d of a group of d.
+using ReplicaGroup = std::vector<DeviceId>;
+inline constexpr std::int32_t kMaxZero = 3;
+
 struct Plan {
   std::string model_path;    // as written in the file: relative to the plan's folder, or absolute
   std::string model_sha256;  // of the model file's bytes, lower-case hex
@@ -52,6 +57,11 @@ struct Plan {
   Bindings bindings;  // all dimensions, the batch being that of a whole step
   Cluster cluster;
   std::vector<std::pair<std::string, DeviceId>> assignment;  // node name → device, in the model file's order
+  std::vector<ReplicaGroup> replicas;                        // distinct devices; one that is in no group works alone
+  // What the members of a group hold once, on the parameter's owner, instead of each (ZeRO, Rajbhandari et al., SC
+  // 2020): 0 nothing, 1 optimizer state, 2 and gradients, 3 and parameters.
+  std::int32_t zero = 0;
+  std::vector<std::string> recompute;  // forward nodes whose outputs backward makes again instead of keeping them
   Schedule schedule = Schedule::k1f1b;
   std::int32_t microbatches = 1;
   Optimizer optimizer;    // memory depends on it; a recipe may change it

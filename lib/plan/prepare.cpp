@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
@@ -49,6 +51,16 @@ Bindings all_dimensions(const Model& model, const Plan& plan, const PrepareOptio
   return bindings;
 }
 
+// What plans can say and programs cannot do yet.
+void refuse_what_is_missing(const Plan& plan, const std::string& source) {
+  std::vector<Issue> issues;
+  const bool replicated = std::any_of(plan.replicas.begin(), plan.replicas.end(),
+                                      [](const ReplicaGroup& group) { return group.size() > 1; });
+  if (replicated) issues.push_back({"/replicas", "replicas are not supported yet: leave them out"});
+  if (!plan.recompute.empty()) issues.push_back({"/recompute", "recomputation is not supported yet: leave it out"});
+  if (!issues.empty()) throw InputError(source, std::move(issues));
+}
+
 TrainingGraph differentiated(const Graph& forward, const StepShape& shape) {
   return differentiate(forward, {.optimizer = shape.optimizer, .microbatches = shape.microbatches});
 }
@@ -69,12 +81,15 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
                   .optimizer = options.optimizer.value_or(plan.optimizer)};
   const Graph forward = microbatch_graph(model, shape, options.model_source);
   Placement placement = check_plan(plan, forward, options.plan_source);
+  refuse_what_is_missing(plan, options.plan_source);
   TrainingGraph training = differentiated(forward, shape);
   PlacementUnits units = placement_units(training);
   Program program = compile(std::move(training), std::move(placement),
                             {.schedule = options.schedule.value_or(plan.schedule),
                              .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
-                             .cluster = &plan.cluster});
+                             .cluster = &plan.cluster,
+                             .replicas = plan.replicas,
+                             .zero = plan.zero});
   return {.shape = std::move(shape), .units = std::move(units), .program = std::move(program)};
 }
 

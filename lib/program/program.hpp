@@ -94,7 +94,9 @@ struct Program {
 struct CompileOptions {
   Schedule schedule = Schedule::k1f1b;
   std::int32_t devices = 1;
-  const Cluster* cluster = nullptr;  // whose speeds order the passes; null: uniform_cluster(devices)
+  const Cluster* cluster = nullptr;         // whose speeds order the passes; null: uniform_cluster(devices)
+  std::vector<ReplicaGroup> replicas = {};  // as Plan::replicas
+  std::int32_t zero = 0;                    // as Plan::zero
 };
 
 // Compiles a placement into a Program: groups each device's nodes into segments so that the graph of segments is

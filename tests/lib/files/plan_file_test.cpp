@@ -42,6 +42,9 @@ mp::Plan everything() {
   plan.optimizer = {.kind = mp::OptimizerKind::kSgd, .momentum = 0.9, .weight_decay = 0.5};
   plan.algorithm = "kernighan-lin";
   plan.seed = ~std::uint64_t{0};
+  plan.replicas = {{DeviceId{1}, DeviceId{0}}};
+  plan.zero = 2;
+  plan.recompute = {"z", "a/b~"};
   plan.predicted = mp::Prediction{.objective = "cut",
                                   .cut_bytes = 1,
                                   .communication_volume_bytes = 2,
@@ -109,6 +112,28 @@ TEST_CASE("every mistake in a plan file has a message", "[files]") {
   CHECK(error_of(R"("assignment": {}, "devices": 1, "cluster": {})") ==
         "f: /devices: \"cluster\" says the devices already: one or the other\n"
         "f: /cluster: \"types\" is missing");
+}
+
+TEST_CASE("replicas, ZeRO and recomputation of a plan are written where they are used", "[files]") {
+  const std::string text = mp::to_json(everything());
+  CHECK(text.find("  \"zero\": 2,\n  \"replicas\": [\n    [1, 0]\n  ],\n"
+                  "  \"recompute\": [\n    \"z\",\n    \"a/b~\"\n  ],\n") != std::string::npos);
+  mp::Plan plain = everything();
+  plain.replicas.clear();
+  plain.zero = 0;
+  plain.recompute.clear();
+  for (const char* key : {"zero", "replicas", "recompute"}) CHECK(mp::to_json(plain).find(key) == std::string::npos);
+  CHECK(mp::parse_plan(mp::to_json(plain), "f") == plain);
+  const mp::Plan by_hand = parse(R"("replicas": [[0, 3], [1, 2]], "assignment": {"a": 0, "b": 1})");
+  CHECK(by_hand.replicas == std::vector<mp::ReplicaGroup>{{DeviceId{0}, DeviceId{3}}, {DeviceId{1}, DeviceId{2}}});
+  CHECK(by_hand.cluster == mp::uniform_cluster(4));
+  CHECK(error_of(R"("zero": 4, "replicas": [[], [5, "x"], 1], "recompute": [2], "devices": 3, "assignment": {})") ==
+        "f: /replicas/0: a group has at least one device, its leader first\n"
+        "f: /replicas/1/0: there is no device 5: the cluster has 3, numbered from 0\n"
+        "f: /replicas/1/1: the cluster has no device named 'x'\n"
+        "f: /replicas/2: an array is expected here, not 1\n"
+        "f: /zero: 4 is out of range: 0 to 3 is expected\n"
+        "f: /recompute/0: a string is expected here, not 2");
 }
 
 TEST_CASE("the digest in a plan is one", "[files]") {

@@ -60,3 +60,28 @@ TEST_CASE("every way in which a plan does not fit its model has a message", "[pl
   CHECK(error_of({{"first", d0}, {"second", d0}, {"third", d1}}) ==
         "p: /assignment/third: is on device 1; 'second', of the same colocation group 'pair', is on device 0");
 }
+
+TEST_CASE("replicas and recomputation that do not fit have messages", "[plan]") {
+  const auto error = [](std::vector<mp::ReplicaGroup> replicas, std::vector<std::string> recompute) {
+    mp::Plan plan = plan_of({{"first", d0}, {"second", d1}, {"third", d1}});
+    plan.cluster = mp::uniform_cluster(4);
+    plan.replicas = std::move(replicas);
+    plan.recompute = std::move(recompute);
+    return mp::test::message_of<mp::InputError>([&] { static_cast<void>(mp::check_plan(plan, chain(), "p")); });
+  };
+  constexpr DeviceId d2{2};
+  constexpr DeviceId d3{3};
+  CHECK(error({{d0, d2}, {d1, d3}}, {"first", "third"}) == "(nothing was thrown)");
+  CHECK(error({{d0, d2}, {d1, d2}}, {}) ==
+        "p: /replicas/1/1: device 2 is in group 0 already; a device works in one group");
+  CHECK(error({{d0, d0}}, {}) == "p: /replicas/0/1: device 0 is in group 0 already; a device works in one group");
+  CHECK(error({{d0, DeviceId{4}}, {}}, {}) ==
+        "p: /replicas/0/1: there is no device 4: the cluster has 4, numbered from 0\n"
+        "p: /replicas/1: a group has at least one device, its leader first");
+  CHECK(error({{d2, d1}}, {}) ==
+        "p: /assignment/second: is on device 1, which works for device 2: name the leader of the group, 2\n"
+        "p: /assignment/third: is on device 1, which works for device 2: name the leader of the group, 2");
+  CHECK(error({}, {"firts", "second", "second"}) ==
+        "p: /recompute/0: the model has no node 'firts'; did you mean 'first'?\n"
+        "p: /recompute/2: 'second' comes twice");
+}
