@@ -18,6 +18,7 @@
 #include "lib/files/plan_file.hpp"
 #include "lib/plan/predict.hpp"
 #include "lib/plan/prepare.hpp"
+#include "partition/model/model_graph.hpp"
 #include "partition/model/partition_model.hpp"
 
 namespace mp::apps {
@@ -56,6 +57,20 @@ void require_memory(const Plan& plan) {
       "(--microbatches)",
       bytes_text(plan.predicted->devices[index(device)].memory_bytes), plan.cluster.devices[device].name,
       bytes_text(plan.cluster.type_of(device).memory_bytes)));
+}
+
+std::vector<Alternative> alternatives_of(const partition::ModelPartition& found) {
+  std::vector<Alternative> alternatives;
+  for (const partition::PlacementCandidate& candidate : found.candidates) {
+    alternatives.push_back({.algorithm = candidate.found.algorithm,
+                            .cut_bytes = candidate.traffic.cut,
+                            .communication_volume_bytes = candidate.traffic.communication_volume,
+                            .imbalance = {.compute = candidate.found.imbalance[partition::kComputeConstraint],
+                                          .memory = candidate.found.imbalance[partition::kMemoryConstraint]},
+                            .feasible = candidate.found.feasible,
+                            .step_time_s = std::nullopt});
+  }
+  return alternatives;
 }
 
 std::string output_of(const PartitionOptions& options) { return options.output.value_or("plan.json"); }
@@ -102,6 +117,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                    .cluster = &plan.cluster});
   plan.predicted = predict(program, units, plan.cluster);
   plan.predicted->objective = options.objective;
+  plan.predicted->alternatives = alternatives_of(found);
   require_memory(plan);
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

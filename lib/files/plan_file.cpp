@@ -12,6 +12,7 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/cluster_file.hpp"
 #include "lib/files/fields.hpp"
+#include "lib/files/prediction_fields.hpp"
 
 namespace mp {
 namespace {
@@ -95,55 +96,13 @@ void read_assignment(const JsonObject& root, Plan& plan) {
   plan.cluster = cluster ? *std::move(cluster) : uniform_cluster(static_cast<std::int32_t>(highest + 1));
 }
 
-DevicePrediction read_device_prediction(JsonValue value) {
-  const JsonObject fields = value.object({"name", "nodes", "parameters", "compute_share", "memory_bytes"});
-  return {.nodes = fields["nodes"].integer(0),
-          .parameters = fields["parameters"].integer(0),
-          .compute_share = fields["compute_share"].number(),
-          .memory_bytes = fields["memory_bytes"].integer(0)};
-}
-
-Prediction read_prediction(JsonValue value) {
-  const JsonObject fields = value.object({"objective", "cut_bytes", "communication_volume_bytes", "imbalance",
-                                          "step_time_s", "bubble_fraction", "devices"});
-  const JsonObject imbalance = fields["imbalance"].object({"compute", "memory"});
-  Prediction prediction{.objective = fields["objective"].string(),
-                        .cut_bytes = fields["cut_bytes"].integer(0),
-                        .communication_volume_bytes = fields["communication_volume_bytes"].integer(0),
-                        .imbalance = {imbalance["compute"].number(), imbalance["memory"].number()},
-                        .step_time_s = fields["step_time_s"].number_at_least(0.0),
-                        .bubble_fraction = fields["bubble_fraction"].number(),
-                        .devices = {}};
-  for (const JsonValue item : fields["devices"].items()) prediction.devices.push_back(read_device_prediction(item));
-  return prediction;
-}
-
-constexpr auto kInline = JsonWriter::Layout::kInline;
-
-void write_prediction(JsonWriter& writer, const Prediction& prediction, const Cluster& cluster) {
-  writer.begin_object().member("objective", prediction.objective).member("cut_bytes", prediction.cut_bytes);
-  writer.member("communication_volume_bytes", prediction.communication_volume_bytes);
-  writer.key("imbalance").begin_object(kInline).member("compute", prediction.imbalance.compute);
-  writer.member("memory", prediction.imbalance.memory).end();
-  writer.member("step_time_s", prediction.step_time_s).member("bubble_fraction", prediction.bubble_fraction);
-  writer.key("devices").begin_array();
-  for (std::size_t d = 0; d < prediction.devices.size(); ++d) {
-    const DevicePrediction& device = prediction.devices[d];
-    writer.begin_object(kInline);
-    if (d < cluster.devices.size()) writer.member("name", cluster.devices[make_id<DeviceId>(d)].name);
-    writer.member("nodes", device.nodes).member("parameters", device.parameters);
-    writer.member("compute_share", device.compute_share).member("memory_bytes", device.memory_bytes).end();
-  }
-  writer.end().end();
-}
-
 // Only what is used is written: most plans have none of it.
 void write_parallelism(JsonWriter& writer, const Plan& plan) {
   if (plan.zero != 0) writer.member("zero", plan.zero);
   if (!plan.replicas.empty()) {
     writer.key("replicas").begin_array();
     for (const ReplicaGroup& group : plan.replicas) {
-      writer.begin_array(kInline);
+      writer.begin_array(JsonWriter::Layout::kInline);
       for (const DeviceId device : group) writer.value(index(device));
       writer.end();
     }

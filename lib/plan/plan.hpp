@@ -34,6 +34,17 @@ struct DevicePrediction {
   friend bool operator==(const DevicePrediction&, const DevicePrediction&) = default;
 };
 
+// A placement the planner has tried.
+struct Alternative {
+  std::string algorithm;
+  std::int64_t cut_bytes = 0;
+  std::int64_t communication_volume_bytes = 0;
+  Imbalance imbalance;
+  bool feasible = true;               // within the balance and memory that were asked for
+  std::optional<double> step_time_s;  // where it was simulated
+  friend bool operator==(const Alternative&, const Alternative&) = default;
+};
+
 struct Prediction {
   std::string objective = "cut";
   std::int64_t cut_bytes = 0;
@@ -42,6 +53,7 @@ struct Prediction {
   double step_time_s = 0.0;
   double bubble_fraction = 0.0;
   std::vector<DevicePrediction> devices;
+  std::vector<Alternative> alternatives;  // tried, the chosen one among them
   friend bool operator==(const Prediction&, const Prediction&) = default;
 };
 
