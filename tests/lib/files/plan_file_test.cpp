@@ -51,7 +51,9 @@ mp::Plan everything() {
                                   .imbalance = {0.25, 0.5},
                                   .step_time_s = 0.001,
                                   .bubble_fraction = 0.3,
-                                  .devices = {{1, 2, 0.25, 3}, {4, 5, 0.75, 6}}};
+                                  .devices = {{1, 2, 0.25, 3}, {4, 5, 0.75, 6}},
+                                  .alternatives = {{"metis", 1, 2, {0.25, 0.5}, true, 0.001},
+                                                   {"linear", 7, 8, {0.5, 1.5}, false, std::nullopt}}};
   return plan;
 }
 
