@@ -26,7 +26,14 @@ constexpr Link kGenericLink = {.latency_s = 5e-6, .bandwidth_bytes_per_s = 10e9}
 const Link& Cluster::link(DeviceId from, DeviceId to) const {
   MP_CHECK(from != to && devices.contains(from) && devices.contains(to));
   if (!matrix.empty()) return matrix[index(from) * devices.size() + index(to)];
-  return devices[from].host == devices[to].host ? within_host : between_hosts;
+  const std::int32_t from_host = devices[from].host;
+  const std::int32_t to_host = devices[to].host;
+  if (from_host == to_host) return within_host;
+  const Link* link = &between_hosts;
+  for (const LinkLevel& level : between_groups) {
+    if (from_host / level.hosts != to_host / level.hosts) link = &level.between;
+  }
+  return *link;
 }
 
 Cluster uniform_cluster(std::int32_t devices) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "lib/costs/signature.hpp"
 #include "lib/operators/operator.hpp"
 
 namespace mp {
@@ -24,6 +25,16 @@ DataType element_type(const Graph& graph, const Node& node) {
 double peak_flops_per_s(const DeviceType& device, DataType type) {
   const auto found = device.flops_per_s.find(type);
   return found != device.flops_per_s.end() ? found->second : device.flops_per_s.at(DataType::kFloat32);
+}
+
+double memory_seconds(double moved_bytes, DataType element, const DeviceType& type) {
+  return moved_bytes /
+         (type.memory_bandwidth_bytes_per_s * efficiency(type.efficiency, WorkClass::kMemory, element, moved_bytes));
+}
+
+// The tensor's bytes, moved `times` times.
+double move_seconds(const Tensor& tensor, double times, const DeviceType& type) {
+  return memory_seconds(times * static_cast<double>(bytes(tensor.type)), tensor.type.type, type);
 }
 
 // The tensor whose bytes `t` is: through the views it was made by.
@@ -94,14 +105,40 @@ void add_activations(const TrainingGraph& training, const PlacementUnits& units,
 
 }  // namespace
 
-double node_seconds(const Graph& graph, NodeId id, const DeviceType& type) {
+double node_seconds(const Graph& graph, NodeId id, const DeviceType& type, std::int32_t active) {
   const Node& node = graph.node(id);
   if (node.cost) return node.cost->forward_s;
   if (node.op->is_view) return 0.0;
+  if (type.measured) {
+    if (const auto seconds = type.measured->seconds(signature(graph, id), active)) return *seconds;
+  }
   const OperatorCost cost = cost_of(graph, id);
-  const double compute_s = cost.flops / peak_flops_per_s(type, element_type(graph, node));
-  const double memory_s = (cost.bytes_read + cost.bytes_written) / type.memory_bandwidth_bytes_per_s;
-  return type.launch_overhead_s + std::max(compute_s, memory_s);
+  const DataType element = element_type(graph, node);
+  const double flops_per_s =
+      peak_flops_per_s(type, element) * efficiency(type.efficiency, node.op->work, element, cost.flops);
+  return type.launch_overhead_s +
+         std::max(cost.flops / flops_per_s, memory_seconds(cost.bytes_read + cost.bytes_written, element, type));
+}
+
+double feed_seconds(const Graph& graph, TensorId input, const DeviceType& type, std::int32_t active) {
+  if (type.measured) {
+    if (const auto seconds = type.measured->seconds(feed_signature(graph, input), active)) return *seconds;
+  }
+  return move_seconds(graph.tensor(input), 1.0, type);
+}
+
+double copy_seconds(const Graph& graph, TensorId tensor, const DeviceType& type, std::int32_t active) {
+  if (type.measured) {
+    if (const auto seconds = type.measured->seconds(copy_signature(graph, tensor), active)) return *seconds;
+  }
+  return type.launch_overhead_s + move_seconds(graph.tensor(tensor), 2.0, type);
+}
+
+double accumulate_seconds(const Graph& graph, TensorId tensor, const DeviceType& type, std::int32_t active) {
+  if (type.measured) {
+    if (const auto seconds = type.measured->seconds(accumulate_signature(graph, tensor), active)) return *seconds;
+  }
+  return type.launch_overhead_s + move_seconds(graph.tensor(tensor), 3.0, type);
 }
 
 IdVector<UnitId, UnitCost> unit_costs(const TrainingGraph& training, const PlacementUnits& units,

@@ -10,10 +10,19 @@
 
 namespace mp {
 
-// launch overhead + max(FLOPs / peak of the node's element type, bytes moved / memory bandwidth); a node's own
+// launch overhead + max(FLOPs / peak of the node's element type, bytes moved / memory bandwidth), each peak times its
+// efficiency at that size; where the type carries measured times, those of the node's signature, if there. A node's own
 // measured cost wins (forward_s for a forward node; backward_s for the opaque backward node made from it).
-// Views take no time.
-[[nodiscard]] double node_seconds(const Graph& graph, NodeId node, const DeviceType& type);
+// Views take no time. `active`: devices of the host that compute at once, this one among them (measured times know
+// how they slow each other down).
+[[nodiscard]] double node_seconds(const Graph& graph, NodeId node, const DeviceType& type, std::int32_t active = 1);
+
+// Seconds of moves of a tensor within a device: feeding writes once, a copy reads and writes, an accumulation reads two
+// operands and writes one; or as measured.
+[[nodiscard]] double feed_seconds(const Graph& graph, TensorId input, const DeviceType& type, std::int32_t active = 1);
+[[nodiscard]] double copy_seconds(const Graph& graph, TensorId tensor, const DeviceType& type, std::int32_t active = 1);
+[[nodiscard]] double accumulate_seconds(const Graph& graph, TensorId tensor, const DeviceType& type,
+                                        std::int32_t active = 1);
 
 // What a placement unit weighs per step.
 struct UnitCost {

@@ -114,6 +114,14 @@ double JsonValue::number_at_least(double minimum) const {
   return minimum;
 }
 
+double JsonValue::positive_number() const {
+  const double value = number();
+  if (!is_number()) return 1.0;
+  if (value > 0.0) return value;
+  issue("must be more than 0");
+  return 1.0;
+}
+
 std::int64_t JsonValue::integer(std::int64_t minimum, std::int64_t maximum) const {
   const std::int64_t fallback = std::clamp<std::int64_t>(0, minimum, maximum);
   if (!expect(JsonKind::kInteger, "an integer")) return fallback;

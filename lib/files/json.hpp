@@ -46,6 +46,7 @@ class JsonValue {
   [[nodiscard]] bool boolean() const;
   [[nodiscard]] double number() const;  // integers, too
   [[nodiscard]] double number_at_least(double minimum) const;
+  [[nodiscard]] double positive_number() const;  // 1 where it is none
   [[nodiscard]] std::int64_t integer(std::int64_t minimum = std::numeric_limits<std::int64_t>::min(),
                                      std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
   [[nodiscard]] std::uint64_t unsigned_integer() const;  // 0 to 2⁶⁴ − 1

@@ -113,13 +113,15 @@ std::vector<Operator> attention_operators() {
            .attributes = attributes,
            .infer = infer,
            .flops = flops,
-           .differentiate = differentiate},
+           .differentiate = differentiate,
+           .work = WorkClass::kAttention},
           {.name = "AttentionGrad",
            .inputs = {6, 6},
            .outputs = {3, 3},
            .attributes = attributes,
            .infer = infer_grad,
-           .flops = flops_grad}};
+           .flops = flops_grad,
+           .work = WorkClass::kAttention}};
 }
 
 }  // namespace mp

@@ -173,18 +173,21 @@ std::vector<Operator> convolution_operators() {
            .attributes = convolution_attributes(false),
            .infer = infer_conv,
            .flops = flops_conv,
-           .differentiate = differentiate_conv},
+           .differentiate = differentiate_conv,
+           .work = WorkClass::kConvolution},
           {.name = "ConvTranspose",
            .inputs = {2, 3},
            .attributes = std::move(transposed_attributes),
            .infer = infer_transposed,
            .flops = flops_transposed,
-           .differentiate = differentiate_transposed},
+           .differentiate = differentiate_transposed,
+           .work = WorkClass::kConvolution},
           {.name = "ConvWeightGrad",
            .inputs = {2, 2},
            .attributes = convolution_attributes(true),
            .infer = infer_weight_grad,
-           .flops = flops_weight_grad}};
+           .flops = flops_weight_grad,
+           .work = WorkClass::kConvolution}};
 }
 
 }  // namespace mp

@@ -79,7 +79,8 @@ std::vector<Operator> gemm_operators() {
                           {"beta", AttributeKind::kFloat}},
            .infer = infer,
            .flops = flops,
-           .differentiate = differentiate}};
+           .differentiate = differentiate,
+           .work = WorkClass::kMatmul}};
 }
 
 }  // namespace mp

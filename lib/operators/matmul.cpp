@@ -91,7 +91,12 @@ void differentiate(GradientBuilder& gradient) {
 }  // namespace
 
 std::vector<Operator> matmul_operators() {
-  return {{.name = "MatMul", .inputs = {2, 2}, .infer = infer, .flops = flops, .differentiate = differentiate},
+  return {{.name = "MatMul",
+           .inputs = {2, 2},
+           .infer = infer,
+           .flops = flops,
+           .differentiate = differentiate,
+           .work = WorkClass::kMatmul},
           {.name = "FusedMatMul",
            .inputs = {2, 2},
            .attributes = {{"transA", AttributeKind::kInt},
@@ -99,8 +104,13 @@ std::vector<Operator> matmul_operators() {
                           {"alpha", AttributeKind::kFloat}},
            .infer = infer,
            .flops = flops,
-           .differentiate = differentiate},
-          {.name = "MatMulWeightGrad", .inputs = {2, 2}, .infer = infer_weight_grad, .flops = flops_weight_grad}};
+           .differentiate = differentiate,
+           .work = WorkClass::kMatmul},
+          {.name = "MatMulWeightGrad",
+           .inputs = {2, 2},
+           .infer = infer_weight_grad,
+           .flops = flops_weight_grad,
+           .work = WorkClass::kMatmul}};
 }
 
 }  // namespace mp

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/cluster/efficiency.hpp"
 #include "lib/graph/attributes.hpp"
 #include "lib/graph/graph.hpp"
 #include "lib/graph/types.hpp"
@@ -77,6 +78,7 @@ struct Operator {
   std::vector<InPlace> in_place = {};
   bool is_view = false;    // the output is the first input's bytes under another shape (Reshape, Identity …)
   bool is_opaque = false;  // nodes known by measured costs alone
+  WorkClass work = WorkClass::kVector;  // whose efficiency its FLOPs have
 };
 
 // The registry. Null when there is no such operator.

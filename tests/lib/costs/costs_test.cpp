@@ -1,5 +1,9 @@
 #include "lib/costs/costs.hpp"
 
+#include <memory>
+#include <string>
+
+#include "lib/costs/signature.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/operators/operator.hpp"
 #include "tests/lib/support/small_models.hpp"
@@ -76,4 +80,41 @@ TEST_CASE("a unit weighs its nodes, forward, backward and update", "[costs]") {
   }
   CHECK(unit_flops == Approx(flops));
   CHECK(unit_seconds == Approx(seconds));
+}
+
+// 1000³ reaches half of 10¹² FLOP/s: 4 ms. 10³ is memory bound: 1200 B at a tenth of 100 GB/s, 120 ns.
+TEST_CASE("peaks are reached as far as the efficiency at that size says", "[costs]") {
+  mp::DeviceType type = device();
+  type.efficiency = {{.work = mp::WorkClass::kMatmul, .type = DataType::kFloat32, .points = {{1e6, 0.25}, {2e9, 0.5}}},
+                     {.work = mp::WorkClass::kMemory, .type = {}, .points = {{1200.0, 0.1}, {1e9, 1.0}}}};
+  CHECK(node_seconds(product(DataType::kFloat32, 1000), NodeId{0}, type) == Approx(1e-6 + 4e-3));
+  CHECK(node_seconds(product(DataType::kFloat32, 10), NodeId{0}, type) == Approx(1e-6 + 120e-9));
+}
+
+TEST_CASE("what was measured goes before the roofline, and slows down as devices work at once", "[costs]") {
+  mp::DeviceType type = device();
+  const mp::Graph graph = product(DataType::kFloat32, 1000);
+  const std::string matmul = "MatMul(float32[1000, 1000], float32[1000, 1000]) -> float32[1000, 1000]";
+  CHECK(signature(graph, NodeId{0}) == matmul);
+  type.measured = std::make_shared<const mp::MeasuredTimes>(mp::MeasuredTimes{
+      .devices = 3,
+      .times = {
+          {matmul, {1.0, 2.0}}, {"feed a: float32[1000, 1000]", {0.25, 0.5}}, {"copy: 4000000 bytes", {3.0, 3.0}}}});
+  CHECK(node_seconds(graph, NodeId{0}, type) == 1.0);
+  CHECK(node_seconds(graph, NodeId{0}, type, 2) == 1.5);
+  CHECK(node_seconds(graph, NodeId{0}, type, 3) == 2.0);
+  CHECK(feed_seconds(graph, TensorId{0}, type) == 0.25);
+  CHECK(copy_seconds(graph, TensorId{0}, type, 2) == 3.0);
+  // Not measured: as the roofline says.
+  CHECK(accumulate_seconds(graph, TensorId{0}, type) == Approx(1e-6 + 12e6 / 100e9));
+  CHECK(node_seconds(product(DataType::kFloat32, 10), NodeId{0}, type) == Approx(1e-6 + 12e-9));
+}
+
+TEST_CASE("numbers that only scale values are no part of a signature", "[costs]") {
+  GraphBuilder builder("gemm");
+  const TensorId a = builder.add_input("a", {DataType::kFloat32, {2, 3}});
+  const TensorId b = builder.add_input("b", {DataType::kFloat32, {4, 3}});
+  builder.add("Gemm", "c", {a, b}, {{"transB", std::int64_t{1}}, {"alpha", 0.5}});
+  CHECK(signature(std::move(builder).build(), NodeId{0}) ==
+        "Gemm(float32[2, 3], float32[4, 3]) -> float32[2, 4] {transB: 1}");
 }

@@ -56,6 +56,55 @@ TEST_CASE("a cluster is read back as it was written", "[files]") {
   CHECK(mp::parse_cluster(mp::to_json(matrix), "f") == matrix);
 }
 
+TEST_CASE("efficiency, groups of hosts, shared capacities and overheads are read back as written", "[files]") {
+  mp::Cluster cluster = two_kinds();
+  cluster.types[0].efficiency = {
+      {.work = mp::WorkClass::kMatmul, .type = mp::DataType::kBfloat16, .points = {{1e6, 0.125}, {1e9, 0.75}}},
+      {.work = mp::WorkClass::kMemory, .type = {}, .points = {{1e3, 0.5}}}};
+  cluster.between_groups = {{.hosts = 2, .between = {1e-5, 1e10}, .uplink_bytes_per_s = 2e10},
+                            {.hosts = 8, .between = {2e-5, 1e9}}};
+  cluster.shared = {.device_port_bytes_per_s = 1e9,
+                    .switch_uplink_bytes_per_s = 2e9,
+                    .switch_devices = 2,
+                    .host_bus_bytes_per_s = 3e9,
+                    .host_network_bytes_per_s = 4e9};
+  cluster.transfer_by = mp::TransferBy::kReceiver;
+  cluster.step_overhead_s = 1e-5;
+  CHECK(mp::parse_cluster(mp::to_json(cluster), "f") == cluster);
+}
+
+TEST_CASE("every mistake in efficiency and links has a message", "[files]") {
+  const auto with_efficiency = [](const std::string& efficiency) {
+    return error_of(R"("types": [{"name": "t", "flops_per_s": {"float32": 1e12}, "memory_bandwidth_bytes_per_s": 1e11,
+                      "efficiency": )" +
+                    efficiency + R"(}], "devices": [{}], )" + kLinks);
+  };
+  CHECK(with_efficiency(R"({"matmuls": {}})") ==
+        "f: /types/0/efficiency/matmuls: unknown kind of work 'matmuls'; known: vector, matmul, convolution, "
+        "attention, memory");
+  CHECK(with_efficiency(R"({"matmul": {"float16": [[1, 0.5]]}})") ==
+        "f: /types/0/efficiency/matmul/float16: unknown type 'float16'; known: float32, bfloat16, int64, any");
+  CHECK(with_efficiency(R"({"matmul": {"any": []}})") ==
+        "f: /types/0/efficiency/matmul/any: at least one point is needed");
+  CHECK(with_efficiency(R"({"matmul": {"any": [[1, 0.5, 3]]}})") ==
+        "f: /types/0/efficiency/matmul/any/0: a pair is expected: [size, fraction of the peak]");
+  CHECK(with_efficiency(R"({"matmul": {"any": [[2, 0.5], [2, 1.5], [3, 0]]}})") ==
+        "f: /types/0/efficiency/matmul/any/1/1: a fraction of the peak is at most 1\n"
+        "f: /types/0/efficiency/matmul/any/1: sizes must ascend\n"
+        "f: /types/0/efficiency/matmul/any/2/1: must be more than 0");
+  const std::string two = std::string(kTypes) + R"(, "devices": [{"count": 2}], "links": )";
+  const std::string within = R"({"within_host": {"bandwidth_bytes_per_s": 1e10}, )";
+  CHECK(error_of(two + within + R"("between_groups": [{"hosts": 4, "bandwidth_bytes_per_s": 1}, {"hosts": 4}]})") ==
+        "f: /links/between_groups/1: \"bandwidth_bytes_per_s\" is missing\n"
+        "f: /links/between_groups/1: groups of 4 hosts after groups of 4: from small to large is expected");
+  CHECK(error_of(two + within + R"("shared": {"switch": {"devices": 0}, "host_bus_bytes_per_s": 0}})") ==
+        "f: /links/shared/host_bus_bytes_per_s: must be more than 0\n"
+        "f: /links/shared/switch/devices: 0 is out of range: 1 to 4096 is expected\n"
+        "f: /links/shared/switch: \"uplink_bytes_per_s\" is missing");
+  CHECK(error_of(two + within + R"("transfer_by": "sender"})") ==
+        "f: /links/transfer_by: unknown way 'sender'; known: background, receiver");
+}
+
 TEST_CASE("many equal devices are one line", "[files]") {
   const mp::Cluster cluster =
       with_devices(R"([{"name": "x", "host": 1}, {"name": "gpu", "count": 3, "host": 1}, {"host": 1}])");
