@@ -13,8 +13,11 @@ namespace mp {
 [[nodiscard]] std::vector<Operator> pooling_operators();
 [[nodiscard]] std::vector<Operator> batch_normalization_operators();
 [[nodiscard]] std::vector<Operator> layer_normalization_operators();
+[[nodiscard]] std::vector<Operator> rms_normalization_operators();
+[[nodiscard]] std::vector<Operator> group_normalization_operators();
 [[nodiscard]] std::vector<Operator> softmax_operators();
 [[nodiscard]] std::vector<Operator> attention_operators();
+[[nodiscard]] std::vector<Operator> rotary_embedding_operators();
 [[nodiscard]] std::vector<Operator> gather_operators();
 [[nodiscard]] std::vector<Operator> activation_operators();
 [[nodiscard]] std::vector<Operator> dropout_operators();

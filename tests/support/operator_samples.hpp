@@ -137,6 +137,13 @@ inline void add_normalization_samples(std::vector<OperatorSample>& samples) {
                      "LayerNormalization",
                      {trained({3, 2, 4}), trained({2, 4})},
                      {{"axis", integer(1)}}});
+  samples.push_back({"RMSNormalization", "RMSNormalization", {trained({2, 3, 8}), trained({8})}});
+  samples.push_back({"GroupNormalization",
+                     "GroupNormalization",
+                     {trained({2, 4, 3, 3}), trained({4}), trained({4})},
+                     {{"num_groups", integer(2)}}});
+  samples.push_back(
+      {"InstanceNormalization", "InstanceNormalization", {trained({2, 3, 5}), trained({3}), trained({3})}});
   samples.push_back({"Softmax", "Softmax", {trained({3, 5})}});
   samples.push_back({"Softmax axis 1", "Softmax", {trained({2, 4, 3})}, {{"axis", integer(1)}}});
   samples.push_back({"LogSoftmax", "LogSoftmax", {trained({3, 5})}});
@@ -157,6 +164,12 @@ inline void add_sequence_samples(std::vector<OperatorSample>& samples) {
             {{"q_num_heads", integer(4)}, {"kv_num_heads", integer(2)}, {"scale", 0.3}});
   attention("Attention causal, more keys", {1, 3, 4}, {1, 5, 4}, {1, 5, 4},
             {{"q_num_heads", integer(1)}, {"kv_num_heads", integer(1)}, {"is_causal", integer(1)}});
+  samples.push_back(
+      {"RotaryEmbedding", "RotaryEmbedding", {trained({2, 3, 8})}, {{"num_heads", integer(2)}, {"theta", 100.0}}});
+  samples.push_back({"RotaryEmbedding with tables",
+                     "RotaryEmbedding",
+                     {trained({2, 3, 4, 6}), data({9, 2}), data({9, 2}), indices({2, 4}, 9)},
+                     {{"rotary_embedding_dim", integer(4)}, {"interleaved", integer(1)}}});
   samples.push_back({"Gather", "Gather", {trained({7, 3}), indices({2, 4}, 7)}});
   samples.push_back({"Gather axis 1", "Gather", {trained({2, 5, 3}), indices({4}, 5)}, {{"axis", integer(1)}}});
 }

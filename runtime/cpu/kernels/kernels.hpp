@@ -52,6 +52,17 @@ KernelPointer make_log_softmax_grad(const KernelCall& call);
 KernelPointer make_layer_normalization(const KernelCall& call);
 KernelPointer make_layer_normalization_input_grad(const KernelCall& call);
 KernelPointer make_layer_normalization_weight_grad(const KernelCall& call);
+// rms_normalization.cpp
+KernelPointer make_rms_normalization(const KernelCall& call);
+KernelPointer make_rms_normalization_input_grad(const KernelCall& call);
+KernelPointer make_rms_normalization_weight_grad(const KernelCall& call);
+// group_normalization.cpp
+KernelPointer make_group_normalization(const KernelCall& call);
+KernelPointer make_instance_normalization(const KernelCall& call);
+KernelPointer make_group_normalization_input_grad(const KernelCall& call);
+KernelPointer make_group_normalization_weight_grad(const KernelCall& call);
+// rotary_embedding.cpp
+KernelPointer make_rotary_embedding(const KernelCall& call);  // RotaryEmbeddingGrad, too
 // batch_normalization.cpp
 KernelPointer make_batch_normalization(const KernelCall& call);
 KernelPointer make_batch_normalization_weight_grad(const KernelCall& call);

@@ -103,6 +103,18 @@ TEST_CASE("normalisation and attention that do not fit", "[operators]") {
       {{"Attention", floats({{2, 5, 8}, {2, 5, 8}, {2, 5, 8}}), heads(4, 2)}, "a head of Q has the size 2, one of K 4"},
       {{"Attention", floats({{2, 5, 8}, {3, 5, 8}, {2, 5, 8}}), heads(2, 2)},
        "Q [2, 5, 8], K [3, 5, 8], V [2, 5, 8] must have one batch, K and V one length"},
+      {{"RMSNormalization", floats({{2, 8}, {2, 8}})},
+       "input 1 must have the shape [8] (the normalized dimensions), not [2, 8]"},
+      {{"GroupNormalization", floats({{2, 6, 4}, {6}, {6}}), {{"num_groups", std::int64_t{4}}}},
+       "num_groups 4 does not divide the 6 channels of X"},
+      {{"InstanceNormalization", floats({{2, 6, 4}, {4}, {6}})},
+       "input 1 must have the shape [6] (one per channel of X), not [4]"},
+      {{"RotaryEmbedding", floats({{2, 5, 8}})}, "attribute num_heads must be 1 or more, not 0"},
+      {{"RotaryEmbedding", floats({{2, 5, 9}}), {{"num_heads", std::int64_t{3}}}},
+       "an even number of elements of each head can be rotated, not 3 of 3"},
+      {{"RotaryEmbedding", floats({{2, 1, 5, 8}, {2, 5, 4}})}, "cos_cache and sin_cache come together or not at all"},
+      {{"RotaryEmbedding", floats({{2, 1, 5, 8}, {5, 4}, {5, 4}})},
+       "input 1 must have the shape [2, 5, 4] (batch, sequence, half of what is rotated), not [5, 4]"},
       {{"Gather", floats({{3, 4}, {2}})}, "input 1 must be int64, not float32[2]"},
   });
 }

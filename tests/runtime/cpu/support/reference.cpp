@@ -7,7 +7,7 @@ namespace {
 
 Reference find_reference(std::string_view op) {
   for (const auto family : {elementwise_reference, matrix_reference, normalization_reference, movement_reference,
-                            window_reference, loss_reference}) {
+                            window_reference, sequence_reference, loss_reference}) {
     if (const Reference found = family(op)) return found;
   }
   throw std::logic_error("no reference for " + std::string(op));

@@ -56,6 +56,7 @@ using Reference = void (*)(const ReferenceCall& call);
 [[nodiscard]] Reference normalization_reference(std::string_view op);
 [[nodiscard]] Reference movement_reference(std::string_view op);
 [[nodiscard]] Reference window_reference(std::string_view op);
+[[nodiscard]] Reference sequence_reference(std::string_view op);
 [[nodiscard]] Reference loss_reference(std::string_view op);
 
 // Values of all tensors of `graph` after running it on `values` (those of inputs and parameters must be there).

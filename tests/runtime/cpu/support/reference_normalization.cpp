@@ -63,6 +63,45 @@ void run_layer_normalization(const ReferenceCall& call) {
   }
 }
 
+void run_rms_normalization(const ReferenceCall& call) {
+  const Array& x = call.in(0);
+  const std::int64_t width = call.in(1).size();
+  for (std::int64_t row = 0; row < x.size() / width; ++row) {
+    double mean = 0.0;
+    for (std::int64_t i = row * width; i < (row + 1) * width; ++i)
+      mean += x.at(i) * x.at(i) / static_cast<double>(width);
+    const double inverse = 1.0 / std::sqrt(mean + call.attributes().get_float("epsilon", 1e-5));
+    for (std::int64_t i = 0; i < width; ++i) {
+      call.out().at(row * width + i) = x.at(row * width + i) * inverse * call.in(1).at(i);
+    }
+    if (call.has_out(1)) call.out(1).at(row) = inverse;
+  }
+}
+
+void run_group_normalization(const ReferenceCall& call) {
+  const Array& x = call.in(0);
+  const std::int64_t channels = x.extent(1);
+  const std::int64_t groups = call.attributes().get_int("num_groups", channels);
+  for (std::int64_t at = 0; at < x.extent(0) * groups; ++at) {
+    std::vector<std::int64_t> places;
+    std::vector<double> values;
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      const Index index = index_of(i, x.shape);
+      if (index[0] * groups + index[1] / (channels / groups) != at) continue;
+      places.push_back(i);
+      values.push_back(x.at(i));
+    }
+    const Moments m = moments(values);
+    const double inverse = 1.0 / std::sqrt(m.variance + call.attributes().get_float("epsilon", 1e-5));
+    for (const std::int64_t i : places) {
+      const std::int64_t c = index_of(i, x.shape)[1];
+      call.out().at(i) = (x.at(i) - m.mean) * inverse * call.in(1).at(c) + call.in(2).at(c);
+    }
+    if (call.has_out(1)) call.out(1).at(at) = m.mean;
+    if (call.has_out(2)) call.out(2).at(at) = inverse;
+  }
+}
+
 void run_softmax(const ReferenceCall& call) {
   const Array& x = call.in(0);
   const std::size_t axis = call.axis("axis", -1, x.shape.size());
@@ -105,6 +144,8 @@ void run_reduction(const ReferenceCall& call) {
 Reference normalization_reference(std::string_view op) {
   if (op == "BatchNormalization") return run_batch_normalization;
   if (op == "LayerNormalization") return run_layer_normalization;
+  if (op == "RMSNormalization") return run_rms_normalization;
+  if (op == "GroupNormalization" || op == "InstanceNormalization") return run_group_normalization;
   if (op == "Softmax" || op == "LogSoftmax") return run_softmax;
   if (op == "ReduceSum" || op == "ReduceMean" || op == "ReduceMax") return run_reduction;
   return nullptr;
