@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/graph/graph.hpp"
@@ -25,6 +26,10 @@ class GraphBuilder {
   NodeId add_node(Node node, const std::vector<std::string>& outputs);
   // A node known by its measured costs alone (node.cost) whose outputs have these types.
   NodeId add_opaque(Node node, const std::vector<std::string>& outputs, const std::vector<TensorType>& types);
+  // A node of another graph, which has checked it, with the types it had there.
+  NodeId add_checked(Node node, const std::vector<std::string>& outputs, const std::vector<TensorType>& types) {
+    return append(std::move(node), outputs, types);
+  }
   // One-output shorthand: returns the output tensor, named like the node.
   TensorId add(std::string_view op, std::string name, std::vector<TensorId> inputs, Attributes attributes = {});
   // Gives an existing node its optional output `position` (differentiation wants a normalisation's mean, say).

@@ -10,6 +10,7 @@
 #include "lib/base/text.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/plan/check_plan.hpp"
+#include "lib/training/recompute.hpp"
 
 namespace mp {
 namespace {
@@ -57,8 +58,14 @@ void refuse_what_is_missing(const Plan& plan, const std::string& source) {
   const bool replicated = std::any_of(plan.replicas.begin(), plan.replicas.end(),
                                       [](const ReplicaGroup& group) { return group.size() > 1; });
   if (replicated) issues.push_back({"/replicas", "replicas are not supported yet: leave them out"});
-  if (!plan.recompute.empty()) issues.push_back({"/recompute", "recomputation is not supported yet: leave it out"});
   if (!issues.empty()) throw InputError(source, std::move(issues));
+}
+
+TrainingGraph with_recomputation(TrainingGraph training, const Placement& placement, const Plan& plan) {
+  if (plan.recompute.empty()) return training;
+  std::vector<NodeId> nodes;
+  for (const std::string& name : plan.recompute) nodes.push_back(training.graph.find_node(name).value());
+  return recompute(training, placement, nodes);
 }
 
 TrainingGraph differentiated(const Graph& forward, const StepShape& shape) {
@@ -82,7 +89,7 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
   const Graph forward = microbatch_graph(model, shape, options.model_source);
   Placement placement = check_plan(plan, forward, options.plan_source);
   refuse_what_is_missing(plan, options.plan_source);
-  TrainingGraph training = differentiated(forward, shape);
+  TrainingGraph training = with_recomputation(differentiated(forward, shape), placement, plan);
   PlacementUnits units = placement_units(training);
   Program program = compile(std::move(training), std::move(placement),
                             {.schedule = options.schedule.value_or(plan.schedule),

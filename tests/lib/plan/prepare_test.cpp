@@ -121,10 +121,7 @@ TEST_CASE("what programs cannot do yet is refused", "[plan]") {
   Plan replicated = plan();
   replicated.cluster = mp::uniform_cluster(4);
   replicated.replicas = {{DeviceId{0}, DeviceId{2}}, {DeviceId{1}, DeviceId{3}}};
-  replicated.recompute = {"fc1"};
-  CHECK_THROWS_WITH(prepare(replicated, model()),
-                    "<plan>: /replicas: replicas are not supported yet: leave them out\n"
-                    "<plan>: /recompute: recomputation is not supported yet: leave it out");
+  CHECK_THROWS_WITH(prepare(replicated, model()), "<plan>: /replicas: replicas are not supported yet: leave them out");
 }
 
 TEST_CASE("predictions are those of the program", "[plan][predict]") {
