@@ -67,7 +67,7 @@ struct PiperPlan {
 struct PiperOptions {
   // Beyond these the stages are intervals of one topological order: a good plan, not a proof.
   std::int64_t max_upsets = 20'000;
-  std::int64_t max_pairs = 1'000'000;
+  std::int64_t max_pairs = 20'000'000;
 };
 
 // The pipeline whose slowest stage is fastest, or nothing if none fits the memory. A stage (S, d, t, one option for

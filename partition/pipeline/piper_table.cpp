@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::int32_t kUnreached = std::numeric_limits<std::int32_t>::max();
 
+constexpr double kTiny = 1e-12;  // seconds: differences of sums that should be nothing
+
 std::int32_t divided_up(std::int32_t a, std::int32_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -25,75 +27,101 @@ std::int64_t count_pairs(const Upsets& upsets, std::int64_t limit) {
 
 PiperTable::PiperTable(const PiperProblem& problem, const StageCosts& costs, const Upsets& upsets)
     : problem_(problem), costs_(costs), upsets_(upsets), points_(static_cast<std::size_t>(upsets.size())) {
-  const BitSet empty(problem.nodes.size());
-  BitSet all = empty;
-  for (std::size_t v = 0; v < problem.nodes.size(); ++v) all.add(make_id<VertexId>(v));
   for (std::int32_t i = 0; i < upsets.size(); ++i) {
     const auto u = make_id<UpsetId>(i);
-    first_pair_.push_back(static_cast<std::int64_t>(pairs_.size()));
-    for (const UpsetId inner : upsets.inside(u)) {
-      pairs_.push_back({u, inner});
-      for (const std::int32_t t : costs.tensor_degrees())
-        bounds_.push_back(StageCosts::bounds(options_of(static_cast<std::int32_t>(pairs_.size()) - 1, t)));
+    first_inner_.push_back(static_cast<std::int64_t>(inner_.size()));
+    for (const UpsetId inner : upsets.inside(u)) inner_.push_back(inner);
+    const std::vector<VertexId> members = upsets.difference(u, UpsetId{0});
+    for (const std::int32_t t : costs.tensor_degrees()) {
+      StageOption& sum = least_of_.emplace_back();
+      std::int32_t& missing = missing_.emplace_back(0);
+      for (const VertexId v : members) {
+        if (const StageOption* least = costs.least(v, t)) {
+          sum += *least;
+        } else {
+          ++missing;
+        }
+      }
     }
+  }
+  first_inner_.push_back(static_cast<std::int64_t>(inner_.size()));
+  const auto all = make_id<UpsetId>(upsets.size() - 1);
+  for (std::int32_t i = 0; i < upsets.size(); ++i) {
     double work = 0.0;
-    all.for_each_not_in(upsets.set(u), empty, [&](VertexId v) { work += costs.work_s(v); });
+    for (const VertexId v : upsets.difference(all, make_id<UpsetId>(i))) work += costs.work_s(v);
     work_left_s_.push_back(work);
   }
-  first_pair_.push_back(static_cast<std::int64_t>(pairs_.size()));
 }
 
-StageOptions PiperTable::options_of(std::int32_t pair, std::int32_t t) const {
-  const Pair& stage = pairs_[static_cast<std::size_t>(pair)];
-  return costs_.options(upsets_.difference(stage.outer, stage.inner), upsets_.set(stage.outer),
-                        upsets_.set(stage.inner), t);
+StageOptions PiperTable::options_of(Pair pair, std::int32_t t) const {
+  return costs_.options(upsets_.difference(pair.outer, pair.inner), upsets_.set(pair.outer), upsets_.set(pair.inner),
+                        t);
+}
+
+StageBounds PiperTable::quick_bounds(Pair pair, std::size_t tensor_degree) const {
+  const std::size_t degrees = costs_.tensor_degrees().size();
+  const std::size_t outer = index(pair.outer) * degrees + tensor_degree;
+  const std::size_t inner = index(pair.inner) * degrees + tensor_degree;
+  return {.possible = missing_[outer] == missing_[inner], .least = least_of_[outer] - least_of_[inner]};
+}
+
+// Differences of sums are off by rounding.
+bool PiperTable::may_keep(const StageBounds& bounds, std::int32_t d, std::int32_t replicas, double threshold_s) const {
+  const double bytes = bounds.least.per_microbatch_bytes * divided_up(replicas + d, d) + bounds.least.constant_bytes;
+  const double time = bounds.least.divided_s / d + bounds.least.exchanged_s * costs_.exchange_share(d);
+  return bytes <= problem_.memory_bytes * (1.0 + 1e-9) + 1.0 && time <= threshold_s * (1.0 + 1e-9) + kTiny;
 }
 
 bool PiperTable::keeps(double threshold_s) {
   points_[UpsetId{0}] = {Point{}};
   for (std::int32_t i = 1; i < upsets_.size(); ++i) {
+    const auto u = make_id<UpsetId>(i);
     least_.assign(static_cast<std::size_t>(problem_.devices) + 1, Point{.replicas = kUnreached, .shape = {}});
-    const auto first = first_pair_[static_cast<std::size_t>(i)];
-    const auto last = first_pair_[static_cast<std::size_t>(i) + 1];
-    for (auto pair = first; pair < last; ++pair) extend(static_cast<std::int32_t>(pair), threshold_s);
-    collect(make_id<UpsetId>(i));
+    const auto last = first_inner_[static_cast<std::size_t>(i) + 1];
+    for (auto pair = first_inner_[static_cast<std::size_t>(i)]; pair < last; ++pair)
+      extend({u, inner_[static_cast<std::size_t>(pair)]}, threshold_s);
+    collect(u);
   }
   return !points_[make_id<UpsetId>(upsets_.size() - 1)].empty();
 }
 
 // All points of the inner upset, with the stage before them in every shape.
-void PiperTable::extend(std::int32_t pair, double threshold_s) {
-  const Pair& stage = pairs_[static_cast<std::size_t>(pair)];
-  const std::vector<Point>& points = points_[stage.inner];
+void PiperTable::extend(Pair pair, double threshold_s) {
+  const std::vector<Point>& points = points_[pair.inner];
   if (points.empty()) return;
   // The nodes still to come need so many devices at least; rounded down where the quotient is next to an integer.
-  const double needed = std::ceil(work_left_s_[index(stage.outer)] / threshold_s * (1.0 - 1e-9));
+  const double needed = std::ceil(work_left_s_[index(pair.outer)] / threshold_s * (1.0 - 1e-9));
   if (needed > problem_.devices) return;
   const std::int32_t most_devices = problem_.devices - static_cast<std::int32_t>(needed);
   const std::vector<std::int32_t>& degrees = costs_.tensor_degrees();
-  for (std::size_t t = 0; t < degrees.size(); ++t) {
-    const StageBounds& bounds = bounds_[static_cast<std::size_t>(pair) * degrees.size() + t];
-    if (!bounds.possible) continue;
+  for (std::size_t i = 0; i < degrees.size(); ++i) {
+    StageBounds bounds = quick_bounds(pair, i);
+    StageOptions options;
     for (const std::int32_t d : costs_.data_degrees()) {
-      if (points.front().devices + d * degrees[t] > most_devices) break;
+      if (!bounds.possible || points.front().devices + d * degrees[i] > most_devices) break;
       if (points.back().replicas + d > costs_.most_replicas()) break;
-      if (bounds.least.divided_s / d + bounds.least.exchanged_s * costs_.exchange_share(d) > threshold_s * (1 + 1e-12))
-        continue;
-      extend(pair, {degrees[t], d}, most_devices, threshold_s);
+      if (!may_keep(bounds, d, points.back().replicas, threshold_s)) continue;
+      if (options.options.empty()) {  // now what crosses counts, too
+        options = options_of(pair, degrees[i]);
+        bounds = StageCosts::bounds(options);
+        if (!may_keep(bounds, d, points.back().replicas, threshold_s)) continue;
+      }
+      extend(pair, options, {degrees[i], d}, most_devices, threshold_s);
     }
   }
 }
 
-void PiperTable::extend(std::int32_t pair, Shape shape, std::int32_t most_devices, double threshold_s) {
-  const std::vector<Point>& points = points_[pairs_[static_cast<std::size_t>(pair)].inner];
-  const std::int32_t added = shape.data_parallel * shape.tensor_parallel;
+void PiperTable::extend(Pair pair, const StageOptions& options, Shape shape, std::int32_t most_devices,
+                        double threshold_s) {
+  const std::vector<Point>& points = points_[pair.inner];
+  const std::int32_t d = shape.data_parallel;
+  const std::int32_t added = d * shape.tensor_parallel;
   const auto usable = std::partition_point(points.begin(), points.end(),
                                            [&](const Point& p) { return p.devices + added <= most_devices; });
-  const std::int32_t d = shape.data_parallel;
   const std::int32_t low = divided_up(std::prev(usable)->replicas + d, d);
   const std::int32_t high = divided_up(std::min(points.front().replicas + d, costs_.most_replicas()), d);
   if (high < low) return;
-  const std::int32_t in_flight = most_in_flight(pair, shape, low, high, threshold_s);
+  const std::int32_t in_flight = most_in_flight(options, shape, low, high, threshold_s);
   if (in_flight < low) return;
   const std::int64_t most_replicas =
       std::min<std::int64_t>(static_cast<std::int64_t>(in_flight) * d, costs_.most_replicas());
@@ -101,22 +129,19 @@ void PiperTable::extend(std::int32_t pair, Shape shape, std::int32_t most_device
       std::partition_point(points.begin(), usable, [&](const Point& p) { return p.replicas + d > most_replicas; });
   for (auto point = first; point != usable; ++point) {
     Point& least = least_[static_cast<std::size_t>(point->devices + added)];
-    if (point->replicas + d < least.replicas)
-      least = {point->devices + added, point->replicas + d, pair, static_cast<std::int32_t>(point - points.begin()),
-               shape};
+    if (point->replicas + d >= least.replicas) continue;
+    least = {.devices = point->devices + added,
+             .replicas = point->replicas + d,
+             .inner = pair.inner,
+             .rest = static_cast<std::int32_t>(point - points.begin()),
+             .shape = shape};
   }
 }
 
 // The largest number in low … high of microbatches under way with which the stage keeps threshold and memory; low − 1
 // if even low is too many.
-std::int32_t PiperTable::most_in_flight(std::int32_t pair, Shape shape, std::int32_t low, std::int32_t high,
+std::int32_t PiperTable::most_in_flight(const StageOptions& options, Shape shape, std::int32_t low, std::int32_t high,
                                         double threshold_s) {
-  const std::vector<std::int32_t>& degrees = costs_.tensor_degrees();
-  const auto t =
-      static_cast<std::size_t>(std::find(degrees.begin(), degrees.end(), shape.tensor_parallel) - degrees.begin());
-  const StageOption& least = bounds_[static_cast<std::size_t>(pair) * degrees.size() + t].least;
-  if (least.per_microbatch_bytes * low + least.constant_bytes > problem_.memory_bytes * (1 + 1e-12)) return low - 1;
-  const StageOptions options = options_of(pair, shape.tensor_parallel);
   const auto fits = [&](std::int32_t in_flight) {
     const ItemOptions items = costs_.items(options, shape.data_parallel, in_flight);
     const Fits answer = choice_fits(items, problem_.memory_bytes, threshold_s);
@@ -144,14 +169,13 @@ void PiperTable::collect(UpsetId u) {
   }
 }
 
-PiperStage PiperTable::stage_of(const Point& point) const {
-  const Pair& pair = pairs_[static_cast<std::size_t>(point.pair)];
+PiperStage PiperTable::stage_of(UpsetId u, const Point& point) const {
   const std::int32_t in_flight = divided_up(point.replicas, point.shape.data_parallel);
-  const StageOptions options = options_of(point.pair, point.shape.tensor_parallel);
+  const StageOptions options = options_of({u, point.inner}, point.shape.tensor_parallel);
   const auto choice =
       cheapest_choice(costs_.items(options, point.shape.data_parallel, in_flight), problem_.memory_bytes);
   MP_CHECK(choice.has_value());
-  return {.nodes = upsets_.difference(pair.outer, pair.inner),
+  return {.nodes = upsets_.difference(u, point.inner),
           .options = choice->chosen,
           .data_parallel = point.shape.data_parallel,
           .tensor_parallel = point.shape.tensor_parallel,
@@ -162,13 +186,13 @@ PiperStage PiperTable::stage_of(const Point& point) const {
 
 PiperPlan PiperTable::plan() const {
   PiperPlan plan;
-  UpsetId u = make_id<UpsetId>(upsets_.size() - 1);
+  auto u = make_id<UpsetId>(upsets_.size() - 1);
   std::size_t position = 0;
   while (u != UpsetId{0}) {
     const Point& point = points_[u][position];
-    plan.stages.push_back(stage_of(point));
+    plan.stages.push_back(stage_of(u, point));
     plan.time_s = std::max(plan.time_s, plan.stages.back().time_s);
-    u = pairs_[static_cast<std::size_t>(point.pair)].inner;
+    u = point.inner;
     position = static_cast<std::size_t>(point.rest);
   }
   plan.upsets = upsets_.size();

@@ -25,6 +25,22 @@ double least_work(const PiperNode& node) {
 
 }  // namespace
 
+StageOption& StageOption::operator+=(const StageOption& other) {
+  divided_s += other.divided_s;
+  exchanged_s += other.exchanged_s;
+  per_microbatch_bytes += other.per_microbatch_bytes;
+  constant_bytes += other.constant_bytes;
+  return *this;
+}
+
+StageOption operator-(StageOption a, const StageOption& b) {
+  a.divided_s -= b.divided_s;
+  a.exchanged_s -= b.exchanged_s;
+  a.per_microbatch_bytes -= b.per_microbatch_bytes;
+  a.constant_bytes -= b.constant_bytes;
+  return a;
+}
+
 StageCosts::StageCosts(const PiperProblem& problem)
     : problem_(problem), in_(problem.nodes.size()), out_(problem.nodes.size()) {
   MP_CHECK(problem.devices >= 1 && problem.bandwidth_bytes_per_s > 0.0 && problem.microbatches >= 0);
@@ -41,6 +57,11 @@ StageCosts::StageCosts(const PiperProblem& problem)
       if (t <= problem.devices) degrees.insert(t);
     }
     work_s_.push_back(least_work(problem.nodes[v]));
+    BitSet nothing_crosses(problem.nodes.size());
+    for (std::size_t w = 0; w < problem.nodes.size(); ++w) nothing_crosses.add(make_id<VertexId>(w));
+    auto& least = least_.emplace_back();
+    for (const auto& [t, unused] : problem.nodes[v].options)
+      least[t] = bounds(options({make_id<VertexId>(v)}, nothing_crosses, BitSet(problem.nodes.size()), t)).least;
   }
   tensor_degrees_.assign(degrees.begin(), degrees.end());
   most_replicas_ = problem.devices;
@@ -48,6 +69,11 @@ StageCosts::StageCosts(const PiperProblem& problem)
     most_replicas_ = static_cast<std::int32_t>(problem.microbatches);
   for (std::int32_t d = 1; d <= most_replicas_; ++d)
     if (problem.microbatches % d == 0) data_degrees_.push_back(d);
+}
+
+const StageOption* StageCosts::least(VertexId v, std::int32_t t) const {
+  const auto found = least_[index(v)].find(t);
+  return found == least_[index(v)].end() ? nullptr : &found->second;
 }
 
 double StageCosts::exchange_share(std::int32_t d) const {
@@ -99,10 +125,7 @@ StageBounds StageCosts::bounds(const StageOptions& options) {
       least.per_microbatch_bytes = std::min(least.per_microbatch_bytes, option.per_microbatch_bytes);
       least.constant_bytes = std::min(least.constant_bytes, option.constant_bytes);
     }
-    bounds.least.divided_s += least.divided_s;
-    bounds.least.exchanged_s += least.exchanged_s;
-    bounds.least.per_microbatch_bytes += least.per_microbatch_bytes;
-    bounds.least.constant_bytes += least.constant_bytes;
+    bounds.least += least;
   }
   return bounds;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "partition/acyclic/bit_set.hpp"
@@ -18,6 +19,9 @@ struct StageOption {
   double exchanged_s = 0.0;  // all parameters to and from the other replicas
   double per_microbatch_bytes = 0.0;
   double constant_bytes = 0.0;
+
+  StageOption& operator+=(const StageOption& other);
+  friend StageOption operator-(StageOption a, const StageOption& b);
 };
 
 // Of node i of the stage: options[first[i]] … options[first[i + 1]).
@@ -46,6 +50,8 @@ class StageCosts {
   [[nodiscard]] double exchange_share(std::int32_t d) const;
   // Least Σ over options of t × time of one node: device seconds that no plan avoids.
   [[nodiscard]] double work_s(VertexId v) const { return work_s_[index(v)]; }
+  // The least of every term over the options of one node on t devices, without what crosses; null: it has none.
+  [[nodiscard]] const StageOption* least(VertexId v, std::int32_t t) const;
 
   // The options of `members` = `outer` \ `inner` when run on t devices; empty where a node has none for t.
   [[nodiscard]] StageOptions options(const std::vector<VertexId>& members, const BitSet& outer, const BitSet& inner,
@@ -67,6 +73,7 @@ class StageCosts {
   std::vector<std::int32_t> tensor_degrees_;
   std::vector<std::int32_t> data_degrees_;
   std::vector<double> work_s_;
+  std::vector<std::map<std::int32_t, StageOption>> least_;
   std::int32_t most_replicas_ = 1;
 };
 
