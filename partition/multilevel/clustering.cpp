@@ -96,9 +96,27 @@ class Clusterer {
     const auto ends = starts;
     for (std::size_t v = 0; v < n_; ++v) order[starts[static_cast<std::size_t>(bucket[v])]++] = make_id<VertexId>(v);
     for (std::size_t b = 0; b + 1 < ends.size(); ++b) {
-      random_.shuffle(std::span(order).subspan(ends[b], starts[b] - ends[b]));
+      shuffle_nearly(std::span(order).subspan(ends[b], starts[b] - ends[b]));
     }
     return order;
+  }
+
+  // In random order piece by piece, the pieces themselves in random order: neighbours often have near numbers, and what
+  // was looked at a moment ago is still in the cache.
+  void shuffle_nearly(std::span<VertexId> order) {
+    constexpr std::size_t kPiece = 256;
+    const std::size_t pieces = order.size() / kPiece;
+    if (pieces < 2) return random_.shuffle(order);
+    for (std::size_t i = pieces; i > 1; --i) {
+      const std::size_t j = random_.below(i);
+      if (j + 1 == i) continue;
+      std::swap_ranges(order.begin() + static_cast<std::ptrdiff_t>((i - 1) * kPiece),
+                       order.begin() + static_cast<std::ptrdiff_t>(i * kPiece),
+                       order.begin() + static_cast<std::ptrdiff_t>(j * kPiece));
+    }
+    for (std::size_t i = 0; i < pieces; ++i) {
+      random_.shuffle(order.subspan(i * kPiece, i + 1 < pieces ? kPiece : order.size() - i * kPiece));
+    }
   }
 
   void join_neighbours() {

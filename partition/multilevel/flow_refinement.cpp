@@ -4,6 +4,7 @@
 #include "partition/multilevel/flow_refinement.hpp"
 
 #include <algorithm>
+#include <compare>
 #include <map>
 
 #include "lib/base/check.hpp"
@@ -14,7 +15,7 @@ namespace {
 struct Pair {
   BlockId a;
   BlockId b;
-  Weight cut;
+  friend auto operator<=>(const Pair&, const Pair&) = default;
 };
 
 class FlowRefiner {
@@ -53,18 +54,16 @@ class FlowRefiner {
   // The edges of the quotient graph, in random order; fills borders_.
   std::vector<Pair> neighbouring_pairs() {
     for (std::vector<VertexId>& border : borders_) border.clear();
-    std::map<std::pair<BlockId, BlockId>, Weight> cuts;
-    const WeightedGraph& graph = state_.graph();
-    for (const VertexId v : state_.boundary()) {
+    std::vector<Pair> pairs;
+    for (const VertexId v : table_.boundary()) {
       const BlockId own = state_.block(v);
       borders_[own].push_back(v);
-      for (std::size_t i = 0; i < graph.neighbours_of(v).size(); ++i) {
-        const BlockId other = state_.block(graph.neighbours_of(v)[i]);
-        if (own < other) cuts[{own, other}] += graph.edge_weights_of(v)[i];
+      for (const GainTable::Entry& entry : table_.row(v)) {
+        if (own < entry.block) pairs.push_back({own, entry.block});
       }
     }
-    std::vector<Pair> pairs;
-    for (const auto& [blocks, cut] : cuts) pairs.push_back({blocks.first, blocks.second, cut});
+    std::ranges::sort(pairs);
+    pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
     random_.shuffle(std::span(pairs));
     return pairs;
   }
@@ -72,7 +71,12 @@ class FlowRefiner {
   bool refine(BlockId a, BlockId b) {
     border_.assign(borders_[a].begin(), borders_[a].end());
     border_.insert(border_.end(), borders_[b].begin(), borders_[b].end());
-    if (!s_.region.build(state_, a, b, border_, fixed_, options_.region)) return false;
+    if (!s_.region.collect(state_, table_, a, b, border_, fixed_, options_.region)) return false;
+    std::uint64_t& tried = tried_[{a, b}];
+    const std::uint64_t region = s_.region.fingerprint(state_);
+    if (tried == region) return false;  // nothing came of it the last time
+    tried = region;
+    if (!s_.region.build(state_, a, b)) return false;
     const Weight present = s_.region.present_cut();
     // In balance only a smaller cut is worth anything; out of balance also an equal one.
     const bool overloaded = state_.overloaded(a) || state_.overloaded(b);
@@ -106,6 +110,7 @@ class FlowRefiner {
   std::int64_t budget_;
   IdVector<BlockId, std::uint8_t> active_;
   IdVector<BlockId, std::vector<VertexId>> borders_;  // may hold vertices that have left the block or its border
+  std::map<Pair, std::uint64_t> tried_;               // the region of a pair when it was last tried
   std::vector<VertexId> border_;
 };
 

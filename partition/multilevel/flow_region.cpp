@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "partition/graph/random_source.hpp"
+
 namespace mp::partition {
 namespace {
 
@@ -36,8 +38,9 @@ bool FlowRegion::take(const PartitionState& state, VertexId v, std::vector<Weigh
   return true;
 }
 
-void FlowRegion::collect(const PartitionState& state, BlockId side, BlockId other, std::span<const VertexId> border,
-                         std::span<const std::int32_t> fixed, const FlowRegionOptions& options) {
+void FlowRegion::collect_side(const PartitionState& state, GainTable& table, BlockId side, BlockId other,
+                              std::span<const VertexId> border, std::span<const std::int32_t> fixed,
+                              const FlowRegionOptions& options) {
   const WeightedGraph& graph = state.graph();
   std::vector<Weight> room = room_for_region(state, side, other, options.reach);
   const auto free = [&](VertexId v) {
@@ -47,9 +50,7 @@ void FlowRegion::collect(const PartitionState& state, BlockId side, BlockId othe
   const std::size_t most = head + static_cast<std::size_t>(options.max_vertices_per_side);
   for (const VertexId v : border) {
     if (!free(v) || vertices_.size() >= most) continue;
-    const bool touches =
-        std::ranges::any_of(graph.neighbours_of(v), [&](VertexId u) { return state.block(u) == other; });
-    if (touches && take(state, v, room)) layer_.push_back(1);
+    if (table.connection(v, other) > 0 && take(state, v, room)) layer_.push_back(1);
   }
   for (; head < vertices_.size() && vertices_.size() < most; ++head) {
     if (layer_[head] >= options.max_distance) break;
@@ -109,16 +110,28 @@ void FlowRegion::weigh(const PartitionState& state, BlockId a, BlockId b) {
   }
 }
 
-bool FlowRegion::build(const PartitionState& state, BlockId a, BlockId b, std::span<const VertexId> border,
-                       std::span<const std::int32_t> fixed, const FlowRegionOptions& options) {
+bool FlowRegion::collect(const PartitionState& state, GainTable& table, BlockId a, BlockId b,
+                         std::span<const VertexId> border, std::span<const std::int32_t> fixed,
+                         const FlowRegionOptions& options) {
   const auto n = static_cast<std::size_t>(state.graph().vertices());
   for (const VertexId v : vertices_) node_of_[v] = 0;
   vertices_.clear();
   layer_.clear();
   if (node_of_.size() < n) node_of_.resize(n, 0);
-  collect(state, a, b, border, fixed, options);
-  collect(state, b, a, border, fixed, options);
-  if (vertices_.empty()) return false;
+  collect_side(state, table, a, b, border, fixed, options);
+  collect_side(state, table, b, a, border, fixed, options);
+  return !vertices_.empty();
+}
+
+std::uint64_t FlowRegion::fingerprint(const PartitionState& state) const {
+  std::uint64_t sum = 0;  // the order of collection does not matter
+  for (const VertexId v : vertices_) {
+    sum += mix_seed(index(v), static_cast<std::uint64_t>(index(state.block(v))));
+  }
+  return sum;
+}
+
+bool FlowRegion::build(const PartitionState& state, BlockId a, BlockId b) {
   connect(state, a, b);
   weigh(state, a, b);
   return present_cut_ > 0;

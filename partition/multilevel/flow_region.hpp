@@ -1,10 +1,11 @@
 // The part of two neighbouring blocks, around their common border, in which a flow may move the border.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "partition/multilevel/flow_cutter.hpp"
-#include "partition/multilevel/partition_state.hpp"
+#include "partition/multilevel/gain_table.hpp"
 
 namespace mp::partition {
 
@@ -17,10 +18,15 @@ struct FlowRegionOptions {
 // Builds the network of one pair: the rest of block a is the source, the rest of block b the sink.
 class FlowRegion {
  public:
-  // `border` holds at least all vertices of either block next to the other one (more do no harm). Vertices with
-  // fixed[v] ≥ 0 stay outside. False if the blocks do not touch.
-  bool build(const PartitionState& state, BlockId a, BlockId b, std::span<const VertexId> border,
-             std::span<const std::int32_t> fixed, const FlowRegionOptions& options);
+  // Chooses the region of blocks a and b. `border` holds at least all vertices of either block next to the other one
+  // (more do no harm). Vertices with fixed[v] ≥ 0 stay outside. False if there is none.
+  bool collect(const PartitionState& state, GainTable& table, BlockId a, BlockId b, std::span<const VertexId> border,
+               std::span<const std::int32_t> fixed, const FlowRegionOptions& options);
+  // Tells regions apart: which vertices, in which block.
+  [[nodiscard]] std::uint64_t fingerprint(const PartitionState& state) const;
+  // Builds the network of the region collected last: the rest of block a is the source, the rest of block b the sink.
+  // False if no edge between the blocks is in it.
+  bool build(const PartitionState& state, BlockId a, BlockId b);
 
   [[nodiscard]] FlowNetwork& network() { return network_; }
   [[nodiscard]] const FlowNodes& nodes() const { return nodes_; }
@@ -30,8 +36,9 @@ class FlowRegion {
   [[nodiscard]] std::span<const VertexId> vertices() const { return vertices_; }
 
  private:
-  void collect(const PartitionState& state, BlockId side, BlockId other, std::span<const VertexId> border,
-               std::span<const std::int32_t> fixed, const FlowRegionOptions& options);
+  void collect_side(const PartitionState& state, GainTable& table, BlockId side, BlockId other,
+                    std::span<const VertexId> border, std::span<const std::int32_t> fixed,
+                    const FlowRegionOptions& options);
   bool take(const PartitionState& state, VertexId v, std::vector<Weight>& room);
   void connect(const PartitionState& state, BlockId a, BlockId b);
   void weigh(const PartitionState& state, BlockId a, BlockId b);

@@ -7,6 +7,9 @@ namespace mp::partition {
 void GainTable::attach(PartitionState& state) {
   state_ = &state;
   pool_.clear();
+  filled_.clear();
+  suspects_.clear();
+  boundary_known_ = false;
   starts_.assign(static_cast<std::size_t>(state.graph().vertices()), kNoRow);
   sizes_.resize(starts_.size());
   sums_.assign(static_cast<std::size_t>(state.blocks()), 0);
@@ -16,6 +19,7 @@ void GainTable::fill(VertexId v) {
   const std::span<const VertexId> neighbours = state_->graph().neighbours_of(v);
   const std::span<const Weight> weights = state_->graph().edge_weights_of(v);
   touched_.clear();
+  filled_.push_back(v);
   for (std::size_t i = 0; i < neighbours.size(); ++i) {
     const BlockId b = state_->block(neighbours[i]);
     if (sums_[index(b)] == 0) touched_.push_back(b);
@@ -59,8 +63,37 @@ void GainTable::move(VertexId v, BlockId to) {
   const std::span<const VertexId> neighbours = state_->graph().neighbours_of(v);
   const std::span<const Weight> weights = state_->graph().edge_weights_of(v);
   for (std::size_t i = 0; i < neighbours.size(); ++i) {
-    if (starts_[neighbours[i]] != kNoRow) shift(neighbours[i], from, to, weights[i]);
+    if (starts_[neighbours[i]] != kNoRow) {
+      shift(neighbours[i], from, to, weights[i]);
+    } else if (boundary_known_) {
+      suspects_.push_back(neighbours[i]);
+    }
   }
+  if (boundary_known_ && starts_[v] == kNoRow) suspects_.push_back(v);
+}
+
+// Gives a row to every vertex of the boundary.
+void GainTable::scan() {
+  for (const VertexId v : ids<VertexId>(starts_.size())) {
+    if (starts_[v] != kNoRow) continue;
+    const BlockId own = state_->block(v);
+    const std::span<const VertexId> neighbours = state_->graph().neighbours_of(v);
+    if (std::ranges::any_of(neighbours, [&](VertexId u) { return state_->block(u) != own; })) fill(v);
+  }
+  boundary_known_ = true;
+}
+
+std::span<const VertexId> GainTable::boundary() {
+  if (!boundary_known_) scan();
+  for (const VertexId v : suspects_) {
+    if (starts_[v] == kNoRow) fill(v);
+  }
+  suspects_.clear();
+  boundary_.clear();
+  for (const VertexId v : filled_) {
+    if (sizes_[v] > 1 || (sizes_[v] == 1 && row(v).front().block != state_->block(v))) boundary_.push_back(v);
+  }
+  return boundary_;
 }
 
 bool GainTable::consistent() const {

@@ -32,6 +32,11 @@ class GainTable {
     return 0;
   }
 
+  // Vertices with a neighbour in another block, each once, in an order that depends on nothing but the moves so far.
+  // The first call looks at the whole graph, later ones at what the moves since then can have changed. Valid until the
+  // next call.
+  [[nodiscard]] std::span<const VertexId> boundary();
+
   // Moves v and brings the neighbours' rows up to date.
   void move(VertexId v, BlockId to);
 
@@ -41,12 +46,17 @@ class GainTable {
  private:
   static constexpr std::int64_t kNoRow = -1;
   void fill(VertexId v);
+  void scan();
   void shift(VertexId u, BlockId from, BlockId to, Weight weight);
 
   PartitionState* state_ = nullptr;
   std::vector<Entry> pool_;
   IdVector<VertexId, std::int64_t> starts_;
   IdVector<VertexId, std::int32_t> sizes_;
+  std::vector<VertexId> filled_;    // vertices with a row; all of the boundary once it is known
+  std::vector<VertexId> suspects_;  // without a row, but may have come to the boundary since it was last asked for
+  std::vector<VertexId> boundary_;
+  bool boundary_known_ = false;
   std::vector<Weight> sums_;  // scratch of fill(): by block, zero between calls
   std::vector<BlockId> touched_;
 };

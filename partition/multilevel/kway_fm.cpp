@@ -71,7 +71,8 @@ class KwayFm {
   };
 
   void run_round() {
-    std::vector<VertexId> seeds = state_.boundary();
+    const std::span<const VertexId> boundary = table_.boundary();
+    std::vector<VertexId> seeds(boundary.begin(), boundary.end());
     if (seeds.empty() && state_.overload() == 0) return;
     if (state_.overload() > 0) add_overloaded(seeds);
     random_.shuffle(std::span(seeds));

@@ -68,16 +68,6 @@ Weight PartitionState::count_cut() const {
   return twice / 2;
 }
 
-std::vector<VertexId> PartitionState::boundary() const {
-  std::vector<VertexId> found;
-  for (const VertexId v : ids<VertexId>(assignment_.size())) {
-    const BlockId own = assignment_[v];
-    const std::span<const VertexId> neighbours = graph_->neighbours_of(v);
-    if (std::ranges::any_of(neighbours, [&](VertexId u) { return assignment_[u] != own; })) found.push_back(v);
-  }
-  return found;
-}
-
 bool PartitionState::consistent() const {
   const PartitionState fresh(*graph_, *limits_, assignment_);
   return fresh.block_weights_ == block_weights_ && fresh.overload_ == overload_;

@@ -46,8 +46,6 @@ class PartitionState {
   // Recounts the cut from the edges.
   [[nodiscard]] Weight count_cut() const;
   [[nodiscard]] Quality count_quality() const { return {overload_, count_cut()}; }
-  // Vertices with a neighbour in another block, ascending.
-  [[nodiscard]] std::vector<VertexId> boundary() const;
   // Whether weights and overload equal a recount (for MP_CHECK_HEAVY).
   [[nodiscard]] bool consistent() const;
 

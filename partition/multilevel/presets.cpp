@@ -4,23 +4,30 @@
 namespace mp::partition {
 namespace {
 
-// One run. Flows stay near the border, where they pay most; several initial partitions, since a poor one is never
-// quite repaired.
+// Flows stay near the border, and are given up early: where they pay most.
+constexpr FlowOptions kShortFlows{.max_rounds = 2, .effort = 6};
+
+// One run from more than one initial partition, since a poor one is never quite repaired.
 constexpr Preset kFast{
-    .initial_partitions = 4,
-    .refinement = {.fm = {.seeds_per_search = 100}, .flow = {.max_rounds = 2, .effort = 10}},
+    .initial_partitions = 2,
+    .most_initial_partitions = 8,
+    .refinement = {.flow = kShortFlows},
 };
 
 // Two runs and a child of both: costs three runs and gains more than any one run of that length.
 constexpr Preset kDefault{
-    .initial_partitions = 2,
+    .initial_partitions = 1,
+    .most_initial_partitions = 4,
+    .refinement = {.flow = kShortFlows},
     .population = 2,
     .generations = 1,
 };
 
 // Five runs, six children.
 constexpr Preset kHigh{
-    .initial_partitions = 3,
+    .initial_partitions = 2,
+    .most_initial_partitions = 6,
+    .refinement = {.flow = kShortFlows},
     .population = 5,
     .generations = 3,
     .children = 2,
