@@ -8,6 +8,7 @@ namespace mp::apps {
 void add_partition(CLI::App& app, Action& action);
 void add_simulate(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   mp::apps::add_partition(app, action);
   mp::apps::add_simulate(app, action);
   mp::apps::add_compare(app, action);
+  mp::apps::add_report(app, action);
   mp::apps::add_inspect(app, action);
   mp::apps::add_generate(app, action);
 
