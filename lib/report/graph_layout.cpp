@@ -125,11 +125,16 @@ void spread(const Points& points, const std::vector<std::size_t>& layer, const L
   for (std::size_t i = 0; i < layer.size(); ++i) wanted[i] = (left[i] + right[i]) / 2.0;
 }
 
-void place(Points& points, const std::vector<std::size_t>& layer,
-           const std::vector<std::vector<std::size_t>>& neighbours, const LayoutOptions& options) {
+// Each wants to be in the middle of its neighbours above and below: those of one side alone would let a chain of blocks
+// with skips beside them drift sideways, block by block.
+void place(Points& points, const std::vector<std::size_t>& layer, const LayoutOptions& options) {
   std::vector<double> wanted;
   wanted.reserve(layer.size());
-  for (const std::size_t p : layer) wanted.push_back(mean_of(neighbours[p], points.x, points.x[p]));
+  for (const std::size_t p : layer) {
+    const double above = mean_of(points.above[p], points.x, points.x[p]);
+    const double below = mean_of(points.below[p], points.x, points.x[p]);
+    wanted.push_back((points.above[p].empty() ? below : points.below[p].empty() ? above : (above + below) / 2.0));
+  }
   spread(points, layer, options, wanted);
   for (std::size_t i = 0; i < layer.size(); ++i) points.x[layer[i]] = wanted[i];
 }
@@ -145,8 +150,8 @@ void place_points(Points& points, const LayoutOptions& options) {
     }
   }
   for (int sweep = 0; sweep < options.sweeps; ++sweep) {
-    for (const std::vector<std::size_t>& layer : points.layers) place(points, layer, points.above, options);
-    for (std::size_t l = points.layers.size(); l-- > 0;) place(points, points.layers[l], points.below, options);
+    for (const std::vector<std::size_t>& layer : points.layers) place(points, layer, options);
+    for (std::size_t l = points.layers.size(); l-- > 0;) place(points, points.layers[l], options);
   }
 }
 

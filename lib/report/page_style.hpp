@@ -37,6 +37,7 @@ p, .note { color: var(--dim); margin: 4px 0 12px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 10px; margin-top: 16px; }
 .figures div { background: var(--card); border-radius: 8px; padding: 10px 14px; }
 .figures b { display: block; font-size: 18px; overflow-wrap: anywhere; } .figures span { color: var(--dim); font-size: 13px; }
+#timeline svg, #memory svg { width: 100%; height: auto; }
 .scroll { overflow: auto; max-height: 85vh; border: 1px solid var(--rule); border-radius: 8px; padding: 10px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--rule); }
