@@ -40,9 +40,12 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
 
 void add_search_flags(CLI::App& command, PartitionOptions& o) {
   command
-      .add_option("--objective", o.objective,
-                  "What to make small: cut (bytes of the cut edges; default), volume (each tensor once per device that "
-                  "reads it) or mapping (cut bytes times the distance of the devices in the cluster)")
+      .add_option(
+          "--objective", o.objective,
+          "What to make small: cut (bytes of the cut edges; default), volume (each tensor once per device that "
+          "reads it), mapping (cut bytes times the distance of the devices in the cluster) or step-time (seconds of "
+          "the simulated step: stages, replicas, microbatches and schedule are chosen, too, where no flag "
+          "says otherwise)")
       ->type_name("NAME");
   command.add_flag("--acyclic", o.acyclic, "Let the forward pass flow one way between the devices, as in a pipeline");
   command
@@ -54,7 +57,9 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
   command.add_option("--threads", o.threads, "Algorithms run at a time (default: 1); changes nothing but the time")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  command.add_option("--time-limit", o.time_limit_s, "Begin no further algorithm after so many seconds")
+  command
+      .add_option("--time-limit", o.time_limit_s,
+                  "Begin no further algorithm after so many seconds; with step-time, take the best plan by then")
       ->type_name("S")
       ->check(CLI::PositiveNumber);
 }
@@ -73,6 +78,7 @@ void add_partition(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  mpplan partition models/gpt-1m.json --devices 4\n"
+      "  mpplan partition models/gpt-1m.json --devices 4 --objective step-time\n"
       "  mpplan partition mesh.graph --blocks 32 --imbalance 3%\n"
       "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o "
       "plan.json\n"

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/partition_report.hpp"
+#include "apps/mpplan/step_time_command.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
-#include "lib/files/cluster_file.hpp"
 #include "lib/files/model_file.hpp"
-#include "lib/files/paths.hpp"
 #include "lib/files/plan_file.hpp"
 #include "lib/plan/predict.hpp"
 #include "lib/plan/prepare.hpp"
@@ -23,29 +23,6 @@
 
 namespace mp::apps {
 namespace {
-
-Cluster cluster_of(const PartitionOptions& options) {
-  if (options.cluster) return read_cluster(*options.cluster);
-  if (options.blocks) throw UsageError("--blocks is for .graph files: a model is placed on devices (--devices N)");
-  if (!options.devices) throw UsageError("say over what to partition: --devices N or --cluster FILE");
-  return uniform_cluster(*options.devices);
-}
-
-// Every dimension the model names, as it is used.
-Bindings all_bindings(const Model& model, const Bindings& given) {
-  Bindings all = model.dimensions;
-  for (const auto& [name, extent] : given) all.insert_or_assign(name, extent);
-  return all;
-}
-
-std::vector<std::pair<std::string, DeviceId>> assignment_of(const TrainingGraph& training, const Model& model,
-                                                            const Placement& placement) {
-  std::vector<std::pair<std::string, DeviceId>> assignment;
-  for (const ModelNode& node : model.nodes) {
-    assignment.emplace_back(node.name, placement[training.graph.find_node(node.name).value()]);
-  }
-  return assignment;
-}
 
 // The memory of the compiled program counts more than the partitioner's estimate did: microbatches in flight, receives.
 void require_memory(const Plan& plan) {
@@ -73,35 +50,20 @@ std::vector<Alternative> alternatives_of(const partition::ModelPartition& found)
   return alternatives;
 }
 
-std::string output_of(const PartitionOptions& options) { return options.output.value_or("plan.json"); }
-
-Plan plan_of(const PartitionOptions& options, const ModelFile& file, Cluster cluster, const StepShape& shape) {
-  Plan plan;
-  plan.model_path = path_for_file(output_of(options), options.input);
-  plan.model_sha256 = file.sha256;
-  plan.model_name = file.model.name;
-  plan.bindings = all_bindings(file.model, shape.bindings);
-  plan.cluster = std::move(cluster);
-  plan.schedule = options.step.chosen_schedule().value_or(Schedule::k1f1b);
-  plan.microbatches = shape.microbatches;
-  plan.optimizer = shape.optimizer;
-  plan.seed = options.seed;
-  return plan;
-}
-
 }  // namespace
 
 ExitCode run_partition_model(const PartitionOptions& options) {
+  if (options.objective == kStepTimeObjective) return run_step_time(options);
   const auto start = std::chrono::steady_clock::now();
   const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
-  if (!objective) throw UsageError(fmt::format("--objective {}: there are cut, volume, mapping", options.objective));
+  if (!objective) {
+    throw UsageError(fmt::format("--objective {}: there are cut, volume, mapping, step-time", options.objective));
+  }
   partition::ModelPartitionOptions search{
       .portfolio = portfolio_options(options), .objective = *objective, .acyclic = options.acyclic};
   if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
   if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
-  const StepShape shape{.bindings = options.step.bindings(),
-                        .microbatches = options.step.microbatches.value_or(1),
-                        .optimizer = options.step.chosen_optimizer().value_or(Optimizer{})};
+  const StepShape shape = step_shape_of(options);
   Cluster cluster = cluster_of(options);
   const ModelFile file = read_model(options.input);
   Plan plan = plan_of(options, file, std::move(cluster), shape);
@@ -109,7 +71,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   const PlacementUnits units = placement_units(training);
   const partition::ModelPartition found = partition::partition_model(training, units, plan.cluster, search);
   const partition::PlacementCandidate& chosen = found.candidates[found.chosen];
-  plan.assignment = assignment_of(training, file.model, chosen.placement);
+  plan.assignment = assignment_of(training.graph, file.model, chosen.placement);
   plan.algorithm = chosen.found.algorithm;
   const Program program = compile(std::move(training), chosen.placement,
                                   {.schedule = plan.schedule,

@@ -1,0 +1,88 @@
+#include "apps/mpplan/step_time_command.hpp"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "apps/mpplan/model_planning.hpp"
+#include "apps/mpplan/step_time_report.hpp"
+#include "lib/base/error.hpp"
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/plan_file.hpp"
+#include "partition/search/step_search.hpp"
+
+namespace mp::apps {
+namespace {
+
+void refuse_flags_of_balance(const PartitionOptions& options) {
+  const char* flag = nullptr;
+  if (options.imbalance) flag = "--imbalance";
+  if (options.memory_imbalance) flag = "--memory-imbalance";
+  if (options.acyclic) flag = "--acyclic";
+  if (flag == nullptr) return;
+  throw UsageError(
+      fmt::format("{} is for the objectives that cut: with --objective step-time the work of the devices "
+                  "is whatever makes the step short",
+                  flag));
+}
+
+std::vector<Alternative> alternatives_of(const partition::StepSearch& found) {
+  constexpr std::size_t kMost = 20;
+  std::vector<Alternative> alternatives;
+  for (const partition::JudgedPlan& judged : found.plans) {
+    if (alternatives.size() == kMost) break;
+    alternatives.push_back({.algorithm = judged.plan.algorithm,
+                            .cut_bytes = judged.prediction.cut_bytes,
+                            .communication_volume_bytes = judged.prediction.communication_volume_bytes,
+                            .imbalance = judged.prediction.imbalance,
+                            .feasible = judged.fits(),
+                            .step_time_s = judged.prediction.step_time_s});
+  }
+  return alternatives;
+}
+
+void complete(Plan& plan, const partition::StepSearch& found, const Graph& graph, const Model& model) {
+  const partition::JudgedPlan& chosen = found.plans.front();
+  plan.assignment = assignment_of(graph, model, chosen.plan.placement);
+  plan.replicas = chosen.plan.replicas;
+  plan.zero = chosen.plan.zero;
+  for (const NodeId n : chosen.plan.recompute) plan.recompute.push_back(graph.node(n).name);
+  plan.schedule = chosen.plan.schedule;
+  plan.microbatches = chosen.plan.microbatches;
+  plan.algorithm = chosen.plan.algorithm;
+  plan.predicted = chosen.prediction;
+  plan.predicted->objective = kStepTimeObjective;
+  plan.predicted->alternatives = alternatives_of(found);
+}
+
+}  // namespace
+
+ExitCode run_step_time(const PartitionOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  refuse_flags_of_balance(options);
+  const StepShape shape = step_shape_of(options);
+  const partition::StepSearchOptions search{
+      .microbatches = options.step.microbatches,
+      .schedule = options.step.chosen_schedule(),
+      .space = {.replicas = false, .recompute = false, .most_zero = 0},
+      .portfolio = portfolio_options(options),
+      .progress = [](const std::string& line) { fmt::print(stderr, "mpplan: {}\n", line); }};
+  Cluster cluster = cluster_of(options);
+  const ModelFile file = read_model(options.input);
+  Plan plan = plan_of(options, file, std::move(cluster), shape);
+  const partition::StepSearch found =
+      partition::search_step_time(file.model, options.input, shape, plan.cluster, search);
+  StepShape chosen_shape = shape;
+  chosen_shape.microbatches = found.plans.front().plan.microbatches;
+  complete(plan, found, microbatch_graph(file.model, chosen_shape, options.input), file.model);
+  write_file_atomically(output_of(options), to_json(plan));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const StepTimeReport report{.output = output_of(options), .plan = plan, .found = found, .seconds = seconds};
+  fmt::print("{}", options.json ? step_time_json(report) : step_time_text(report));
+  return ExitCode::kGood;
+}
+
+}  // namespace mp::apps

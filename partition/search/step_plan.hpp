@@ -1,0 +1,35 @@
+// What the search for a short step decides, and what the simulator says of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/plan/plan.hpp"
+#include "lib/training/flows.hpp"
+
+namespace mp::partition {
+
+// The decisions of a plan; the names are those of Plan.
+struct StepPlan {
+  std::string algorithm;  // where it comes from: "pipeline", "one-device", a cut's name; "+moves" when refined
+  std::int32_t microbatches = 1;
+  Placement placement;
+  std::vector<ReplicaGroup> replicas{};
+  std::int32_t zero = 0;
+  std::vector<NodeId> recompute{};  // forward nodes
+  Schedule schedule = Schedule::k1f1b;
+  friend bool operator==(const StepPlan&, const StepPlan&) = default;
+};
+
+struct JudgedPlan {
+  StepPlan plan;
+  Prediction prediction;
+  std::int64_t bytes_over = 0;  // of the device that lacks most; 0: everything fits
+  [[nodiscard]] bool fits() const { return bytes_over == 0; }
+};
+
+// Less is better: bytes over, step time, greatest memory, microbatches, then the name.
+[[nodiscard]] bool better(const JudgedPlan& a, const JudgedPlan& b);
+
+}  // namespace mp::partition

@@ -1,0 +1,296 @@
+#include "partition/search/step_search.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "lib/base/error.hpp"
+#include "partition/model/device_limits.hpp"
+#include "partition/model/partition_model.hpp"
+#include "partition/search/improve_plan.hpp"
+#include "partition/search/model_chain.hpp"
+#include "partition/search/step_lower_bound.hpp"
+
+namespace mp::partition {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How much the search may do, whatever the machine. A plan of a small model is some 10⁴ instructions; some 10⁶ are
+// compiled and simulated a second.
+struct Budget {
+  std::int64_t instructions = 0;
+  std::size_t microbatch_counts = 0;
+  std::size_t improved_plans = 0;
+};
+
+Budget budget_of(Effort effort) {
+  switch (effort) {
+    case Effort::kFast:
+      return {.instructions = 400'000, .microbatch_counts = 6, .improved_plans = 1};
+    case Effort::kDefault:
+      return {.instructions = 2'000'000, .microbatch_counts = 10, .improved_plans = 3};
+    case Effort::kHigh:
+      return {.instructions = 20'000'000, .microbatch_counts = 16, .improved_plans = 6};
+    case Effort::kBest:
+      return {.instructions = 200'000'000, .microbatch_counts = 32, .improved_plans = 12};
+  }
+  return {};
+}
+
+struct Estimated {
+  double time_s = std::numeric_limits<double>::infinity();
+  StepPlan plan;
+};
+
+std::int64_t batch_of(const Model& model, const StepShape& shape) {
+  const auto asked = shape.bindings.find(kBatchDimension);
+  if (asked != shape.bindings.end()) return asked->second;
+  const auto known = model.dimensions.find(kBatchDimension);
+  return known != model.dimensions.end() ? known->second : 0;
+}
+
+// Of the numbers of microbatches, placements alike under the same settings are one plan.
+bool same_settings(const StepPlan& a, const StepPlan& b) {
+  return a.microbatches == b.microbatches && a.placement == b.placement && a.replicas == b.replicas &&
+         a.zero == b.zero && a.recompute == b.recompute;
+}
+
+class Searcher {
+ public:
+  Searcher(const Model& model, const std::string& source, const StepShape& shape, const Cluster& cluster,
+           const StepSearchOptions& options)
+      : model_(model),
+        shape_(shape),
+        cluster_(cluster),
+        options_(options),
+        budget_(budget_of(options.portfolio.effort)),
+        start_(Clock::now()),
+        judge_(model, source, shape, cluster) {}
+
+  StepSearch run() {
+    result_.microbatches_tried = options_.microbatches
+                                     ? std::vector<std::int32_t>{*options_.microbatches}
+                                     : microbatch_counts(batch_of(model_, shape_), budget_.microbatch_counts);
+    judge_cuts();
+    judge_single_devices();
+    estimate_pipelines();
+    judge_pipelines();
+    improve();
+    return conclude();
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (options_.progress) options_.progress(line);
+  }
+
+  [[nodiscard]] bool out_of_time() const {
+    return options_.portfolio.time_limit_s && !result_.plans.empty() &&
+           std::chrono::duration<double>(Clock::now() - start_).count() > *options_.portfolio.time_limit_s;
+  }
+  [[nodiscard]] bool out_of_work() const { return judge_.instructions() >= budget_.instructions; }
+
+  [[nodiscard]] std::vector<Schedule> schedules() const {
+    if (options_.schedule) return {*options_.schedule};
+    return {Schedule::k1f1b, Schedule::kGpipe};
+  }
+
+  // The plan under every schedule; the best is kept.
+  void judge(StepPlan plan) {
+    std::optional<JudgedPlan> best;
+    const bool all_alike = plan.microbatches == 1 && !options_.schedule;
+    for (const Schedule schedule : all_alike ? std::vector{Schedule::k1f1b} : schedules()) {
+      plan.schedule = schedule;
+      JudgedPlan judged = judge_.judge(plan);
+      if (!best || better(judged, *best)) best = std::move(judged);
+    }
+    result_.plans.push_back(std::move(*best));
+    std::stable_sort(result_.plans.begin(), result_.plans.end(),
+                     [](const JudgedPlan& a, const JudgedPlan& b) { return better(a, b); });
+  }
+
+  [[nodiscard]] StepPlan plan_on(std::string algorithm, std::int32_t microbatches, Placement placement) const {
+    return {.algorithm = std::move(algorithm), .microbatches = microbatches, .placement = std::move(placement)};
+  }
+
+  // The plans that the objective "cut" would give; each with the fewest microbatches, the best also with more.
+  void judge_cuts() {
+    constexpr std::size_t kMostDevices = 64;
+    constexpr std::size_t kMostWork = 40'000;  // units × devices: beyond, cutting alone takes seconds
+    const std::int32_t fewest = result_.microbatches_tried.front();
+    const StepJudge::Work& work = judge_.work(fewest);
+    const std::size_t devices = cluster_.devices.size();
+    if (devices > kMostDevices || work.units.nodes.size() * devices > kMostWork) return;
+    tell("cutting");
+    ModelPartition found;
+    try {
+      found = partition_model(work.training, work.units, cluster_, {.portfolio = options_.portfolio});
+    } catch (const InfeasibleError&) {
+      return;  // no balanced cut keeps the memory: pipelines may
+    }
+    for (const PlacementCandidate& candidate : found.candidates) {
+      if (out_of_time()) return;
+      judge(plan_on(candidate.found.algorithm, fewest, candidate.placement));
+    }
+    const PlacementCandidate& chosen = found.candidates[found.chosen];
+    for (const std::int32_t microbatches : result_.microbatches_tried) {
+      if (out_of_time() || out_of_work()) return;
+      if (microbatches != fewest) judge(plan_on(chosen.found.algorithm, microbatches, chosen.placement));
+    }
+  }
+
+  // The first device of each type; with the fewest microbatches, and with more where these do not fit.
+  void judge_single_devices() {
+    std::set<std::int32_t> types;
+    for (const DeviceId d : ids<DeviceId>(cluster_.devices.size())) {
+      if (!types.insert(cluster_.devices[d].type).second) continue;
+      for (const std::int32_t microbatches : result_.microbatches_tried) {
+        const StepJudge::Work& work = judge_.work(microbatches);
+        const bool pinned = std::any_of(work.units.pinned.begin(), work.units.pinned.end(),
+                                        [&](const std::optional<DeviceId>& device) { return device && *device != d; });
+        if (pinned || out_of_time()) return;
+        judge(plan_on("one-device", microbatches, Placement(static_cast<std::size_t>(work.training.forward_nodes), d)));
+        if (last_fits("one-device", microbatches) || out_of_work()) break;
+      }
+    }
+  }
+
+  [[nodiscard]] bool last_fits(std::string_view algorithm, std::int32_t microbatches) const {
+    return std::any_of(result_.plans.begin(), result_.plans.end(), [&](const JudgedPlan& p) {
+      return p.plan.algorithm == algorithm && p.plan.microbatches == microbatches && p.fits();
+    });
+  }
+
+  void estimate_pipelines() {
+    for (const std::int32_t microbatches : result_.microbatches_tried) {
+      if (out_of_time()) return;
+      const StepJudge::Work& work = judge_.work(microbatches);
+      const ModelChain chain(work.training, work.units, cluster_, units_in_model_order(work.units));
+      constexpr std::size_t kMostPlaces = 300;
+      const std::vector<std::size_t> places = chain.cut_places(kMostPlaces);
+      const IdVector<DeviceId, double> speeds = relative_speeds(work.training, work.units, cluster_);
+      const std::size_t before = estimated_.size();
+      for (const std::vector<DeviceId>& order : device_orders(cluster_, speeds)) {
+        for (const PipelineForm& form : pipeline_forms(order, microbatches, places.size() - 1, options_.space)) {
+          estimate(chain, places, form, work);
+        }
+      }
+      tell(fmt::format("with {} microbatch{}, {} pipelines fit", microbatches, microbatches == 1 ? "" : "es",
+                       estimated_.size() - before));
+    }
+    std::stable_sort(estimated_.begin(), estimated_.end(),
+                     [](const Estimated& a, const Estimated& b) { return a.time_s < b.time_s; });
+  }
+
+  void estimate(const ModelChain& chain, const std::vector<std::size_t>& places, const PipelineForm& form,
+                const StepJudge::Work& work) {
+    constexpr double kCycleStep = 0.002;
+    ++result_.plans_estimated;
+    const std::optional<PipelineEstimate> estimate =
+        estimate_pipeline(chain, cluster_, places, form, {.memory_share = memory_share_, .cycle_step = kCycleStep});
+    if (!estimate) return;
+    StepPlan plan = plan_on("pipeline", form.microbatches,
+                            Placement(static_cast<std::size_t>(work.training.forward_nodes), kNone<DeviceId>));
+    for (std::size_t s = 0; s < form.stages.size(); ++s) {
+      for (std::size_t place = estimate->cuts[s]; place < estimate->cuts[s + 1]; ++place) {
+        for (const NodeId n : work.units.nodes[chain.order()[place]]) plan.placement[n] = form.stages[s].front();
+      }
+      if (form.stages[s].size() > 1) plan.replicas.push_back(form.stages[s]);
+    }
+    plan.zero = form.zero;
+    estimated_.push_back({estimate->time_s, std::move(plan)});
+  }
+
+  // Best estimates first, until they promise nothing anymore.
+  void judge_pipelines() {
+    constexpr double kTrust = 1.5;  // estimates beyond this many times the best plan are not worth judging
+    constexpr double kShare = 0.5;  // of the work; the rest is for improving
+    std::size_t judged = 0;
+    for (const Estimated& candidate : estimated_) {
+      const bool enough =
+          judged > 0 && static_cast<double>(judge_.instructions()) > kShare * static_cast<double>(budget_.instructions);
+      if (out_of_time() || (enough && best_fits())) break;
+      if (best_fits() && candidate.time_s > kTrust * result_.plans.front().prediction.step_time_s) break;
+      judge(candidate.plan);
+      ++judged;
+    }
+    tell(fmt::format("{} of {} pipelines simulated", judged, estimated_.size()));
+  }
+
+  [[nodiscard]] bool best_fits() const { return !result_.plans.empty() && result_.plans.front().fits(); }
+
+  void improve() {
+    const std::vector<JudgedPlan> starts(
+        result_.plans.begin(),
+        result_.plans.begin() + static_cast<std::ptrdiff_t>(std::min(budget_.improved_plans, result_.plans.size())));
+    const std::int64_t work_left = std::max<std::int64_t>(0, budget_.instructions - judge_.instructions());
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      if (out_of_time()) return;
+      // The best gets half of what is left, the next half of the rest, …
+      const std::int64_t until = judge_.instructions() + (work_left >> (i + 1));
+      JudgedPlan improved = improve_plan(judge_, starts[i],
+                                         {.most_instructions = until, .out_of_time = [this] { return out_of_time(); }});
+      tell(fmt::format("{}: {:.6g} s, improved {:.6g} s", starts[i].plan.algorithm, starts[i].prediction.step_time_s,
+                       improved.prediction.step_time_s));
+      if (!(improved.plan == starts[i].plan)) result_.plans.push_back(std::move(improved));
+    }
+    std::stable_sort(result_.plans.begin(), result_.plans.end(),
+                     [](const JudgedPlan& a, const JudgedPlan& b) { return better(a, b); });
+  }
+
+  StepSearch conclude() {
+    if (!best_fits()) fail();
+    std::erase_if(result_.plans, [](const JudgedPlan& p) { return !p.fits(); });
+    std::vector<JudgedPlan> distinct;
+    for (JudgedPlan& p : result_.plans) {
+      const bool known = std::any_of(distinct.begin(), distinct.end(),
+                                     [&](const JudgedPlan& d) { return same_settings(d.plan, p.plan); });
+      if (!known) distinct.push_back(std::move(p));
+    }
+    result_.plans = std::move(distinct);
+    result_.lower_bound_s = std::numeric_limits<double>::infinity();
+    for (const std::int32_t microbatches : result_.microbatches_tried) {
+      const StepJudge::Work& work = judge_.work(microbatches);
+      const double bound = step_lower_bound(work.training, work.units, cluster_, options_.space.replicas);
+      result_.lower_bound_s = std::min(result_.lower_bound_s, bound);
+    }
+    constexpr double kRounding = 1e-9;
+    const double found_s = result_.plans.front().prediction.step_time_s;
+    result_.optimal = found_s <= result_.lower_bound_s * (1.0 + kRounding);
+    result_.plans_judged = judge_.plans_judged();
+    return std::move(result_);
+  }
+
+  [[noreturn]] void fail() const {
+    const JudgedPlan& best = result_.plans.front();
+    throw InfeasibleError(fmt::format("no plan fits the memory of the devices; the closest ({}) lacks {} bytes",
+                                      best.plan.algorithm, best.bytes_over));
+  }
+
+  const Model& model_;
+  const StepShape& shape_;
+  const Cluster& cluster_;
+  const StepSearchOptions& options_;
+  Budget budget_;
+  Clock::time_point start_;
+  StepJudge judge_;
+  double memory_share_ = 1.0;
+  std::vector<Estimated> estimated_;
+  StepSearch result_;
+};
+
+}  // namespace
+
+StepSearch search_step_time(const Model& model, const std::string& source, const StepShape& shape,
+                            const Cluster& cluster, const StepSearchOptions& options) {
+  return Searcher(model, source, shape, cluster, options).run();
+}
+
+}  // namespace mp::partition
