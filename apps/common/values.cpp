@@ -40,7 +40,8 @@ std::optional<Optimizer> StepFlags::chosen_optimizer() const {
 std::optional<Schedule> StepFlags::chosen_schedule() const {
   if (!schedule) return std::nullopt;
   const std::optional<Schedule> found = find_schedule(*schedule);
-  if (!found) throw UsageError(fmt::format("--schedule {}: there are gpipe, 1f1b", *schedule));
+  if (!found)
+    throw UsageError(fmt::format("--schedule {}: there are gpipe, 1f1b, interleaved, zero-bubble", *schedule));
   return found;
 }
 
@@ -58,7 +59,9 @@ void add_optimizer_flag(CLI::App& command, StepFlags& flags) {
 }
 
 void add_schedule_flag(CLI::App& command, StepFlags& flags) {
-  command.add_option("--schedule", flags.schedule, "Order of the microbatches on a device: 1f1b or gpipe")
+  command
+      .add_option("--schedule", flags.schedule,
+                  "Order of the microbatches on a device: gpipe, 1f1b, interleaved or zero-bubble")
       ->type_name("NAME");
 }
 

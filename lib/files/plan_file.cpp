@@ -17,7 +17,6 @@
 namespace mp {
 namespace {
 
-constexpr std::array kSchedules = {Schedule::kGpipe, Schedule::k1f1b};
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::int64_t kMaxMicrobatches = 1'000'000;
 

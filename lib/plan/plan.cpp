@@ -1,13 +1,6 @@
 #include "lib/plan/plan.hpp"
 
-#include <array>
-
 namespace mp {
-namespace {
-
-constexpr std::array kSchedules = {Schedule::kGpipe, Schedule::k1f1b};
-
-}  // namespace
 
 std::string_view name_of(Schedule schedule) {
   switch (schedule) {
@@ -15,6 +8,10 @@ std::string_view name_of(Schedule schedule) {
       return "gpipe";
     case Schedule::k1f1b:
       return "1f1b";
+    case Schedule::kInterleaved:
+      return "interleaved";
+    case Schedule::kZeroBubble:
+      return "zero-bubble";
   }
   return "";
 }

@@ -1,6 +1,7 @@
 // A placement plan: what runs where, in which order, and what was predicted of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,9 +16,12 @@
 namespace mp {
 
 // Order in which a device works on the passes of the microbatches. GPipe: Huang et al., NeurIPS 2019; 1F1B:
-// Narayanan et al., SOSP 2019 (PipeDream-Flush: ICML 2021).
-enum class Schedule : std::uint8_t { kGpipe, k1f1b };
-[[nodiscard]] std::string_view name_of(Schedule schedule);  // "gpipe", "1f1b"
+// Narayanan et al., SOSP 2019 (PipeDream-Flush: ICML 2021); interleaved (several stages on a device): Narayanan et al.,
+// SC 2021; zero bubble (weight gradients fill the waits): Qi et al., ICLR 2024. What each does: lib/program/policy.hpp.
+enum class Schedule : std::uint8_t { kGpipe, k1f1b, kInterleaved, kZeroBubble };
+inline constexpr std::array kSchedules = {Schedule::kGpipe, Schedule::k1f1b, Schedule::kInterleaved,
+                                          Schedule::kZeroBubble};
+[[nodiscard]] std::string_view name_of(Schedule schedule);  // "gpipe", "1f1b", "interleaved", "zero-bubble"
 [[nodiscard]] std::optional<Schedule> find_schedule(std::string_view name);
 
 struct Imbalance {

@@ -55,7 +55,9 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
   MP_CHECK(std::all_of(placement.begin(), placement.end(),
                        [&](DeviceId d) { return d >= DeviceId{0} && d < make_id<DeviceId>(options.devices); }));
   check_states(training);
-  const std::vector<Segment> segments = make_segments(training, devices_of_nodes(training, placement));
+  const std::vector<Segment> segments =
+      make_segments(training, devices_of_nodes(training, placement),
+                    {.split_weight_gradients = splits_weight_gradients(options.schedule)});
   const std::vector<Task> tasks = schedule(training, segments, options);
   Emission emission = emit(training, placement, segments, tasks, options.devices);
   for (const DeviceId d : ids<DeviceId>(emission.devices.size())) {

@@ -7,16 +7,32 @@
 #include <tuple>
 
 #include "lib/base/check.hpp"
+#include "lib/training/weight_gradients.hpp"
 
 namespace mp {
 namespace {
 
 constexpr std::int32_t kUnbounded = std::numeric_limits<std::int32_t>::max();
 
+using PassOfNode = IdVector<NodeId, Pass>;  // of forward and backward nodes
+
+PassOfNode passes_of_nodes(const TrainingGraph& training, const SegmentOptions& options) {
+  PassOfNode pass(training.graph.nodes().size(), Pass::kForward);
+  for (const NodeId n : ids<NodeId>(pass.size())) {
+    if (training.phase[n] == Phase::kBackward) pass[n] = Pass::kBackward;
+  }
+  if (!options.split_weight_gradients) return pass;
+  const IdVector<NodeId, bool> is_weight_gradient = weight_gradient_nodes(training);
+  for (const NodeId n : ids<NodeId>(pass.size())) {
+    if (is_weight_gradient[n]) pass[n] = Pass::kWeightGradient;
+  }
+  return pass;
+}
+
 class LevelFinder {
  public:
-  LevelFinder(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of)
-      : training_(training), device_of_(device_of), level_(training.graph.nodes().size(), 0) {}
+  LevelFinder(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of, const PassOfNode& pass_of)
+      : training_(training), device_of_(device_of), pass_of_(pass_of), level_(training.graph.nodes().size(), 0) {}
 
   IdVector<NodeId, std::int32_t> run() && {
     earliest();
@@ -27,7 +43,7 @@ class LevelFinder {
  private:
   [[nodiscard]] std::int32_t hop(NodeId from, NodeId to) const { return device_of_[from] == device_of_[to] ? 0 : 1; }
 
-  // Level of a node: device changes on the longest path to it within its pass.
+  // Level of a node: device changes on the longest path to it within its phase.
   void earliest() {
     const Graph& graph = training_.graph;
     for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
@@ -45,17 +61,18 @@ class LevelFinder {
   // move keeps "level(from) + hop ≤ level(to)" on every edge.
   void join_later_segments() {
     const Graph& graph = training_.graph;
-    std::set<std::tuple<Phase, DeviceId, std::int32_t>> settled;
+    std::set<std::tuple<Pass, DeviceId, std::int32_t>> settled;
     for (std::size_t i = graph.nodes().size(); i-- > 0;) {
       const NodeId n = make_id<NodeId>(i);
+      if (training_.phase[n] == Phase::kUpdate) continue;
       const std::int32_t latest = latest_level(n);
-      const auto key = std::tuple(training_.phase[n], device_of_[n], latest == kUnbounded ? level_[n] : latest);
+      const auto key = std::tuple(pass_of_[n], device_of_[n], latest == kUnbounded ? level_[n] : latest);
       const auto above = settled.upper_bound(key);
       if (above != settled.begin()) {
-        const auto& [phase, device, level] = *std::prev(above);
-        if (phase == training_.phase[n] && device == device_of_[n]) level_[n] = std::max(level_[n], level);
+        const auto& [pass, device, level] = *std::prev(above);
+        if (pass == pass_of_[n] && device == device_of_[n]) level_[n] = std::max(level_[n], level);
       }
-      settled.emplace(training_.phase[n], device_of_[n], level_[n]);
+      settled.emplace(pass_of_[n], device_of_[n], level_[n]);
     }
   }
 
@@ -64,7 +81,8 @@ class LevelFinder {
     for (const TensorId output : training_.graph.node(n).outputs) {
       if (output == kNone<TensorId>) continue;
       for (const NodeId reader : training_.graph.consumers(output)) {
-        if (training_.phase[reader] == training_.phase[n]) latest = std::min(latest, level_[reader] - hop(n, reader));
+        if (training_.phase[reader] == Phase::kUpdate || pass_of_[reader] != pass_of_[n]) continue;
+        latest = std::min(latest, level_[reader] - hop(n, reader));
       }
     }
     return latest;
@@ -72,23 +90,24 @@ class LevelFinder {
 
   const TrainingGraph& training_;
   const IdVector<NodeId, DeviceId>& device_of_;
+  const PassOfNode& pass_of_;
   IdVector<NodeId, std::int32_t> level_;
 };
 
 using SegmentOfNode = IdVector<NodeId, std::int32_t>;  // −1: an update
 
 std::vector<Segment> group(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of,
-                           SegmentOfNode& segment_of) {
-  const IdVector<NodeId, std::int32_t> level = LevelFinder(training, device_of).run();
-  std::map<std::tuple<Phase, std::int32_t, DeviceId>, std::vector<NodeId>> groups;
+                           const PassOfNode& pass_of, SegmentOfNode& segment_of) {
+  const IdVector<NodeId, std::int32_t> level = LevelFinder(training, device_of, pass_of).run();
+  std::map<std::tuple<Pass, std::int32_t, DeviceId>, std::vector<NodeId>> groups;
   for (const NodeId n : ids<NodeId>(training.graph.nodes().size())) {
-    if (training.phase[n] != Phase::kUpdate) groups[{training.phase[n], level[n], device_of[n]}].push_back(n);
+    if (training.phase[n] != Phase::kUpdate) groups[{pass_of[n], level[n], device_of[n]}].push_back(n);
   }
   std::vector<Segment> segments;
   for (auto& [key, nodes] : groups) {
     for (const NodeId n : nodes) segment_of[n] = static_cast<std::int32_t>(segments.size());
     segments.push_back({.device = std::get<DeviceId>(key),
-                        .pass = std::get<Phase>(key),
+                        .pass = std::get<Pass>(key),
                         .level = std::get<std::int32_t>(key),
                         .nodes = std::move(nodes),
                         .successors = {},
@@ -125,9 +144,10 @@ IdVector<NodeId, DeviceId> devices_of_nodes(const TrainingGraph& training, const
   return device_of;
 }
 
-std::vector<Segment> make_segments(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of) {
+std::vector<Segment> make_segments(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of,
+                                   const SegmentOptions& options) {
   SegmentOfNode segment_of(training.graph.nodes().size(), -1);
-  std::vector<Segment> segments = group(training, device_of, segment_of);
+  std::vector<Segment> segments = group(training, device_of, passes_of_nodes(training, options), segment_of);
   link(training.graph, segment_of, segments);
   return segments;
 }

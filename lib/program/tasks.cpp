@@ -1,28 +1,18 @@
 #include "lib/program/tasks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
+#include <functional>
 #include <queue>
-#include <set>
 #include <tuple>
 
 #include "lib/base/check.hpp"
 #include "lib/costs/costs.hpp"
+#include "lib/program/device_queue.hpp"
 
 namespace mp {
 namespace {
-
-struct DeviceState {
-  using Ready = std::set<std::pair<SchedulePolicy::Rank, std::int32_t>>;  // rank, task number
-  Ready forward;
-  Ready backward;
-  std::vector<std::int32_t> tasks_left;  // by microbatch
-  std::int64_t forward_left = 0;
-  std::int32_t next_microbatch = 0;  // the next to come alive
-  std::int32_t alive = 0;
-  bool busy = false;
-};
 
 class ListScheduler {
  public:
@@ -32,104 +22,122 @@ class ListScheduler {
         durations_(durations),
         policy_(policy),
         microbatches_(microbatches),
-        devices_(policy.alive_limit.size()) {
-    for (const Segment& segment : segments) {
-      DeviceState& device = devices_[segment.device];
-      device.tasks_left.resize(static_cast<std::size_t>(microbatches), 0);
-      for (std::int32_t& left : device.tasks_left) ++left;
-      if (segment.pass == Phase::kForward) device.forward_left += microbatches;
-    }
+        is_busy_(policy.alive_limit.size(), false),
+        is_touched_(policy.alive_limit.size(), false) {
+    make_queues();
     waits_for_.resize(segments.size() * static_cast<std::size_t>(microbatches));
+    order_.reserve(waits_for_.size());
     for (std::size_t t = 0; t < waits_for_.size(); ++t) {
-      const Task task = task_of(static_cast<std::int32_t>(t));
+      const Task task = task_of(static_cast<std::int64_t>(t));
       waits_for_[t] = segment(task).predecessors + (task.microbatch > 0 ? 1 : 0);
       if (waits_for_[t] == 0) make_ready(task);
     }
   }
 
-  std::vector<Task> run() && {
-    for (const DeviceId d : ids<DeviceId>(devices_.size())) dispatch(d, 0);
+  std::vector<TimedTask> run() && {
+    for (const DeviceId d : ids<DeviceId>(queues_.size())) dispatch(d, 0);
     while (!running_.empty()) {
-      const std::int64_t now = std::get<0>(running_.top());
-      std::set<DeviceId> touched;  // devices whose choice may have changed
-      while (!running_.empty() && std::get<0>(running_.top()) == now) {
-        finish(task_of(std::get<2>(running_.top())), touched);
+      const std::int64_t now = running_.top().end;
+      while (!running_.empty() && running_.top().end == now) {
+        finish(running_.top().task);
         running_.pop();
       }
-      for (const DeviceId d : touched) dispatch(d, now);
+      std::sort(touched_.begin(), touched_.end());
+      for (const DeviceId d : touched_) {
+        is_touched_[d] = false;
+        dispatch(d, now);
+      }
+      touched_.clear();
     }
     MP_CHECK(order_.size() == waits_for_.size());
     return std::move(order_);
   }
 
  private:
+  struct Running {
+    std::int64_t end = 0;
+    std::int64_t number = 0;  // of starts before it
+    Task task;
+    bool operator>(const Running& other) const { return std::tie(end, number) > std::tie(other.end, other.number); }
+  };
+
+  void make_queues() {
+    counts_.resize(policy_.alive_limit.size());
+    for (const Segment& segment : segments_) {
+      place_on_device_.push_back(counts_[segment.device][static_cast<std::size_t>(segment.pass)]++);
+    }
+    for (const DeviceId d : ids<DeviceId>(counts_.size())) {
+      const std::int32_t least = (counts_[d][0] - 1) * policy_.groups.largest() + 1;
+      queues_.push_back(DeviceQueue(counts_[d], microbatches_,
+                                    {.alive = policy_.alive_limit[d],
+                                     .ahead = std::max(policy_.ahead_limit[d], least),
+                                     .kept = std::max(policy_.kept_limit[d], least),
+                                     .flush_between_passes = policy_.flush_between_passes}));
+    }
+  }
+
   [[nodiscard]] const Segment& segment(Task task) const { return segments_[static_cast<std::size_t>(task.segment)]; }
-  [[nodiscard]] Task task_of(std::int32_t number) const { return {number / microbatches_, number % microbatches_}; }
-  [[nodiscard]] std::int32_t number_of(Task task) const { return task.segment * microbatches_ + task.microbatch; }
+  // The one place that says who works on a task.
+  [[nodiscard]] DeviceId device_of(Task task) const { return segment(task).device; }
+  [[nodiscard]] Task task_of(std::int64_t number) const {
+    return {static_cast<std::int32_t>(number / microbatches_), static_cast<std::int32_t>(number % microbatches_)};
+  }
+  [[nodiscard]] std::size_t number_of(Task task) const {
+    return static_cast<std::size_t>(task.segment) * static_cast<std::size_t>(microbatches_) +
+           static_cast<std::size_t>(task.microbatch);
+  }
 
   void make_ready(Task task) {
-    DeviceState& device = devices_[segment(task).device];
-    DeviceState::Ready& ready = segment(task).pass == Phase::kForward ? device.forward : device.backward;
-    ready.emplace(policy_.rank(segments_, task), number_of(task));
+    const DeviceId d = device_of(task);
+    const Pass pass = segment(task).pass;
+    const std::int32_t place = place_on_device_[static_cast<std::size_t>(task.segment)];
+    const std::int32_t of = counts_[d][static_cast<std::size_t>(pass)];
+    queues_[d].add({policy_.groups.position(place, of, task.microbatch), task, pass});
   }
 
-  void release(Task task, std::set<DeviceId>& touched) {
-    if (--waits_for_[static_cast<std::size_t>(number_of(task))] > 0) return;
+  // The device's choice may have changed.
+  void touch(DeviceId d) {
+    if (!is_touched_[d]) touched_.push_back(d);
+    is_touched_[d] = true;
+  }
+
+  void release(Task task) {
+    if (--waits_for_[number_of(task)] > 0) return;
     make_ready(task);
-    touched.insert(segment(task).device);
+    touch(device_of(task));
   }
 
-  void finish(Task task, std::set<DeviceId>& touched) {
-    const DeviceId d = segment(task).device;
-    DeviceState& device = devices_[d];
-    device.busy = false;
-    touched.insert(d);
-    if (segment(task).pass == Phase::kForward) --device.forward_left;
-    if (--device.tasks_left[static_cast<std::size_t>(task.microbatch)] == 0) --device.alive;
-    for (const std::int32_t next : segment(task).successors) release({next, task.microbatch}, touched);
-    if (task.microbatch + 1 < microbatches_) release({task.segment, task.microbatch + 1}, touched);
-  }
-
-  // The task the policy wants next, or −1.
-  [[nodiscard]] std::int32_t choose(DeviceId d) const {
-    const DeviceState& device = devices_[d];
-    if (!device.forward.empty()) {
-      const std::int32_t first = device.forward.begin()->second;
-      const std::int32_t microbatch = task_of(first).microbatch;
-      const bool alive = microbatch < device.next_microbatch;
-      const bool may_come_alive = microbatch == device.next_microbatch && device.alive < policy_.alive_limit[d];
-      if (alive || may_come_alive) return first;
-    }
-    const bool flushed = !policy_.flush_between_passes || device.forward_left == 0;
-    return !device.backward.empty() && flushed ? device.backward.begin()->second : -1;
+  void finish(Task task) {
+    const DeviceId d = device_of(task);
+    is_busy_[d] = false;
+    queues_[d].finish(segment(task).pass, task.microbatch);
+    touch(d);
+    for (const std::int32_t next : segment(task).successors) release({next, task.microbatch});
+    if (task.microbatch + 1 < microbatches_) release({task.segment, task.microbatch + 1});
   }
 
   void dispatch(DeviceId d, std::int64_t now) {
-    DeviceState& device = devices_[d];
-    if (device.busy) return;
-    const std::int32_t number = choose(d);
-    if (number < 0) return;
-    const Task task = task_of(number);
-    DeviceState::Ready& ready = segment(task).pass == Phase::kForward ? device.forward : device.backward;
-    ready.erase(ready.begin());
-    if (task.microbatch >= device.next_microbatch) {
-      ++device.next_microbatch;
-      ++device.alive;
-    }
-    device.busy = true;
-    order_.push_back(task);
-    running_.emplace(now + durations_[static_cast<std::size_t>(task.segment)], running_.size(), number);
+    ReadyTask next;
+    if (is_busy_[d] || !queues_[d].take(next)) return;
+    is_busy_[d] = true;
+    const std::int64_t end = now + durations_[static_cast<std::size_t>(next.task.segment)];
+    running_.push({end, static_cast<std::int64_t>(order_.size()), next.task});
+    order_.push_back({next.task, now, end});
   }
 
   const std::vector<Segment>& segments_;
   const std::vector<std::int64_t>& durations_;
   const SchedulePolicy& policy_;
   std::int32_t microbatches_;
-  IdVector<DeviceId, DeviceState> devices_;
-  std::vector<std::int32_t> waits_for_;                                 // by task number: predecessors not finished
-  using Running = std::tuple<std::int64_t, std::size_t, std::int32_t>;  // end, sequence, task number
+  IdVector<DeviceId, std::array<std::int32_t, kPasses>> counts_;  // segments of each pass
+  std::vector<std::int32_t> place_on_device_;  // by segment: how many of its pass its device has before it
+  IdVector<DeviceId, DeviceQueue> queues_;
+  IdVector<DeviceId, bool> is_busy_;
+  IdVector<DeviceId, bool> is_touched_;
+  std::vector<DeviceId> touched_;
+  std::vector<std::int32_t> waits_for_;  // by task number: predecessors not finished
   std::priority_queue<Running, std::vector<Running>, std::greater<>> running_;
-  std::vector<Task> order_;
+  std::vector<TimedTask> order_;
 };
 
 }  // namespace
@@ -151,9 +159,18 @@ std::vector<std::int64_t> segment_durations(const TrainingGraph& training, const
   return durations;
 }
 
+std::vector<TimedTask> timed_schedule(const std::vector<Segment>& segments, const std::vector<std::int64_t>& durations,
+                                      const SchedulePolicy& policy, std::int32_t microbatches) {
+  return ListScheduler(segments, durations, policy, microbatches).run();
+}
+
 std::vector<Task> list_schedule(const std::vector<Segment>& segments, const std::vector<std::int64_t>& durations,
                                 const SchedulePolicy& policy, std::int32_t microbatches) {
-  return ListScheduler(segments, durations, policy, microbatches).run();
+  const std::vector<TimedTask> timed = timed_schedule(segments, durations, policy, microbatches);
+  std::vector<Task> tasks;
+  tasks.reserve(timed.size());
+  for (const TimedTask& task : timed) tasks.push_back(task.task);
+  return tasks;
 }
 
 }  // namespace mp

@@ -63,7 +63,7 @@ case_wrong_usage_names_the_flag_and_the_choices() {
   expect_err 'kernighan-lin'
   run $mpplan partition "$source/models/gpt-1m.json" --devices 2 --schedule best
   expect_code 2
-  expect_err 'gpipe, 1f1b'
+  expect_err 'gpipe, 1f1b, interleaved, zero-bubble'
   run $mpplan partition "$source/models/gpt-1m.json" --devices 2 --imbalance lots
   expect_code 2
   expect_err '3% or 0.03'

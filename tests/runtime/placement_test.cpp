@@ -21,7 +21,7 @@ void check_all_placements(const std::string& model, std::int64_t batch, const Op
     for (const double loss : one_device.losses) REQUIRE(std::isfinite(loss));
     for (const std::int32_t devices : {2, 4, 8}) {
       for (const Layout layout : {Layout::kChain, Layout::kRandom}) {
-        for (const Schedule schedule : {Schedule::kGpipe, Schedule::k1f1b}) {
+        for (const Schedule schedule : kSchedules) {
           CAPTURE(model, microbatches, devices, static_cast<int>(layout), name_of(schedule));
           const Outcome split =
               train_steps(subject.training, {.devices = devices, .layout = layout, .schedule = schedule, .threads = 1});

@@ -102,7 +102,7 @@ TEST_CASE("every mistake in a plan file has a message", "[files]") {
         "f: /assignment/d: an integer is expected here, not 1000");
   CHECK(error_of(R"("devices": 0, "microbatches": 0, "assignment": {}, "schedule": "1f1p", "seed": -1)") ==
         "f: /devices: 0 is out of range: 1 to 4096 is expected\n"
-        "f: /schedule: unknown schedule '1f1p'; did you mean '1f1b'?; known: gpipe, 1f1b\n"
+        "f: /schedule: unknown schedule '1f1p'; did you mean '1f1b'?; known: gpipe, 1f1b, interleaved, zero-bubble\n"
         "f: /microbatches: 0 is out of range: 1 to 1000000 is expected\n"
         "f: /seed: -1 is too small: 0 or more is expected");
   CHECK(error_of(R"("assignment": {"a": 0, "a": 1})") == "f: /assignment: key 'a' comes twice");

@@ -161,7 +161,7 @@ TEST_CASE("two layers on two devices, three microbatches, gpipe", "[program]") {
 TEST_CASE("a program has no fault whatever the graph, the placement and the policy", "[program]") {
   const auto seed = static_cast<std::uint64_t>(GENERATE(range(0, 60)));
   const Graph forward = mp::test::random_model(seed, 2 + static_cast<std::int32_t>(seed) / 2);
-  for (const Schedule schedule : {Schedule::kGpipe, Schedule::k1f1b}) {
+  for (const Schedule schedule : mp::kSchedules) {
     for (const std::int32_t microbatches : {1, 2, 5}) {
       const auto devices = static_cast<std::int32_t>(1 + (seed + static_cast<std::uint64_t>(microbatches)) % 8);
       const Case how{.devices = devices, .microbatches = microbatches, .schedule = schedule};

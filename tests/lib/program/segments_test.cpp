@@ -12,18 +12,18 @@
 
 using mp::DeviceId;
 using mp::NodeId;
-using mp::Phase;
+using mp::Pass;
 using mp::Segment;
 
 namespace {
 
-std::vector<Segment> segments_of(const mp::Graph& forward, const mp::Placement& placement) {
+std::vector<Segment> segments_of(const mp::Graph& forward, const mp::Placement& placement, bool split) {
   const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
-  return make_segments(training, devices_of_nodes(training, placement));
+  return make_segments(training, devices_of_nodes(training, placement), {.split_weight_gradients = split});
 }
 
 // "F d0 l0: s0 s1": the forward segments, or the backward ones.
-std::string text(const mp::TrainingGraph& training, const std::vector<Segment>& segments, Phase pass) {
+std::string text(const mp::TrainingGraph& training, const std::vector<Segment>& segments, Pass pass) {
   std::string lines;
   for (const Segment& segment : segments) {
     if (segment.pass != pass) continue;
@@ -42,11 +42,11 @@ TEST_CASE("nodes of a device with a foreign node between them are two segments",
   const mp::Placement placement = {DeviceId{0}, DeviceId{0}, DeviceId{1}, DeviceId{0}};
   const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
   const std::vector<Segment> segments = make_segments(training, devices_of_nodes(training, placement));
-  CHECK(text(training, segments, Phase::kForward) ==
+  CHECK(text(training, segments, Pass::kForward) ==
         "device 0, level 0: s0 s1\n"
         "device 1, level 1: s2\n"
         "device 0, level 2: s3\n");
-  CHECK(text(training, segments, Phase::kBackward) ==
+  CHECK(text(training, segments, Pass::kBackward) ==
         "device 0, level 0: s3.grad\n"
         "device 1, level 1: s2.grad\n"
         "device 0, level 2: s1.grad s0.grad\n");
@@ -75,25 +75,37 @@ TEST_CASE("a node nobody waits for joins the segment that reads it", "[program][
   const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
   const mp::Placement placement = {DeviceId{1}, DeviceId{0}, DeviceId{1}};
   const std::vector<Segment> segments = make_segments(training, devices_of_nodes(training, placement));
-  CHECK(text(training, segments, Phase::kForward) ==
+  CHECK(text(training, segments, Pass::kForward) ==
         "device 0, level 0: first\n"
         "device 1, level 1: position last\n");
+}
+
+// fc1's whole backward pass serves its own update: the input needs no gradient.
+TEST_CASE("weight gradients are split off where a schedule wants them apart", "[program][segments]") {
+  const mp::Graph forward = mp::test::two_layers();
+  const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
+  const mp::Placement placement = mp::test::contiguous_placement(forward, 1);
+  const std::vector<Segment> segments =
+      make_segments(training, devices_of_nodes(training, placement), {.split_weight_gradients = true});
+  CHECK(text(training, segments, Pass::kBackward) == "device 0, level 0: loss.grad loss.grad.X fc2.grad.A\n");
+  CHECK(text(training, segments, Pass::kWeightGradient) == "device 0, level 0: fc2.grad.B fc1.grad.B fc1.grad.C.sum\n");
 }
 
 TEST_CASE("segments hold every node of the passes once and never wait in a circle", "[program][segments]") {
   const auto seed = static_cast<std::uint64_t>(GENERATE(range(0, 30)));
   const mp::Graph forward = mp::test::random_model(seed, 40);
   const auto devices = static_cast<std::int32_t>(1 + seed % 8);
-  const std::vector<Segment> segments = segments_of(forward, mp::test::random_placement(seed, forward, devices));
+  const bool split = GENERATE(false, true);
+  const std::vector<Segment> segments = segments_of(forward, mp::test::random_placement(seed, forward, devices), split);
   const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
   std::size_t nodes = 0;
-  std::map<std::tuple<Phase, std::int32_t, DeviceId>, int> seen;
+  std::map<std::tuple<Pass, std::int32_t, DeviceId>, int> seen;
   for (std::size_t s = 0; s < segments.size(); ++s) {
     nodes += segments[s].nodes.size();
     CHECK(++seen[{segments[s].pass, segments[s].level, segments[s].device}] == 1);
     for (const std::int32_t to : segments[s].successors) CHECK(to > static_cast<std::int32_t>(s));
   }
   std::size_t expected = 0;
-  for (const Phase phase : training.phase) expected += phase == Phase::kUpdate ? 0 : 1;
+  for (const mp::Phase phase : training.phase) expected += phase == mp::Phase::kUpdate ? 0 : 1;
   CHECK(nodes == expected);
 }
