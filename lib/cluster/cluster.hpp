@@ -22,6 +22,7 @@ struct DeviceType {
   double launch_overhead_s = 0.0;                      // per node
   std::vector<EfficiencyCurve> efficiency = {};        // of the peaks; none: all of them
   std::shared_ptr<const MeasuredTimes> measured = {};  // a profile's; go before the roofline; in no file
+  bool in_host_memory = false;  // a CPU that works in the host's memory: no transfer counts as its load
   friend bool operator==(const DeviceType&, const DeviceType&) = default;
 };
 

@@ -1,6 +1,7 @@
 #include "lib/costs/costs.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -107,7 +108,11 @@ void add_activations(const TrainingGraph& training, const PlacementUnits& units,
 
 double node_seconds(const Graph& graph, NodeId id, const DeviceType& type, std::int32_t active) {
   const Node& node = graph.node(id);
-  if (node.cost) return node.cost->forward_s;
+  if (node.cost) {
+    const auto found = node.cost->forward_s_by_type.find(type.name);
+    const bool runs_there = found != node.cost->forward_s_by_type.end() && std::isfinite(found->second);
+    return runs_there ? found->second : node.cost->forward_s;
+  }
   if (node.op->is_view) return 0.0;
   if (type.measured) {
     if (const auto seconds = type.measured->seconds(signature(graph, id), active)) return *seconds;
@@ -139,6 +144,13 @@ double accumulate_seconds(const Graph& graph, TensorId tensor, const DeviceType&
     if (const auto seconds = type.measured->seconds(accumulate_signature(graph, tensor), active)) return *seconds;
   }
   return type.launch_overhead_s + move_seconds(graph.tensor(tensor), 3.0, type);
+}
+
+bool can_run(const Graph& graph, NodeId id, const DeviceType& type) {
+  const Node& node = graph.node(id);
+  if (!node.cost) return true;
+  const auto found = node.cost->forward_s_by_type.find(type.name);
+  return found == node.cost->forward_s_by_type.end() || std::isfinite(found->second);
 }
 
 IdVector<UnitId, UnitCost> unit_costs(const TrainingGraph& training, const PlacementUnits& units,

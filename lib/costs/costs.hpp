@@ -13,8 +13,9 @@ namespace mp {
 // launch overhead + max(FLOPs / peak of the node's element type, bytes moved / memory bandwidth), each peak times its
 // efficiency at that size; where the type carries measured times, those of the node's signature, if there. A node's own
 // measured cost wins (forward_s for a forward node; backward_s for the opaque backward node made from it).
-// Views take no time. `active`: devices of the host that compute at once, this one among them (measured times know
-// how they slow each other down).
+// A measured node that cannot run on the type has its general forward_s here: see can_run(). Views take no time.
+// `active`: devices of the host that compute at once, this one among them (measured times know how they slow each other
+// down).
 [[nodiscard]] double node_seconds(const Graph& graph, NodeId node, const DeviceType& type, std::int32_t active = 1);
 
 // Seconds of moves of a tensor within a device: feeding writes once, a copy reads and writes, an accumulation reads two
@@ -23,6 +24,9 @@ namespace mp {
 [[nodiscard]] double copy_seconds(const Graph& graph, TensorId tensor, const DeviceType& type, std::int32_t active = 1);
 [[nodiscard]] double accumulate_seconds(const Graph& graph, TensorId tensor, const DeviceType& type,
                                         std::int32_t active = 1);
+
+// False where the node's measured costs say that it cannot run on such a device.
+[[nodiscard]] bool can_run(const Graph& graph, NodeId node, const DeviceType& type);
 
 // What a placement unit weighs per step.
 struct UnitCost {

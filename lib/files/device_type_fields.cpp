@@ -107,13 +107,14 @@ void write_efficiency(JsonWriter& writer, const std::vector<EfficiencyCurve>& cu
 }  // namespace
 
 DeviceType read_device_type(JsonValue value) {
-  const JsonObject fields = value.object(
-      {"name", "memory_bytes", "flops_per_s", "memory_bandwidth_bytes_per_s", "launch_overhead_s", "efficiency"});
+  const JsonObject fields = value.object({"name", "memory_bytes", "flops_per_s", "memory_bandwidth_bytes_per_s",
+                                          "launch_overhead_s", "efficiency", "in_host_memory"});
   DeviceType type{.name = fields.require("name").nonempty_string(),
                   .memory_bytes = fields["memory_bytes"].integer(0),
                   .flops_per_s = {},
                   .memory_bandwidth_bytes_per_s = fields.require("memory_bandwidth_bytes_per_s").positive_number(),
-                  .launch_overhead_s = fields["launch_overhead_s"].number_at_least(0.0)};
+                  .launch_overhead_s = fields["launch_overhead_s"].number_at_least(0.0),
+                  .in_host_memory = fields["in_host_memory"].boolean()};
   read_speeds(fields.require("flops_per_s"), type);
   type.efficiency = read_efficiency(fields["efficiency"]);
   return type;
@@ -126,6 +127,7 @@ void write_device_type(JsonWriter& writer, const DeviceType& type) {
   for (const auto& [data_type, speed] : type.flops_per_s) writer.member(name_of(data_type), speed);
   writer.end().member("memory_bandwidth_bytes_per_s", type.memory_bandwidth_bytes_per_s);
   writer.member("launch_overhead_s", type.launch_overhead_s);
+  if (type.in_host_memory) writer.member("in_host_memory", true);
   if (!type.efficiency.empty()) write_efficiency(writer.key("efficiency"), type.efficiency);
   writer.end();
 }

@@ -206,6 +206,12 @@ JsonObject JsonValue::object(std::initializer_list<std::string_view> keys) const
   return object;
 }
 
+JsonObject JsonValue::open_object() const {
+  JsonObject object(*this);
+  object.members_ = members();
+  return object;
+}
+
 JsonValue JsonObject::operator[](std::string_view key) const {
   for (const auto& [name, value] : members_) {
     if (name == key) return value;

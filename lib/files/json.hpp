@@ -67,6 +67,8 @@ class JsonValue {
   [[nodiscard]] std::vector<std::string> strings() const;
   // An object that may have these keys and no others.
   [[nodiscard]] JsonObject object(std::initializer_list<std::string_view> keys) const;
+  // An object whose other keys are none of our business: files of other systems.
+  [[nodiscard]] JsonObject open_object() const;
   // The members of an object with keys of any name, in file order; no key comes twice.
   [[nodiscard]] std::vector<std::pair<std::string_view, JsonValue>> members() const;
 

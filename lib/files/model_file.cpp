@@ -1,7 +1,9 @@
 #include "lib/files/model_file.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -107,17 +109,33 @@ Attributes read_attributes(JsonValue value) {
   return attributes;
 }
 
+// {"cpu": 0.25, "gpu": null}: null where the node cannot run.
+std::map<std::string, double, std::less<>> read_seconds_by_type(JsonValue value) {
+  std::map<std::string, double, std::less<>> seconds;
+  for (const auto& [type, number] : value.members()) {
+    const bool never = number.kind() == JsonKind::kNull;
+    seconds.emplace(type, never ? std::numeric_limits<double>::infinity() : number.number_at_least(0.0));
+  }
+  return seconds;
+}
+
 MeasuredCost read_cost(JsonValue value) {
-  const JsonObject fields = value.object({"forward_s", "backward_s", "parameter_bytes", "output_bytes"});
-  return {.forward_s = fields.require("forward_s").number_at_least(0.0),
-          .backward_s = fields["backward_s"].number_at_least(0.0),
-          .parameter_bytes = fields["parameter_bytes"].integer(0),
-          .output_bytes = fields["output_bytes"].integers(0)};
+  const JsonObject fields = value.object(
+      {"forward_s", "backward_s", "parameter_bytes", "output_bytes", "forward_s_by_type", "output_transfer_s"});
+  MeasuredCost cost{.forward_s = fields.require("forward_s").number_at_least(0.0),
+                    .backward_s = fields["backward_s"].number_at_least(0.0),
+                    .parameter_bytes = fields["parameter_bytes"].integer(0),
+                    .output_bytes = fields["output_bytes"].integers(0),
+                    .forward_s_by_type = read_seconds_by_type(fields["forward_s_by_type"])};
+  for (const JsonValue item : fields["output_transfer_s"].items()) {
+    cost.output_transfer_s.push_back(item.number_at_least(0.0));
+  }
+  return cost;
 }
 
 ModelNode read_node(JsonValue value) {
   const JsonObject fields =
-      value.object({"name", "op", "inputs", "outputs", "attributes", "cost", "colocate", "device"});
+      value.object({"name", "op", "inputs", "outputs", "attributes", "cost", "colocate", "device", "backward"});
   ModelNode node;
   node.name = fields.require("name").nonempty_string();
   node.op = fields.require("op").nonempty_string();
@@ -127,6 +145,7 @@ ModelNode read_node(JsonValue value) {
   if (fields["cost"].present()) node.cost = read_cost(fields["cost"]);
   node.colocate = fields["colocate"].string();
   if (fields["device"].present()) node.device = fields["device"].integer(0);
+  node.backward = fields["backward"].boolean();
   return node;
 }
 
@@ -172,6 +191,19 @@ void write_cost(JsonWriter& writer, const MeasuredCost& cost) {
   writer.begin_object(kInline).member("forward_s", cost.forward_s).member("backward_s", cost.backward_s);
   if (cost.parameter_bytes != 0) writer.member("parameter_bytes", cost.parameter_bytes);
   if (!cost.output_bytes.empty()) writer.key("output_bytes").values(cost.output_bytes);
+  if (!cost.forward_s_by_type.empty()) {
+    writer.key("forward_s_by_type").begin_object();
+    for (const auto& [type, seconds] : cost.forward_s_by_type) {
+      writer.key(type);
+      if (std::isfinite(seconds)) {
+        writer.value(seconds);
+      } else {
+        writer.null();
+      }
+    }
+    writer.end();
+  }
+  if (!cost.output_transfer_s.empty()) writer.key("output_transfer_s").values(cost.output_transfer_s);
   writer.end();
 }
 
@@ -186,6 +218,7 @@ void write_node(JsonWriter& writer, const ModelNode& node) {
   if (node.cost) write_cost(writer.key("cost"), *node.cost);
   if (!node.colocate.empty()) writer.member("colocate", node.colocate);
   if (node.device) writer.member("device", *node.device);
+  if (node.backward) writer.member("backward", true);
   writer.end();
 }
 

@@ -171,6 +171,7 @@ class ModelBinder {
     node.attributes = from.attributes;
     node.cost = from.cost;
     node.colocate = from.colocate;
+    node.backward = from.backward;
     node.device = from.device;
     for (const std::string& input : from.inputs) {
       node.inputs.push_back(input.empty() ? kNone<TensorId> : TensorId{0});  // the ids follow in add_node

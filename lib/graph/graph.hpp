@@ -44,6 +44,7 @@ struct Node {
   std::optional<MeasuredCost> cost;
   std::string colocate;
   std::optional<std::int64_t> device;
+  bool backward = false;  // ModelNode::backward
 };
 
 struct GraphInput {

@@ -66,6 +66,11 @@ struct MeasuredCost {
   double backward_s = 0.0;
   std::int64_t parameter_bytes = 0;        // kept on the node's device besides the graph's own parameters
   std::vector<std::int64_t> output_bytes;  // one per output; needed when the operator is unknown
+  // Name of a device type → seconds there, instead of forward_s; infinity: the node cannot run on such a device.
+  std::map<std::string, double, std::less<>> forward_s_by_type{};
+  // One per output: seconds to move it between a device and the memory of the host, instead of what the cluster's links
+  // say. Empty: as the links say.
+  std::vector<double> output_transfer_s{};
   friend bool operator==(const MeasuredCost&, const MeasuredCost&) = default;
 };
 
@@ -78,6 +83,7 @@ struct ModelNode {
   std::optional<MeasuredCost> cost;
   std::string colocate;                // nodes of one group share a device; empty: free
   std::optional<std::int64_t> device;  // pinned to this device of the plan
+  bool backward = false;  // a node of the backward pass, as profiles list them: its group's forward pass leads
   friend bool operator==(const ModelNode&, const ModelNode&) = default;
 };
 

@@ -120,6 +120,19 @@ void check_cost(const Node& node, std::size_t outputs, std::vector<Issue>& issue
     issues.push_back({"/cost/" + key, "must lie between 0 and " + std::to_string(kMaxTensorBytes) + " bytes, not " +
                                           std::to_string(value)});
   };
+  for (const auto& [type, value] : node.cost->forward_s_by_type) {
+    if (std::isnan(value) || value < 0) {
+      issues.push_back({"/cost/forward_s_by_type/" + pointer_part(type), "must be a number of seconds, 0 or more"});
+    }
+  }
+  const std::vector<double>& transfer_s = node.cost->output_transfer_s;
+  for (std::size_t i = 0; i < transfer_s.size(); ++i) {
+    seconds(transfer_s[i], ("output_transfer_s/" + std::to_string(i)).c_str());
+  }
+  if (!transfer_s.empty() && transfer_s.size() != outputs) {
+    issues.push_back({"/cost/output_transfer_s", "needs one time for each of the " + std::to_string(outputs) +
+                                                     " outputs, has " + std::to_string(transfer_s.size())});
+  }
   size(node.cost->parameter_bytes, "parameter_bytes");
   const std::vector<std::int64_t>& output_bytes = node.cost->output_bytes;
   for (std::size_t i = 0; i < output_bytes.size(); ++i) size(output_bytes[i], "output_bytes/" + std::to_string(i));
