@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/files/atomic_file.hpp"
 
 namespace mp::runtime {
 
@@ -35,8 +37,27 @@ std::string summary_line(const RunSummary& summary) {
       fmt::join(workspaces, ","), optional);
 }
 
-LineFile::LineFile(std::string path)
-    : path_(std::move(path)), descriptor_(open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+void keep_metrics_until(const std::string& path, std::int64_t step) {
+  if (access(path.c_str(), F_OK) != 0) return;
+  constexpr std::string_view kStart = R"({"step":)";
+  const std::string text = read_file(path);
+  std::size_t kept = 0;
+  while (true) {
+    const std::size_t end = text.find('\n', kept);
+    const std::string_view line = std::string_view(text).substr(kept, end == std::string::npos ? 0 : end - kept);
+    std::int64_t number = 0;
+    if (!line.starts_with(kStart)) break;
+    const auto parsed = std::from_chars(line.data() + kStart.size(), line.data() + line.size(), number);
+    if (parsed.ec != std::errc() || number > step) break;
+    kept = end + 1;
+  }
+  if (kept < text.size()) write_file_atomically(path, std::string_view(text).substr(0, kept));
+}
+
+LineFile::LineFile(std::string path, Start start)
+    : path_(std::move(path)),
+      descriptor_(open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (start == Start::kEmpty ? O_TRUNC : O_APPEND),
+                       0666)) {
   if (descriptor_ < 0) fail();
 }
 

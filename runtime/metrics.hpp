@@ -1,6 +1,7 @@
 // What a training run tells other programs: a JSON line a step, and a last one with the summary.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,12 +25,17 @@ struct RunSummary {
 // {"summary":{"steps":…,"seconds":…,"loss":…,"peak_memory_bytes":[…],"workspace_bytes":[…],…}}
 [[nodiscard]] std::string summary_line(const RunSummary& summary);
 
+// Cuts a metrics file behind the line of step `step`, so that a resumed run goes on there: later steps, the summary and
+// half a line go. No file: nothing happens. Throws RunError where it cannot be replaced.
+void keep_metrics_until(const std::string& path, std::int64_t step);
+
 // A file that grows by whole lines, each written at once, so that others can follow it while training runs: the one
 // output that is not renamed into place. A run that ended well is known by its summary line.
 class LineFile {
  public:
-  // Creates or empties the file. Throws RunError.
-  explicit LineFile(std::string path);
+  enum class Start : std::uint8_t { kEmpty, kAppend };
+  // Creates the file; empties it, or goes on at its end. Throws RunError.
+  explicit LineFile(std::string path, Start start = Start::kEmpty);
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
   ~LineFile();

@@ -19,8 +19,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 TrainSummary train(Executor& executor, const DataSource& data, const TrainOptions& options,
                    const StepObserver& observer) {
   TrainSummary summary;
+  summary.steps = options.first_step;
   const Clock::time_point start = Clock::now();
-  for (std::int64_t step = 0; step < options.steps; ++step) {
+  for (std::int64_t step = options.first_step; step < options.steps; ++step) {
     const Clock::time_point step_start = Clock::now();
     const double rate = learning_rate_at(options.schedule, options.learning_rate, step, options.steps);
     summary.loss = executor.run_step({.seed = options.seed, .step = step, .learning_rate = rate}, data);

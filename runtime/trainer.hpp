@@ -12,6 +12,7 @@ namespace mp::runtime {
 
 struct TrainOptions {
   std::int64_t steps = 0;
+  std::int64_t first_step = 0;  // steps done before, of `steps`
   double learning_rate = 0.0;
   LearningRateSchedule schedule{};
   std::uint64_t seed = 0;
@@ -28,7 +29,7 @@ struct StepReport {
 };
 
 struct TrainSummary {
-  std::int64_t steps = 0;  // done
+  std::int64_t steps = 0;  // done, those before the first included
   double seconds = 0.0;
   double loss = 0.0;  // of the last step
 };

@@ -26,12 +26,15 @@ std::vector<std::byte> values_of(Executor& executor, TensorId parameter) {
 std::string described(const StoredTensor& tensor) { return tensor.dtype + to_string(tensor.shape); }
 
 // What keeps the file from being the weights of this model.
-std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file) {
+std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file,
+                              const std::vector<TensorId>& parameters) {
   std::vector<Issue> issues;
   std::set<std::string_view> known;
-  for (const TensorId parameter : model_parameters(training)) {
+  for (const GraphParameter& parameter : training.graph.parameters()) {
+    known.insert(training.graph.tensor(parameter.tensor).name);
+  }
+  for (const TensorId parameter : parameters) {
     const Tensor& tensor = training.graph.tensor(parameter);
-    known.insert(tensor.name);
     const StoredTensor* stored = file.find(tensor.name);
     if (stored == nullptr) {
       issues.push_back({"", fmt::format("has no tensor {}, a parameter of the model", quoted(tensor.name))});
@@ -75,18 +78,21 @@ void save_weights(Executor& executor, const std::string& path) {
 }
 
 void load_weights(Executor& executor, const std::string& path) {
+  load_parameters(executor, SafetensorsFile(path), model_parameters(executor.program().training));
+}
+
+void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<TensorId>& parameters) {
   constexpr std::size_t kMaxIssues = 10;
-  const SafetensorsFile file(path);
   const TrainingGraph& training = executor.program().training;
-  std::vector<Issue> issues = mismatches(training, file);
+  std::vector<Issue> issues = mismatches(training, file, parameters);
   if (issues.size() > kMaxIssues) {
     const std::size_t more = issues.size() - kMaxIssues;
     issues.resize(kMaxIssues);
     issues.push_back({"", fmt::format("and {} more like these", more)});
   }
-  if (!issues.empty()) throw InputError(path, std::move(issues));
+  if (!issues.empty()) throw InputError(file.path(), std::move(issues));
   file.verify();
-  for (const TensorId parameter : model_parameters(training)) {
+  for (const TensorId parameter : parameters) {
     const StoredTensor& stored = *file.find(training.graph.tensor(parameter).name);
     std::vector<std::byte> values(static_cast<std::size_t>(stored.size_bytes));
     file.read(stored, values);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/files/safetensors.hpp"
 #include "runtime/executor.hpp"
 
 namespace mp::runtime {
@@ -14,9 +15,13 @@ namespace mp::runtime {
 // Writes the model's parameters under their names. Atomic: throws RunError and leaves `path` as it was.
 void save_weights(Executor& executor, const std::string& path);
 
-// Sets them from a file, under whatever placement it was written. Throws InputError naming everything that is missing,
-// unknown to the model, or of another shape or type.
+// Sets them from a file, under whatever placement it was written; a checkpoint will do, its optimizer state is left
+// alone. Throws InputError naming everything that is missing, unknown to the model, or of another shape or type.
 void load_weights(Executor& executor, const std::string& path);
+
+// Sets these parameters from a file that has them all and no tensor unknown to the model; verifies its checksum first.
+// Throws InputError like load_weights().
+void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<TensorId>& parameters);
 
 // The same from an executor whose model has them all.
 void copy_weights(Executor& from, Executor& to);

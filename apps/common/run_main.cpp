@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -16,9 +17,14 @@
 namespace mp::apps {
 namespace {
 
-void complain(const CLI::App& app, std::string_view message) {
-  std::fflush(stdout);
-  fmt::print(stderr, "{}: {}\n", app.get_name(), message);
+// Where not even that can be written (a log on the full disk), the exit code alone tells.
+void complain(const CLI::App& app, std::string_view message) noexcept {
+  try {
+    std::fflush(stdout);
+    fmt::print(stderr, "{}: {}\n", app.get_name(), message);
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 // The name as typed so far: "mprun train".
@@ -72,6 +78,7 @@ ExitCode guarded(CLI::App& app, int argc, const char* const* argv, const Action&
 }  // namespace
 
 int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action) noexcept {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write, with a message: no silent death
   const ExitCode code = guarded(app, argc, argv, action);
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return static_cast<int>(code);
   complain(app, fmt::format("cannot write to standard output: {}", std::strerror(errno)));

@@ -10,6 +10,7 @@
 
 #include "apps/common/outputs.hpp"
 #include "apps/common/plan_with_model.hpp"
+#include "apps/mprun/checkpointing.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/progress.hpp"
@@ -18,6 +19,7 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/plan/prepare.hpp"
 #include "runtime/backends.hpp"
+#include "runtime/checkpoint/checkpoint_writer.hpp"
 #include "runtime/data/training_data.hpp"
 #include "runtime/evaluate.hpp"
 #include "runtime/measured_trace.hpp"
@@ -108,17 +110,25 @@ void dump(const Program& program) {
   }
 }
 
+// What hears of every step; null where it was not asked for.
+struct Observers {
+  runtime::LineFile* metrics = nullptr;
+  runtime::CheckpointWriter* checkpoints = nullptr;
+};
+
 runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, const runtime::TrainingData& data,
-                                runtime::LineFile* metrics) {
+                                const Observers& observers) {
   Progress progress(isatty(STDERR_FILENO) != 0);
   watch_for_interrupts();
   const runtime::TrainSummary summary =
       runtime::train(executor, *data.training, job.options, [&](const runtime::StepReport& step) {
-        if (metrics != nullptr) metrics->write_line(runtime::metrics_line(step));
+        if (observers.metrics != nullptr) observers.metrics->write_line(runtime::metrics_line(step));
+        if (observers.checkpoints != nullptr) observers.checkpoints->after_step(step.step);
         progress.show(step);
         return !was_interrupted();
       });
   progress.finish();
+  if (observers.checkpoints != nullptr) observers.checkpoints->finish(summary.steps);
   return summary;
 }
 
@@ -131,11 +141,41 @@ std::optional<double> validate(runtime::Executor& executor, const Job& job, cons
                            {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed});
 }
 
+// What decides the numbers of every step, for checkpoints.
+Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime::TrainingData& data) {
+  Metadata settings{{"seed", std::to_string(job.options.seed)},
+                    {"steps", std::to_string(job.options.steps)},
+                    {"learning_rate", fmt::format("{}", job.options.learning_rate)},
+                    {"learning_rate_schedule",
+                     fmt::format("{}, {} steps of warm-up, down to {}", name_of(job.options.schedule.shape),
+                                 job.options.schedule.warmup_steps, job.options.schedule.final_fraction)},
+                    {"microbatches", std::to_string(prepared.shape.microbatches)},
+                    {"optimizer", std::string(name_of(job.optimizer.kind))},
+                    {"data", data.description.empty() ? "random" : data.description}};
+  for (const auto& [name, extent] : prepared.shape.bindings) settings.emplace(name, std::to_string(extent));
+  return settings;
+}
+
+// Metrics of a run that goes on stay as they are up to the checkpoint; what came after it is done again.
+std::optional<runtime::LineFile> open_metrics(const std::optional<std::string>& path, std::int64_t steps_done) {
+  if (!path) return std::nullopt;
+  if (steps_done > 0) runtime::keep_metrics_until(*path, steps_done);
+  return std::make_optional<runtime::LineFile>(*path, steps_done > 0 ? runtime::LineFile::Start::kAppend
+                                                                     : runtime::LineFile::Start::kEmpty);
+}
+
 // An hour of training must not end in a folder that is not there.
 void check_outputs(const TrainFlags& flags, const Recipe& recipe) {
   if (recipe.metrics) check_writable(*recipe.metrics);
   if (recipe.weights) check_writable(*recipe.weights);
   if (flags.trace) check_writable(*flags.trace);
+}
+
+// A run that was resumed behind its last step.
+ExitCode all_done(runtime::Executor& executor, const Job& job) {
+  fmt::print(stderr, "all {} steps are done; --steps says how many more\n", job.options.steps);
+  if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
+  return ExitCode::kGood;
 }
 
 ExitCode train(const TrainFlags& flags) {
@@ -146,6 +186,7 @@ ExitCode train(const TrainFlags& flags) {
     return ExitCode::kGood;
   }
   check_outputs(flags, job.recipe);
+  check_checkpoint_flags(flags.checkpoints);
   const Graph& graph = prepared.program.training.graph;
   const std::int32_t microbatches = prepared.program.microbatches;
   const runtime::TrainingData data = runtime::open_training_data(
@@ -158,11 +199,15 @@ ExitCode train(const TrainFlags& flags) {
   executor.initialise_parameters(job.options.seed);
   if (flags.load) runtime::load_weights(executor, *flags.load);
   if (flags.trace) executor.record_times();
-  std::optional<runtime::LineFile> metrics;
-  if (job.recipe.metrics) metrics.emplace(*job.recipe.metrics);
   announce(job, data, executor);
+  const Metadata settings = settings_of(job, prepared, data);
+  job.options.first_step = resume_from_checkpoint(flags.checkpoints, executor, settings);
+  if (job.options.first_step >= job.options.steps) return all_done(executor, job);
+  std::optional<runtime::LineFile> metrics = open_metrics(job.recipe.metrics, job.options.first_step);
+  const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, job.options.first_step);
 
-  runtime::RunSummary summary{.training = run_steps(executor, job, data, metrics ? &*metrics : nullptr),
+  runtime::RunSummary summary{.training = run_steps(executor, job, data,
+                                                    {metrics ? &*metrics : nullptr, checkpoints.get()}),
                               .memory = executor.memory(),
                               .validation_loss = std::nullopt,
                               .unigram_entropy = data.unigram_entropy};
@@ -180,7 +225,13 @@ void add_train(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("train", "Train a model as its plan says");
   const auto flags = std::make_shared<TrainFlags>();
   add_train_flags(*command, *flags);
-  command->callback([flags, &action] { action = [flags] { return train(*flags); }; });
+  command->callback([flags, &action] {
+    action = [flags] {
+      if (flags->checkpoints.max_restarts == 0) return train(*flags);
+      check_checkpoint_flags(flags->checkpoints);
+      return train_with_restarts(flags->checkpoints, [flags] { return train(*flags); });
+    };
+  });
 }
 
 }  // namespace mp::apps

@@ -140,6 +140,7 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   command.add_option("plan", flags.plan, "The plan, made by mpplan or written by hand")->required()->type_name("PLAN");
   add_training_flags(command, flags);
   add_file_flags(command, flags);
+  add_checkpoint_flags(command, flags.checkpoints);
   const std::string group = "Running";
   command
       .add_option("--backend", flags.backend,
@@ -158,10 +159,11 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   command.add_flag("--dump-program", flags.dump_program, "Print what each device would do in a step, and stop")
       ->group(group);
   command.footer(
-      "Ctrl-C ends the training after the step and still saves what was asked (exit code 130).\n"
+      "Ctrl-C ends the training after the step and still saves what was asked, a checkpoint too (exit code 130).\n"
       "Examples:\n"
       "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n"
       "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"
+      "  mprun train plan.json --checkpoint-dir run1 --checkpoint-every 100        and after a stop, once more with --resume\n"
       "  mprun train plan.json --microbatches 4 --dump-program\n");
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/mprun/checkpointing.hpp"
 #include "lib/plan/recipe.hpp"
 #include "lib/training/optimizer.hpp"
 
@@ -31,6 +32,7 @@ struct TrainFlags {
   std::string backend = "auto";
   int threads = 0;
   bool dump_program = false;
+  CheckpointFlags checkpoints;
 };
 
 void add_train_flags(CLI::App& command, TrainFlags& flags);

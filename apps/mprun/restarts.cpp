@@ -1,0 +1,104 @@
+// --max-restarts: a parent that watches over the process that trains.
+#include <fmt/core.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "apps/mprun/checkpointing.hpp"
+#include "lib/base/error.hpp"
+#include "runtime/checkpoint/checkpoint_folder.hpp"
+
+namespace mp::apps {
+namespace {
+
+volatile std::sig_atomic_t interrupt = 0;
+
+extern "C" void pass_on(int signal) { interrupt = signal; }
+
+// Without SA_RESTART: waitpid returns, and the signal is passed on.
+void watch() {
+  struct sigaction action {};
+  action.sa_handler = pass_on;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+struct End {
+  int exit_code = 0;
+  int signal = 0;  // that killed it; 0: none
+  [[nodiscard]] bool is_failure() const { return signal != 0 || exit_code == static_cast<int>(ExitCode::kRunFailed); }
+  [[nodiscard]] std::string text() const {
+    return signal != 0 ? fmt::format("was killed by signal {} ({})", signal, strsignal(signal)) : "failed";
+  }
+};
+
+[[noreturn]] void be_child(const std::function<ExitCode()>& train) {
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);  // nobody trains on unwatched
+  int code = static_cast<int>(ExitCode::kRunFailed);
+  try {
+    code = static_cast<int>(train());
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "mprun: {}\n", error.what());
+    code = static_cast<int>(ExitCode::kUsage);
+  } catch (const InputError& error) {
+    fmt::print(stderr, "mprun: {}\n", error.what());
+    code = static_cast<int>(ExitCode::kInput);
+  } catch (const InfeasibleError& error) {
+    fmt::print(stderr, "mprun: {}\n", error.what());
+    code = static_cast<int>(ExitCode::kInfeasible);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "mprun: {}\n", error.what());
+  }
+  std::fflush(nullptr);
+  _exit(code);
+}
+
+End run_child(const std::function<ExitCode()>& train) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) throw RunError(fmt::format("cannot start the process that trains: {}", std::strerror(errno)));
+  if (child == 0) be_child(train);
+  watch();
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    if (interrupt != 0) kill(child, interrupt);
+  }
+  if (WIFSIGNALED(status)) return {.exit_code = 0, .signal = WTERMSIG(status)};
+  return {.exit_code = WEXITSTATUS(status), .signal = 0};
+}
+
+std::int64_t newest_step(const std::string& folder) {
+  const auto found = runtime::checkpoints_in(folder);
+  return found.empty() ? 0 : found.front().step;
+}
+
+}  // namespace
+
+ExitCode train_with_restarts(CheckpointFlags& flags, const std::function<ExitCode()>& train) {
+  std::int64_t failed_at = -1;
+  for (int restart = 0;; ++restart) {
+    const End end = run_child(train);
+    if (interrupt != 0) return ExitCode::kInterrupted;
+    if (!end.is_failure()) return static_cast<ExitCode>(end.exit_code);
+    const std::int64_t step = newest_step(*flags.folder);
+    if (restart >= flags.max_restarts || (end.signal == 0 && step == failed_at)) {
+      throw RunError(fmt::format("the training {}{}; the newest checkpoint is that of step {}", end.text(),
+                                 restart >= flags.max_restarts ? fmt::format(" after {} restarts", restart)
+                                                               : " again without having come further",
+                                 step));
+    }
+    failed_at = step;
+    flags.resume = true;
+    fmt::print(stderr, "mprun: the training {}: restart {} of {}, from step {}\n", end.text(), restart + 1,
+               flags.max_restarts, step);
+  }
+}
+
+}  // namespace mp::apps

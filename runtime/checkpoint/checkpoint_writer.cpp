@@ -1,0 +1,63 @@
+#include "runtime/checkpoint/checkpoint_writer.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "lib/base/error.hpp"
+#include "runtime/checkpoint/checkpoint_folder.hpp"
+
+namespace mp::runtime {
+
+CheckpointWriter::CheckpointWriter(Executor& executor, CheckpointOptions options, std::int64_t step)
+    : executor_(executor),
+      options_(std::move(options)),
+      snapshot_(executor),
+      written_(step),
+      copied_at_(Clock::now()) {}
+
+CheckpointWriter::~CheckpointWriter() {
+  if (writing_.valid()) writing_.wait();  // what it says is of no use to a run that has failed
+}
+
+bool CheckpointWriter::is_due(std::int64_t step) const {
+  if (options_.every_steps > 0 && step / options_.every_steps > written_ / options_.every_steps) return true;
+  return options_.every_s.count() > 0.0 && Clock::now() - copied_at_ >= options_.every_s;
+}
+
+bool CheckpointWriter::is_busy() const {
+  return writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+void CheckpointWriter::after_step(std::int64_t step) {
+  if (is_busy()) return;
+  wait();
+  if (is_due(step)) start(step);
+}
+
+void CheckpointWriter::finish(std::int64_t step) {
+  wait();
+  if (step > written_) start(step);
+  wait();
+}
+
+void CheckpointWriter::wait() {
+  if (!writing_.valid()) return;
+  try {
+    writing_.get();
+  } catch (const Error& error) {
+    throw RunError(fmt::format("a checkpoint could not be written: {}", error.what()));
+  }
+}
+
+void CheckpointWriter::start(std::int64_t step) {
+  snapshot_.take(executor_, {.step = step, .settings = options_.settings});
+  written_ = step;
+  copied_at_ = Clock::now();
+  writing_ = std::async(std::launch::async, [this, step] {
+    snapshot_.write(checkpoint_path(options_.folder, step));
+    remove_old_checkpoints(options_.folder, options_.keep);
+  });
+}
+
+}  // namespace mp::runtime
