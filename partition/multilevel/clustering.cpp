@@ -2,7 +2,8 @@
 // in random order. Rating: edge weight into the cluster over the geometric mean of the two sizes, as in
 // Holtgrewe, Sanders, Schulz, IPDPS 2010 ("expansion*2"), under a bound on cluster weight (Meyerhenke,
 // Sanders, Schulz, SEA 2014). Where hubs starve the matching, vertices that prefer the same hub are merged with
-// each other: two-hop clustering, LaSalle et al., IA3 2015.
+// each other: two-hop clustering, LaSalle et al., IA3 2015. Large graphs are clustered batch by batch: the vertices of
+// a batch choose at the same time, on all threads, and join one after the other.
 #include "partition/multilevel/clustering.hpp"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <numeric>
 
 #include "partition/graph/random_source.hpp"
+#include "partition/multilevel/parallel_for.hpp"
 
 namespace mp::partition {
 namespace {
@@ -27,8 +29,7 @@ class Clusterer {
         leader_(n_, kNoVertex),
         favourite_(n_, kNoVertex),
         weights_(graph.vertex_weights),
-        sizes_(n_, 0.0F),
-        ratings_(n_, 0) {
+        sizes_(n_, 0.0F) {
     for (const VertexId v : ids<VertexId>(n_)) leader_[v] = v;
     measure_sizes();
   }
@@ -119,32 +120,70 @@ class Clusterer {
     }
   }
 
+  // Still a cluster of its own that nobody has joined.
+  bool single(VertexId v) const { return leader_[v] == v && grown_[index(v)] == 0; }
+
   void join_neighbours() {
+    constexpr std::size_t kBatches = 64;
+    constexpr std::size_t kSmallestBatch = 4096;
     grown_.assign(n_, 0);
-    for (const VertexId v : visiting_order()) {
+    const std::vector<VertexId> order = visiting_order();
+    if (n_ / kBatches >= kSmallestBatch) return join_in_batches(order, n_ / kBatches);
+    Scratch scratch(n_, random_.next());
+    for (const VertexId v : order) {
       if (clusters_ <= target_) break;
-      if (leader_[v] != v || grown_[index(v)] != 0) continue;
-      const VertexId best = best_cluster(v);
+      if (!single(v)) continue;
+      const VertexId best = best_cluster(v, scratch);
       if (best != kNoVertex) join(v, best);
     }
   }
 
-  VertexId best_cluster(VertexId v) {
+  void join_in_batches(std::span<const VertexId> order, std::size_t batch) {
+    constexpr std::size_t kPart = 1024;
+    const std::uint64_t seed = random_.next();
+    std::vector<Scratch> scratch(static_cast<std::size_t>(std::max(1, options_.threads)), Scratch(n_, 0));
+    std::vector<VertexId> choices(batch);
+    for (std::size_t begin = 0; begin < order.size() && clusters_ > target_; begin += batch) {
+      const std::span<const VertexId> members = order.subspan(begin, std::min(batch, order.size() - begin));
+      parallel_for(options_.threads, (members.size() + kPart - 1) / kPart, [&](std::size_t worker, std::size_t part) {
+        const std::size_t end = std::min(members.size(), (part + 1) * kPart);
+        scratch[worker].random = RandomSource(mix_seed(seed, begin + part * kPart));
+        for (std::size_t i = part * kPart; i < end; ++i) {
+          choices[i] = single(members[i]) ? best_cluster(members[i], scratch[worker]) : kNoVertex;
+        }
+      });
+      for (std::size_t i = 0; i < members.size() && clusters_ > target_; ++i) {
+        if (choices[i] == kNoVertex || !single(members[i])) continue;
+        const VertexId leader = leader_[choices[i]];  // the one chosen may have joined another meanwhile
+        if (leader != members[i] && fits(members[i], leader)) join(members[i], leader);
+      }
+    }
+  }
+
+  // What one thread needs to choose.
+  struct Scratch {
+    Scratch(std::size_t vertices, std::uint64_t seed) : ratings(vertices, 0), random(seed) {}
+    IdVector<VertexId, Weight> ratings;  // zero between calls
+    std::vector<VertexId> touched;
+    RandomSource random;
+  };
+
+  VertexId best_cluster(VertexId v, Scratch& scratch) {
     const std::span<const VertexId> neighbours = graph_.neighbours_of(v);
     const std::span<const Weight> weights = graph_.edge_weights_of(v);
-    touched_.clear();
+    scratch.touched.clear();
     for (std::size_t i = 0; i < neighbours.size(); ++i) {
       const VertexId leader = leader_[neighbours[i]];
-      if (ratings_[leader] == 0) touched_.push_back(leader);
-      ratings_[leader] += weights[i];
+      if (scratch.ratings[leader] == 0) scratch.touched.push_back(leader);
+      scratch.ratings[leader] += weights[i];
     }
     VertexId best = kNoVertex;
     VertexId favourite = kNoVertex;
     double best_score = 0;
     double favourite_score = 0;
-    for (const VertexId leader : touched_) {
-      const auto weight = static_cast<double>(ratings_[leader]);
-      ratings_[leader] = 0;
+    for (const VertexId leader : scratch.touched) {
+      const auto weight = static_cast<double>(scratch.ratings[leader]);
+      scratch.ratings[leader] = 0;
       if (leader == v) continue;
       const double score = weight * weight / static_cast<double>(sizes_[leader]);
       if (score > favourite_score) {
@@ -152,7 +191,7 @@ class Clusterer {
         favourite = leader;
       }
       if (score < best_score || !fits(v, leader)) continue;
-      if (score == best_score && random_.coin()) continue;
+      if (score == best_score && scratch.random.coin()) continue;
       best_score = score;
       best = leader;
     }
@@ -162,8 +201,7 @@ class Clusterer {
 
   // Single vertices with the same favourite, or with none, pair up.
   void join_two_hop() {
-    std::vector<VertexId>& waiting = touched_;
-    waiting.assign(n_ + 1, kNoVertex);
+    std::vector<VertexId> waiting(n_ + 1, kNoVertex);
     for (const VertexId v : ids<VertexId>(n_)) {
       if (clusters_ <= target_) break;
       if (leader_[v] != v || grown_[index(v)] != 0) continue;
@@ -200,9 +238,7 @@ class Clusterer {
   IdVector<VertexId, VertexId> favourite_;  // the cluster v would have liked best, full or not
   std::vector<Weight> weights_;             // of the clusters, at their leaders
   IdVector<VertexId, float> sizes_;
-  std::vector<std::uint8_t> grown_;     // leaders of two or more
-  IdVector<VertexId, Weight> ratings_;  // scratch, zero between calls
-  std::vector<VertexId> touched_;
+  std::vector<std::uint8_t> grown_;  // leaders of two or more
 };
 
 }  // namespace

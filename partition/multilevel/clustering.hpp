@@ -20,6 +20,7 @@ struct ClusteringOptions {
   std::vector<Weight> max_weights;  // per constraint: no cluster of two or more vertices is heavier
   double max_shrink = 2.5;          // stop when vertices / clusters reaches this
   std::uint64_t seed = 0;
+  std::int32_t threads = 1;  // change the time, never the result
   // Vertices with different pins or different labels never share a cluster; empty: none. The blocks of given
   // partitions come in as labels.
   std::span<const std::int32_t> fixed;

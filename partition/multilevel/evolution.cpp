@@ -51,7 +51,8 @@ class Evolution {
   void found() {
     const auto wanted = static_cast<std::size_t>(options_.population);
     while (population_.size() < wanted && (population_.empty() || !late())) {
-      const std::size_t batch = std::min(wanted - population_.size(), static_cast<std::size_t>(options_.children));
+      const auto together = static_cast<std::size_t>(std::max(options_.children, options_.threads));
+      const std::size_t batch = std::min(wanted - population_.size(), together);
       const std::size_t first = population_.size();
       population_.resize(first + batch);
       parallel_for(options_.threads, batch, [&](std::size_t worker, std::size_t i) {

@@ -30,6 +30,7 @@ Hierarchy::Hierarchy(const WeightedGraph& graph, CoarseningRules rules, const Co
     Clustering clustering = cluster(fine, {.max_weights = options.max_weights,
                                            .max_shrink = std::min(options.max_shrink, std::max(1.1, wanted)),
                                            .seed = mix_seed(options.seed, at),
+                                           .threads = options.threads,
                                            .fixed = fixed(at),
                                            .labels = labels(at)});
     // Less than 2 % smaller: further levels would cost more than they bring.

@@ -12,15 +12,6 @@
 namespace mp::partition {
 namespace {
 
-// Whole runs are repeated only where that is a matter of seconds.
-Preset preset_for(const WeightedGraph& graph, Effort effort) {
-  Preset result = preset(effort);
-  if (graph.edges() <= result.repeat_below_edges) return result;
-  result.population = 1;
-  result.generations = 0;
-  return result;
-}
-
 Problem make_problem(const WeightedGraph& graph, const BalanceLimits& limits, const MultilevelOptions& options) {
   MP_CHECK(limits.blocks >= 1);
   MP_CHECK(options.fixed.empty() || options.fixed.size() == static_cast<std::size_t>(graph.vertices()));
@@ -32,12 +23,14 @@ Problem make_problem(const WeightedGraph& graph, const BalanceLimits& limits, co
   for (std::size_t i = 0; i < sane.max_weights.size(); ++i) {
     sane.max_weights[i] = std::min(sane.max_weights[i], totals[i % totals.size()]);
   }
+  const Preset settings = preset(options.effort, graph.vertices(), graph.edges());
   return {.graph = graph,
           .limits = std::move(sane),
           .fixed = std::move(fixed),
-          .preset = preset_for(graph, options.effort),
+          .preset = settings,
           .progress = options.progress,
-          .threads = 1};
+          // Several runs go side by side, one run uses the threads itself.
+          .threads = settings.population > 1 || settings.generations > 0 ? 1 : options.threads};
 }
 
 // Where balance itself is the difficulty: the best of a few runs that keep the limits on all levels.

@@ -46,9 +46,21 @@ constexpr Preset kBest{
     .repeat_below_edges = 100'000'000,
 };
 
-}  // namespace
+// Graphs of some hundred vertices take milliseconds whatever is done with them, and their few heavy vertices make
+// balance hard: they get the long search that a large graph would have to wait for.
+Preset for_small_graphs(Preset p, Effort effort) {
+  p.coarsest_at_least = 60;
+  p.initial_partitions = 4;
+  p.most_initial_partitions = 8;
+  if (effort == Effort::kBest) return p;
+  p.population = effort == Effort::kFast ? 3 : effort == Effort::kDefault ? 8 : 16;
+  p.generations = 4 * p.population;
+  p.children = 2;
+  p.give_up_after = p.population;
+  return p;
+}
 
-Preset preset(Effort effort) {
+Preset preset_of(Effort effort) {
   switch (effort) {
     case Effort::kFast:
       return kFast;
@@ -60,6 +72,20 @@ Preset preset(Effort effort) {
       return kBest;
   }
   return kDefault;
+}
+
+}  // namespace
+
+Preset preset(Effort effort, std::int32_t vertices, std::int64_t edges) {
+  constexpr std::int32_t kSmall = 400;
+  Preset result = preset_of(effort);
+  if (vertices <= kSmall) return for_small_graphs(result, effort);
+  // Whole runs are repeated only where that is a matter of seconds.
+  if (edges > result.repeat_below_edges) {
+    result.population = 1;
+    result.generations = 0;
+  }
+  return result;
 }
 
 }  // namespace mp::partition

@@ -22,9 +22,10 @@ struct Preset {
   int generations = 0;  // of the evolutionary search after that
   int children = 1;
   int give_up_after = 0;
-  std::int64_t repeat_below_edges = 2'000'000;  // larger graphs: one run, whatever the three lines above say
+  std::int64_t repeat_below_edges = 2'000'000;  // larger graphs: one run, whatever the four lines above say
 };
 
-[[nodiscard]] Preset preset(Effort effort);
+// The settings for a graph of this size.
+[[nodiscard]] Preset preset(Effort effort, std::int32_t vertices, std::int64_t edges);
 
 }  // namespace mp::partition
