@@ -19,7 +19,9 @@ double evaluate(Executor& trained, const Graph& forward, const BackendFactory& b
   Executor executor(compile(evaluation_graph(forward, program.training), program.placement,
                             {.schedule = program.schedule,
                              .devices = static_cast<std::int32_t>(program.devices.size()),
-                             .cluster = nullptr}),
+                             .cluster = nullptr,
+                             .replicas = program.replicas,
+                             .zero = program.zero}),
                     backends);
   copy_weights(trained, executor);
   double sum = 0.0;

@@ -47,19 +47,25 @@ double Executor::combined_loss() const {
   return is_mean ? sum / static_cast<double>(program_.microbatches) : sum;
 }
 
-Executor::Place Executor::place_of(TensorId parameter) const {
+// The leader's first.
+std::vector<Executor::Place> Executor::places_of(TensorId parameter) const {
+  const NodeId home = program_.training.home[parameter];
+  const DeviceId leader = home == kNone<NodeId> ? kNone<DeviceId> : program_.placement[home];
+  std::vector<Place> places;
   for (const DeviceId device : ids<DeviceId>(program_.devices.size())) {
     const IdVector<BufferId, Buffer>& buffers = program_.devices[device].buffers;
     for (const BufferId id : ids<BufferId>(buffers.size())) {
       const Buffer& buffer = buffers[id];
-      if (buffer.role == BufferRole::kParameter && buffer.tensor == parameter) return {device, id};
+      if (buffer.role != BufferRole::kParameter || buffer.tensor != parameter) continue;
+      places.insert(device == leader ? places.begin() : places.end(), {device, id});
     }
   }
-  MP_CHECK(false);  // every parameter has a home
+  MP_CHECK(!places.empty());  // every parameter has a home
+  return places;
 }
 
 void Executor::read(TensorId parameter, std::span<std::byte> values) {
-  const Place place = place_of(parameter);
+  const Place place = places_of(parameter).front();
   MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
   threads_.run([&](std::size_t d) {
     if (d == index(place.device)) workers_[d]->read(place.buffer, values);
@@ -67,10 +73,12 @@ void Executor::read(TensorId parameter, std::span<std::byte> values) {
 }
 
 void Executor::write(TensorId parameter, std::span<const std::byte> values) {
-  const Place place = place_of(parameter);
+  const std::vector<Place> places = places_of(parameter);
   MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
   threads_.run([&](std::size_t d) {
-    if (d == index(place.device)) workers_[d]->write(place.buffer, values);
+    for (const Place& place : places) {
+      if (d == index(place.device)) workers_[d]->write(place.buffer, values);
+    }
   });
 }
 

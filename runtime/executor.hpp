@@ -40,7 +40,8 @@ class Executor {
   // Runs one step and returns its loss: the microbatches' losses combined in their order, in double.
   double run_step(const StepContext& context, const DataSource& data);
 
-  // Parameters (and state) by tensor, in the tensor's element type; the span has exactly its size.
+  // Parameters (and state) by tensor, in the tensor's element type; the span has exactly its size. Where replicas keep
+  // one each, the leader's is read, and all are written.
   void read(TensorId parameter, std::span<std::byte> values);
   void write(TensorId parameter, std::span<const std::byte> values);
 
@@ -57,7 +58,7 @@ class Executor {
     DeviceId device = kNone<DeviceId>;
     BufferId buffer = kNone<BufferId>;
   };
-  [[nodiscard]] Place place_of(TensorId parameter) const;
+  [[nodiscard]] std::vector<Place> places_of(TensorId parameter) const;
   [[nodiscard]] double combined_loss() const;
 
   Program program_;

@@ -5,6 +5,7 @@
 
 #include "lib/base/check.hpp"
 #include "lib/costs/costs.hpp"
+#include "lib/program/replication.hpp"
 #include "lib/program/simulate.hpp"
 
 namespace mp {
@@ -16,16 +17,40 @@ double imbalance(const std::vector<double>& loads) {
   return *std::max_element(loads.begin(), loads.end()) * static_cast<double>(loads.size()) / sum - 1.0;
 }
 
+// Devices that run each update node.
+IdVector<NodeId, std::vector<DeviceId>> devices_of_updates(const Program& program) {
+  IdVector<NodeId, std::vector<DeviceId>> devices(program.training.graph.nodes().size());
+  for (const DeviceId d : ids<DeviceId>(program.devices.size())) {
+    for (const Instruction& instruction : program.devices[d].instructions) {
+      if (instruction.opcode == Opcode::kCompute && instruction.microbatch < 0) devices[instruction.node].push_back(d);
+    }
+  }
+  return devices;
+}
+
 // Seconds of compute per device and step.
 std::vector<double> compute_loads(const Program& program, const Cluster& cluster) {
   const TrainingGraph& training = program.training;
+  const Replication replication(program.replicas, static_cast<std::int32_t>(program.devices.size()));
+  const IdVector<NodeId, std::vector<DeviceId>> updating = devices_of_updates(program);
   std::vector<double> loads(program.devices.size(), 0.0);
   for (const NodeId n : ids<NodeId>(training.graph.nodes().size())) {
-    const DeviceId d = program.placement[training.placed_with[n]];
-    const double runs = training.phase[n] == Phase::kUpdate ? 1.0 : program.microbatches;
-    loads[index(d)] += runs * node_seconds(training.graph, n, cluster.type_of(d));
+    const bool is_update = training.phase[n] == Phase::kUpdate;
+    const DeviceId leader = program.placement[training.placed_with[n]];
+    for (const DeviceId d : is_update ? updating[n] : replication.members(leader)) {
+      const double runs = is_update ? 1.0 : replication.share(d, program.microbatches);
+      loads[index(d)] += runs * node_seconds(training.graph, n, cluster.type_of(d));
+    }
   }
   return loads;
+}
+
+// A tensor once for each device that receives it; where there are replicas, what they exchange, too.
+std::int64_t volume_of(const Program& program, const Traffic& between_units) {
+  if (program.replicas.empty()) return between_units.communication_volume;
+  std::int64_t sum = 0;
+  for (const Message& message : program.messages) sum += message.size_bytes;
+  return sum;
 }
 
 std::vector<double> memory_loads(const std::vector<DevicePrediction>& devices, const Cluster& cluster) {
@@ -46,14 +71,21 @@ std::vector<DevicePrediction> count_holdings(const Program& program) {
   for (std::size_t d = 0; d < devices.size(); ++d) {
     devices[d].memory_bytes = program.devices[make_id<DeviceId>(d)].arena_bytes;
   }
+  const Replication replication(program.replicas, static_cast<std::int32_t>(program.devices.size()));
   for (const NodeId n : ids<NodeId>(static_cast<std::size_t>(training.forward_nodes))) {
-    DevicePrediction& device = devices[index(program.placement[n])];
-    ++device.nodes;
-    if (training.graph.node(n).cost) device.memory_bytes += training.graph.node(n).cost->parameter_bytes;
+    for (const DeviceId d : replication.members(program.placement[n])) {
+      DevicePrediction& device = devices[index(d)];
+      ++device.nodes;
+      if (training.graph.node(n).cost) device.memory_bytes += training.graph.node(n).cost->parameter_bytes;
+    }
   }
-  for (const TrainedParameter& trained : training.trained) {
-    const DeviceId d = program.placement[training.home[trained.parameter]];
-    devices[index(d)].parameters += elements(training.graph.tensor(trained.parameter).type.shape);
+  IdVector<TensorId, bool> is_trained(training.graph.tensors().size(), false);
+  for (const TrainedParameter& trained : training.trained) is_trained[trained.parameter] = true;
+  for (const DeviceId d : ids<DeviceId>(devices.size())) {
+    for (const Buffer& buffer : program.devices[d].buffers) {
+      if (buffer.role != BufferRole::kParameter || !is_trained[buffer.tensor]) continue;
+      devices[index(d)].parameters += elements(training.graph.tensor(buffer.tensor).type.shape);
+    }
   }
   return devices;
 }
@@ -68,7 +100,7 @@ Prediction predict(const Program& program, const PlacementUnits& units, const Cl
   const double all_loads = std::accumulate(loads.begin(), loads.end(), 0.0);
   Prediction prediction;
   prediction.cut_bytes = crossing.cut;
-  prediction.communication_volume_bytes = crossing.communication_volume;
+  prediction.communication_volume_bytes = volume_of(program, crossing);
   prediction.step_time_s = simulation.step_time_s;
   prediction.bubble_fraction = simulation.bubble_fraction;
   prediction.devices = count_holdings(program);

@@ -11,10 +11,11 @@
 
 namespace mp {
 
-// `units` are those of program.training. Cut and volume are exact (traffic()); memory is the arena of each device,
-// plus what measured nodes say they keep besides; step time and bubble are the simulator's. Imbalance of compute is
-// that of seconds per step on each device's own type; imbalance of memory that of bytes relative to the device's
-// memory, or of bytes where some device has no limit.
+// `units` are those of program.training. Cut and volume are exact (traffic());
+// with replicas the volume counts all that is sent, their gradients and parameters, too; memory is the arena of each
+// device, plus what measured nodes say they keep besides; step time and bubble are the simulator's. Imbalance of
+// compute is that of seconds per step on each device's own type; imbalance of memory that of bytes relative to the
+// device's memory, or of bytes where some device has no limit.
 [[nodiscard]] Prediction predict(const Program& program, const PlacementUnits& units, const Cluster& cluster);
 
 // Devices whose memory the plan overfills.

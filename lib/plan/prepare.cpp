@@ -52,13 +52,27 @@ Bindings all_dimensions(const Model& model, const Plan& plan, const PrepareOptio
   return bindings;
 }
 
-// What plans can say and programs cannot do yet.
-void refuse_what_is_missing(const Plan& plan, const std::string& source) {
-  std::vector<Issue> issues;
-  const bool replicated = std::any_of(plan.replicas.begin(), plan.replicas.end(),
-                                      [](const ReplicaGroup& group) { return group.size() > 1; });
-  if (replicated) issues.push_back({"/replicas", "replicas are not supported yet: leave them out"});
-  if (!issues.empty()) throw InputError(source, std::move(issues));
+// The least number of microbatches that divides the batch and gives each of `replicas` one; 0: there is none.
+std::int64_t microbatches_for(std::int64_t batch, std::int64_t replicas) {
+  for (std::int64_t wanted = replicas; wanted <= batch; ++wanted) {
+    if (batch % wanted == 0) return wanted;
+  }
+  return 0;
+}
+
+void check_replicas_work(const Plan& plan, const Placement& placement, const StepShape& shape) {
+  std::int64_t largest = 1;
+  for (const ReplicaGroup& group : plan.replicas) {
+    const bool works = std::find(placement.begin(), placement.end(), group.front()) != placement.end();
+    if (works) largest = std::max(largest, static_cast<std::int64_t>(group.size()));
+  }
+  if (shape.microbatches >= largest) return;
+  const auto batch = shape.bindings.find(kBatchDimension);
+  const std::int64_t enough = batch == shape.bindings.end() ? 0 : microbatches_for(batch->second, largest);
+  throw UsageError(fmt::format("{} replicas need as many microbatches, and there {} {}; {}", largest,
+                               shape.microbatches == 1 ? "is" : "are", shape.microbatches,
+                               enough > 0 ? fmt::format("{} would do (--microbatches {})", enough, enough)
+                                          : "use fewer replicas, or a larger batch"));
 }
 
 TrainingGraph with_recomputation(TrainingGraph training, const Placement& placement, const Plan& plan) {
@@ -88,7 +102,7 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
                   .optimizer = options.optimizer.value_or(plan.optimizer)};
   const Graph forward = microbatch_graph(model, shape, options.model_source);
   Placement placement = check_plan(plan, forward, options.plan_source);
-  refuse_what_is_missing(plan, options.plan_source);
+  check_replicas_work(plan, placement, shape);
   TrainingGraph training = with_recomputation(differentiated(forward, shape), placement, plan);
   PlacementUnits units = placement_units(training);
   Program program = compile(std::move(training), std::move(placement),

@@ -28,12 +28,14 @@ class Replay {
       : program_(program),
         training_(program.training),
         graph_(program.training.graph),
-        names_(program.training),
+        names_(program),
+        replication_(program.replicas, static_cast<std::int32_t>(program.devices.size())),
         issues_(issues),
         arenas_(program.devices.size()),
         messages_(program.messages.size()),
         runs_(graph_.nodes().size(), 0),
         done_(graph_.nodes().size()),
+        updated_on_(graph_.nodes().size()),
         losses_(static_cast<std::size_t>(program.microbatches), 0) {
     for (const DeviceId d : ids<DeviceId>(program.devices.size())) {
       for (const Buffer& buffer : program.devices[d].buffers) {
@@ -57,6 +59,7 @@ class Replay {
     bool sent = false;
     bool received = false;
     bool waited = false;
+    Value value;
   };
 
   template <class... Args>
@@ -117,7 +120,10 @@ class Replay {
   void compute(const Instruction& instruction) {
     const NodeId n = instruction.node;
     const Node& node = graph_.node(n);
-    if (program_.placement[training_.placed_with[n]] != at_.device) complain("{} is not placed here", node.name);
+    const DeviceId leader = program_.placement[training_.placed_with[n]];
+    const bool is_here = instruction.microbatch < 0 ? replication_.leader(at_.device) == leader
+                                                    : replication_.device(leader, instruction.microbatch) == at_.device;
+    if (!is_here) complain("{} is not placed here", node.name);
     if (node.op->is_view) complain("{} is a view: nothing to run", node.name);
     count_run(n, instruction.microbatch);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
@@ -135,7 +141,8 @@ class Replay {
     const bool once = training_.phase[n] == Phase::kUpdate;
     if (once != (microbatch < 0)) return complain("{} runs for the wrong microbatch", graph_.node(n).name);
     ++runs_[n];
-    if (!done_[n].insert(microbatch).second) complain("{} runs twice for one microbatch", graph_.node(n).name);
+    const bool is_first = once ? updated_on_[n].insert(at_.device).second : done_[n].insert(microbatch).second;
+    if (!is_first) complain("{} runs twice for one microbatch", graph_.node(n).name);
   }
 
   // Outputs share no byte with inputs or each other, but an in-place pair has one address.
@@ -177,9 +184,27 @@ class Replay {
   void accumulate(const Instruction& instruction) {
     const TensorId t = instruction.tensor;
     if (!training_.is_accumulated(t)) return complain("{} is not accumulated", graph_.tensor(t).name);
+    if (instruction.microbatch < 0) return add_replica(instruction);
+    const std::int32_t replicas = names_.replicas_of(t);
+    const std::int32_t replica = instruction.microbatch % replicas;
+    const std::int32_t before = instruction.microbatch / replicas;
+    if (before == 0) return complain("adds the first microbatch of a replica to what there is");
     read(instruction.inputs.front(), names_.made(t, instruction.microbatch), t);
-    read(instruction.outputs.front(), names_.sum(t, instruction.microbatch), t);  // those before it, in order
-    write(instruction.outputs.front(), names_.sum(t, instruction.microbatch + 1), t);
+    read(instruction.outputs.front(), names_.sum(t, replica, before), t);  // those before it, in order
+    write(instruction.outputs.front(), names_.sum(t, replica, before + 1), t);
+  }
+
+  // The next replica's sum to those of the replicas before it.
+  void add_replica(const Instruction& instruction) {
+    const TensorId t = instruction.tensor;
+    const std::optional<Value> found = arenas_[at_.device].value_in(buffer(instruction.outputs.front()));
+    std::int32_t next = 1;
+    while (next < names_.replicas_of(t) && found != names_.sum_of_replicas(t, next)) ++next;
+    if (next >= names_.replicas_of(t))
+      return complain("adds to {} what is no replica's next sum", graph_.tensor(t).name);
+    read(instruction.outputs.front(), *found, t);
+    read(instruction.inputs.front(), names_.sum_of_replica(t, next), t);
+    write(instruction.outputs.front(), names_.sum_of_replicas(t, next + 1), t);
   }
 
   void send(const Instruction& instruction) {
@@ -190,7 +215,7 @@ class Replay {
     if (message.size_bytes != size_of_tensor(message.tensor))
       complain("message {} has a wrong size", instruction.message);
     state.sent = true;
-    read(instruction.inputs.front(), names_.sent(message.tensor, message.microbatch), message.tensor);
+    state.value = value_to_send(instruction, message);
     arenas_[at_.device].lend(buffer(instruction.inputs.front()), instruction.message);
     links_[{message.from, message.to}].push_back(instruction.message);
   }
@@ -205,7 +230,19 @@ class Replay {
     if (link.front() != instruction.message)
       complain("message {} overtakes message {}", instruction.message, link.front());
     std::erase(link, instruction.message);
-    write(instruction.outputs.front(), names_.sent(message.tensor, message.microbatch), message.tensor);
+    write(instruction.outputs.front(), state.value, message.tensor);
+  }
+
+  // What is sent once a step is whatever sum is there, if it is one: who reads it knows which it must be.
+  Value value_to_send(const Instruction& instruction, const Message& message) {
+    const std::optional<Value> found = arenas_[at_.device].value_in(buffer(instruction.inputs.front()));
+    if (found && names_.may_be_sent(*found, message.tensor, message.microbatch)) {
+      read(instruction.inputs.front(), *found, message.tensor);
+      return *found;
+    }
+    const Value expected = names_.expected(message.tensor, message.microbatch);
+    read(instruction.inputs.front(), expected, message.tensor);
+    return expected;
   }
 
   void wait_send(const Instruction& instruction) {
@@ -228,7 +265,7 @@ class Replay {
   void check_end() {
     for (const NodeId n : ids<NodeId>(runs_.size())) {
       const bool once = training_.phase[n] == Phase::kUpdate;
-      const std::int32_t wanted = graph_.node(n).op->is_view ? 0 : once ? 1 : program_.microbatches;
+      const std::int32_t wanted = graph_.node(n).op->is_view ? 0 : once ? updates_wanted(n) : program_.microbatches;
       if (runs_[n] != wanted) {
         issues_.push_back(fmt::format("{} runs {} times, not {}", graph_.node(n).name, runs_[n], wanted));
       }
@@ -245,10 +282,18 @@ class Replay {
     for (const DeviceId d : ids<DeviceId>(program_.devices.size())) check_parameters_kept(d);
   }
 
+  // Without ZeRO each member of a group updates its parameters; sums on the way to an update are made once.
+  [[nodiscard]] std::int32_t updates_wanted(NodeId n) const {
+    const bool is_update = std::any_of(training_.trained.begin(), training_.trained.end(),
+                                       [&](const TrainedParameter& trained) { return trained.update == n; });
+    if (!is_update || program_.zero > 0) return 1;
+    return replication_.size(program_.placement[training_.placed_with[n]]);
+  }
+
   void check_parameters_kept(DeviceId d) {
     for (const Buffer& buffer : program_.devices[d].buffers) {
       if (buffer.role != BufferRole::kParameter) continue;
-      const Value expected = names_.parameter(buffer.tensor, names_.updates_of(buffer.tensor));
+      const Value expected = names_.parameter(buffer.tensor, names_.updates_of(buffer.tensor, d));
       if (arenas_[d].value_in(buffer) == expected) continue;
       issues_.push_back(fmt::format("device {} does not end the step with {}", index(d), names_.text(expected)));
     }
@@ -258,12 +303,14 @@ class Replay {
   const TrainingGraph& training_;
   const Graph& graph_;
   ValueNames names_;
+  Replication replication_;
   std::vector<std::string>& issues_;
   IdVector<DeviceId, CheckedArena> arenas_;
   std::vector<MessageState> messages_;
   std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> links_;  // sent and not yet received
   IdVector<NodeId, std::int32_t> runs_;
   IdVector<NodeId, std::set<std::int32_t>> done_;  // microbatches
+  IdVector<NodeId, std::set<DeviceId>> updated_on_;
   std::vector<std::int32_t> losses_;
   Program::Step at_;
 };

@@ -3,16 +3,22 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "lib/operators/operator.hpp"
 #include "lib/program/check_arena.hpp"
+#include "lib/program/replication.hpp"
 
 namespace mp {
 namespace {
 
 class LayoutCheck {
  public:
-  explicit LayoutCheck(const Program& program) : program_(program), graph_(program.training.graph) {}
+  explicit LayoutCheck(const Program& program)
+      : program_(program),
+        graph_(program.training.graph),
+        replication_(program.replicas, static_cast<std::int32_t>(program.devices.size())) {}
 
   std::vector<std::string> run() && {
     if (program_.microbatches != program_.training.microbatches)
@@ -50,22 +56,47 @@ class LayoutCheck {
     }
   }
 
-  // Each parameter is kept once, where its home is.
+  // A parameter is kept in the group of its home: by each member, or by one where ZeRO says so.
   void check_homes() {
     IdVector<TensorId, std::int32_t> kept(graph_.tensors().size(), 0);
     for (const DeviceId d : ids<DeviceId>(program_.devices.size())) {
+      std::set<TensorId> here;
       for (const Buffer& buffer : program_.devices[d].buffers) {
         if (buffer.role != BufferRole::kParameter || !kept.contains(buffer.tensor)) continue;
         ++kept[buffer.tensor];
-        const NodeId home = program_.training.home[buffer.tensor];
-        if (home != kNone<NodeId> && program_.placement[home] != d) complain(d, "keeps a parameter of another device");
+        if (!here.insert(buffer.tensor).second) complain(d, "keeps a parameter twice");
+        if (replication_.leader(d) != leader_of(buffer.tensor)) complain(d, "keeps a parameter of another device");
       }
     }
+    const IdVector<TensorId, bool> alone = kept_by_one();
     for (const GraphParameter& parameter : graph_.parameters()) {
-      if (kept[parameter.tensor] == 1) continue;
+      const std::int32_t wanted = alone[parameter.tensor] ? 1 : replication_.size(leader_of(parameter.tensor));
+      if (kept[parameter.tensor] == wanted) continue;
       issues_.push_back(
           fmt::format("{} is kept {} times", graph_.tensor(parameter.tensor).name, kept[parameter.tensor]));
     }
+  }
+
+  [[nodiscard]] DeviceId leader_of(TensorId parameter) const {
+    const NodeId home = program_.training.home[parameter];
+    return home == kNone<NodeId> ? replication_.leader(DeviceId{0}) : program_.placement[home];
+  }
+
+  // Optimizer state from level 1 of ZeRO on; from level 3 on what the passes do not update.
+  [[nodiscard]] IdVector<TensorId, bool> kept_by_one() const {
+    IdVector<TensorId, bool> alone(graph_.tensors().size(), program_.zero >= 3);
+    for (const NodeId n : ids<NodeId>(graph_.nodes().size())) {
+      const Node& node = graph_.node(n);
+      if (program_.training.phase[n] == Phase::kUpdate) continue;
+      for (const InPlace& pair : node.op->in_place) {
+        const bool updates = pair.output < node.outputs.size() && node.outputs[pair.output] != kNone<TensorId>;
+        if (updates && node.inputs[pair.input] != kNone<TensorId>) alone[node.inputs[pair.input]] = false;
+      }
+    }
+    for (const TrainedParameter& trained : program_.training.trained) {
+      for (const TensorId state : trained.state) alone[state] = program_.zero >= 1;
+    }
+    return alone;
   }
 
   void check_instructions(DeviceId d) {
@@ -93,7 +124,7 @@ class LayoutCheck {
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 1);
       case Opcode::kAccumulate:
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 1) &&
-               instruction.microbatch > 0;
+               instruction.microbatch != 0;
       case Opcode::kSend:
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) && message_known;
       case Opcode::kWaitSend:
@@ -143,6 +174,7 @@ class LayoutCheck {
 
   const Program& program_;
   const Graph& graph_;
+  Replication replication_;
   std::vector<std::string> issues_;
 };
 

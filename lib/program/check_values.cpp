@@ -6,12 +6,14 @@
 
 namespace mp {
 
-ValueNames::ValueNames(const TrainingGraph& training)
-    : training_(training),
-      stored_over_(training.graph.tensors().size(), kNone<TensorId>),
-      pass_updates_(training.graph.tensors().size(), 0),
-      update_updates_(training.graph.tensors().size(), 0) {
-  const Graph& graph = training.graph;
+ValueNames::ValueNames(const Program& program)
+    : training_(program.training),
+      placement_(program.placement),
+      replication_(program.replicas, static_cast<std::int32_t>(program.devices.size())),
+      stored_over_(training_.graph.tensors().size(), kNone<TensorId>),
+      pass_updates_(training_.graph.tensors().size(), 0),
+      update_updates_(training_.graph.tensors().size(), 0) {
+  const Graph& graph = training_.graph;
   for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
     const Node& node = graph.node(n);
     for (const InPlace& pair : node.op->in_place) {
@@ -21,11 +23,7 @@ ValueNames::ValueNames(const TrainingGraph& training)
       if (output == kNone<TensorId> || input == kNone<TensorId>) continue;
       if (graph.tensor(input).kind != TensorKind::kParameter) continue;
       stored_over_[output] = input;
-      if (training.phase[n] == Phase::kUpdate) {
-        ++update_updates_[input];
-      } else {
-        pass_updates_[input] += training.microbatches;
-      }
+      ++(training_.phase[n] == Phase::kUpdate ? update_updates_ : pass_updates_)[input];
     }
   }
 }
@@ -39,9 +37,16 @@ TensorId ValueNames::viewed(TensorId tensor) const {
   return tensor;
 }
 
+std::int32_t ValueNames::replicas_at_home(TensorId parameter) const {
+  const NodeId home = training_.home[parameter];
+  return home == kNone<NodeId> ? 1 : replication_.size(placement_[home]);
+}
+
+// Each replica updates a state of its own, with its microbatches.
 std::int32_t ValueNames::updates_before(Phase phase, TensorId parameter, std::int32_t microbatch) const {
   if (pass_updates_[parameter] == 0) return 0;
-  return phase == Phase::kUpdate ? pass_updates_[parameter] : microbatch;
+  const std::int32_t passed = phase == Phase::kUpdate ? training_.microbatches : microbatch;
+  return passed / replicas_at_home(parameter);
 }
 
 Value ValueNames::made(TensorId tensor, std::int32_t microbatch) const {
@@ -62,33 +67,67 @@ Value ValueNames::read(NodeId reader, TensorId tensor, std::int32_t microbatch) 
   const Phase phase = training_.phase[reader];
   if (t.kind == TensorKind::kParameter) return parameter(root, updates_before(phase, root, microbatch));
   if (phase == Phase::kUpdate && t.kind == TensorKind::kActivation && training_.phase[t.producer] == Phase::kBackward) {
-    return sum(root, training_.microbatches);
+    return sum_of_replicas(root, replicas_of(root));
   }
   return made(root, microbatch);
 }
 
-Value ValueNames::sum(TensorId tensor, std::int32_t microbatches) const {
+Value ValueNames::sum(TensorId tensor, std::int32_t replica, std::int32_t count) const {
   const TensorId root = viewed(tensor);
-  return microbatches == 1 ? made(root, 0) : Value{root, -1, microbatches};
+  if (count == 1) return made(root, replica);
+  return {.tensor = root, .microbatch = -1, .count = count, .replica = replica};
 }
 
-Value ValueNames::sent(TensorId tensor, std::int32_t microbatch) const {
+Value ValueNames::sum_of_replica(TensorId tensor, std::int32_t replica) const {
+  const std::int32_t replicas = replicas_of(tensor);
+  return sum(tensor, replica, (training_.microbatches - replica + replicas - 1) / replicas);
+}
+
+Value ValueNames::sum_of_replicas(TensorId tensor, std::int32_t replicas) const {
+  if (replicas == 1) return sum_of_replica(tensor, 0);
+  return {.tensor = viewed(tensor), .microbatch = -1, .count = replicas, .replica = Value::kAll};
+}
+
+std::int32_t ValueNames::replicas_of(TensorId tensor) const {
+  return replication_.size(placement_[training_.placed_with[training_.graph.tensor(viewed(tensor)).producer]]);
+}
+
+bool ValueNames::may_be_sent(const Value& value, TensorId tensor, std::int32_t microbatch) const {
   const TensorId root = viewed(tensor);
   const Tensor& t = training_.graph.tensor(root);
-  if (t.kind == TensorKind::kParameter) return parameter(root, updates_before(Phase::kForward, root, 0));
-  const bool whole_sum =
+  const bool is_sum =
       microbatch < 0 && t.kind == TensorKind::kActivation && training_.phase[t.producer] == Phase::kBackward;
-  return whole_sum ? sum(root, training_.microbatches) : made(root, microbatch);
+  if (is_sum) {
+    for (std::int32_t replica = 0; replica < replicas_of(root); ++replica) {
+      if (value == sum_of_replica(root, replica)) return true;
+    }
+    return value == sum_of_replicas(root, replicas_of(root));
+  }
+  if (t.kind != TensorKind::kParameter) return value == made(root, microbatch);
+  return value == parameter(root, 0) || value == parameter(root, update_updates_[root]);
 }
 
-std::int32_t ValueNames::updates_of(TensorId parameter) const {
-  return pass_updates_[parameter] + update_updates_[parameter];
+Value ValueNames::expected(TensorId tensor, std::int32_t microbatch) const {
+  const TensorId root = viewed(tensor);
+  const Tensor& t = training_.graph.tensor(root);
+  if (t.kind == TensorKind::kParameter) return parameter(root, 0);
+  const bool is_sum =
+      microbatch < 0 && t.kind == TensorKind::kActivation && training_.phase[t.producer] == Phase::kBackward;
+  return is_sum ? sum_of_replicas(root, replicas_of(root)) : made(root, microbatch);
+}
+
+std::int32_t ValueNames::updates_of(TensorId parameter, DeviceId device) const {
+  return pass_updates_[parameter] * replication_.share(device, training_.microbatches) + update_updates_[parameter];
 }
 
 std::string ValueNames::text(const Value& value) const {
   const Tensor& tensor = training_.graph.tensor(value.tensor);
   if (tensor.kind == TensorKind::kParameter) return fmt::format("{} after {} updates", tensor.name, value.count);
-  if (value.microbatch < 0 && value.count > 1) return fmt::format("{} summed over {} mb", tensor.name, value.count);
+  if (value.replica == Value::kAll) return fmt::format("{} summed over {} replicas", tensor.name, value.count);
+  const std::string whose = value.replica == 0 ? "" : fmt::format(" of replica {}", value.replica);
+  if (value.microbatch < 0 && value.count > 1) {
+    return fmt::format("{} summed over {} mb{}", tensor.name, value.count, whose);
+  }
   return value.microbatch < 0 ? tensor.name : fmt::format("{} mb{}", tensor.name, value.microbatch);
 }
 

@@ -6,15 +6,20 @@
 #include <string>
 
 #include "lib/base/ids.hpp"
+#include "lib/program/program.hpp"
+#include "lib/program/replication.hpp"
 #include "lib/training/training_graph.hpp"
 
 namespace mp {
 
-// A tensor of a microbatch; the sum of the first `count` microbatches of a tensor; a parameter after `count` updates.
+// A tensor of a microbatch; the sum of the first `count` microbatches of a tensor (of those that are a replica's); the
+// whole sums of the first `count` replicas added up; a parameter after `count` updates.
 struct Value {
+  static constexpr std::int32_t kAll = -1;
   TensorId tensor = kNone<TensorId>;
   std::int32_t microbatch = -1;
   std::int32_t count = 0;
+  std::int32_t replica = 0;  // position in its group; kAll: a sum of replicas
   friend bool operator==(const Value&, const Value&) = default;
 };
 
@@ -22,18 +27,26 @@ struct Value {
 // is that parameter after one more update, the sum of one microbatch is that microbatch's value.
 class ValueNames {
  public:
-  explicit ValueNames(const TrainingGraph& training);
+  explicit ValueNames(const Program& program);
 
   // What `reader` must find in its input `tensor`.
   [[nodiscard]] Value read(NodeId reader, TensorId tensor, std::int32_t microbatch) const;
   // What the producer of `tensor` leaves in it; of an input, what it is fed.
   [[nodiscard]] Value made(TensorId tensor, std::int32_t microbatch) const;
-  [[nodiscard]] Value sum(TensorId tensor, std::int32_t microbatches) const;
+  // The first `count` microbatches of a replica, added up.
+  [[nodiscard]] Value sum(TensorId tensor, std::int32_t replica, std::int32_t count) const;
+  // All microbatches of a replica.
+  [[nodiscard]] Value sum_of_replica(TensorId tensor, std::int32_t replica) const;
+  // All microbatches of the first `replicas` replicas.
+  [[nodiscard]] Value sum_of_replicas(TensorId tensor, std::int32_t replicas) const;
+  [[nodiscard]] std::int32_t replicas_of(TensorId tensor) const;  // of an activation: of its producer's group
   [[nodiscard]] Value parameter(TensorId tensor, std::int32_t updates) const { return {tensor, -1, updates}; }
-  // What a message of `tensor` carries (microbatch −1: a parameter, a whole sum, something an update made).
-  [[nodiscard]] Value sent(TensorId tensor, std::int32_t microbatch) const;
-  // How often a step updates a parameter.
-  [[nodiscard]] std::int32_t updates_of(TensorId parameter) const;
+  // May a message of `tensor` carry `value` (microbatch −1: a parameter, a sum, something an update made)?
+  [[nodiscard]] bool may_be_sent(const Value& value, TensorId tensor, std::int32_t microbatch) const;
+  // What a message of `tensor` carries where nothing else is found: the likeliest of these.
+  [[nodiscard]] Value expected(TensorId tensor, std::int32_t microbatch) const;
+  // How often a step updates a parameter on a device that keeps it.
+  [[nodiscard]] std::int32_t updates_of(TensorId parameter, DeviceId device) const;
   // The parameter whose place an output takes; kNone where it has a place of its own.
   [[nodiscard]] TensorId stored_over(TensorId output) const { return stored_over_[output]; }
   [[nodiscard]] std::string text(const Value& value) const;
@@ -42,9 +55,13 @@ class ValueNames {
   [[nodiscard]] TensorId viewed(TensorId tensor) const;
   [[nodiscard]] std::int32_t updates_before(Phase phase, TensorId parameter, std::int32_t microbatch) const;
 
+  [[nodiscard]] std::int32_t replicas_at_home(TensorId parameter) const;
+
   const TrainingGraph& training_;
+  const Placement& placement_;
+  Replication replication_;
   IdVector<TensorId, TensorId> stored_over_;
-  IdVector<TensorId, std::int32_t> pass_updates_;    // of parameters: by forward and backward nodes
+  IdVector<TensorId, std::int32_t> pass_updates_;    // of parameters: by forward and backward nodes, per microbatch
   IdVector<TensorId, std::int32_t> update_updates_;  // of parameters: by update nodes
 };
 

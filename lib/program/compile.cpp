@@ -10,6 +10,7 @@
 #include "lib/program/memory.hpp"
 #include "lib/program/policy.hpp"
 #include "lib/program/program.hpp"
+#include "lib/program/replication.hpp"
 #include "lib/program/segments.hpp"
 #include "lib/program/tasks.hpp"
 #include "lib/program/waits.hpp"
@@ -39,27 +40,32 @@ void check_states(const TrainingGraph& training) {
   if (!issues.empty()) throw InputError("<graph>", std::move(issues));
 }
 
-std::vector<Task> schedule(const TrainingGraph& training, const std::vector<Segment>& segments,
-                           const CompileOptions& options) {
-  const SchedulePolicy policy = make_policy(options.schedule, segments, options.devices, training.microbatches);
-  const Cluster uniform = options.cluster != nullptr ? Cluster{} : uniform_cluster(options.devices);
-  const Cluster& cluster = options.cluster != nullptr ? *options.cluster : uniform;
-  return list_schedule(segments, segment_durations(training, segments, cluster), policy, training.microbatches);
+void check_shape(const TrainingGraph& training, const Placement& placement, const CompileOptions& options,
+                 const Replication& replication) {
+  MP_CHECK(training.microbatches >= 1 && options.devices >= 1);
+  MP_CHECK(placement.size() == static_cast<std::size_t>(training.forward_nodes));
+  for (const DeviceId d : placement) {
+    MP_CHECK(d >= DeviceId{0} && d < make_id<DeviceId>(options.devices));
+    MP_CHECK(replication.leader(d) == d && replication.size(d) <= training.microbatches);
+  }
 }
 
 }  // namespace
 
 Program compile(TrainingGraph training, Placement placement, const CompileOptions& options) {
-  MP_CHECK(training.microbatches >= 1 && options.devices >= 1);
-  MP_CHECK(placement.size() == static_cast<std::size_t>(training.forward_nodes));
-  MP_CHECK(std::all_of(placement.begin(), placement.end(),
-                       [&](DeviceId d) { return d >= DeviceId{0} && d < make_id<DeviceId>(options.devices); }));
+  const Replication replication(options.replicas, options.devices);
+  check_shape(training, placement, options, replication);
   check_states(training);
+  const Cluster uniform = options.cluster != nullptr ? Cluster{} : uniform_cluster(options.devices);
+  const Cluster& cluster = options.cluster != nullptr ? *options.cluster : uniform;
   const std::vector<Segment> segments =
       make_segments(training, devices_of_nodes(training, placement),
                     {.split_weight_gradients = splits_weight_gradients(options.schedule)});
-  const std::vector<Task> tasks = schedule(training, segments, options);
-  Emission emission = emit(training, placement, segments, tasks, options.devices);
+  const SchedulePolicy policy = make_policy(options.schedule, segments, options.devices, training.microbatches);
+  const std::vector<Task> tasks = list_schedule(segments, segment_durations(training, segments, cluster), policy,
+                                                training.microbatches, &replication);
+  Emission emission = emit(training, placement, segments, tasks,
+                           {.replication = replication, .zero = options.zero, .cluster = cluster});
   for (const DeviceId d : ids<DeviceId>(emission.devices.size())) {
     assign_offsets(emission.devices[d], emission.lifetimes[d]);
   }
@@ -69,6 +75,8 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
           .placement = std::move(placement),
           .schedule = options.schedule,
           .microbatches = microbatches,
+          .replicas = options.replicas,
+          .zero = options.zero,
           .devices = std::move(emission.devices),
           .messages = std::move(emission.messages),
           .order = std::move(emission.order)};

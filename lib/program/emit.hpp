@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "lib/base/ids.hpp"
+#include "lib/cluster/cluster.hpp"
 #include "lib/program/program.hpp"
+#include "lib/program/replication.hpp"
 #include "lib/program/segments.hpp"
 #include "lib/program/tasks.hpp"
 
@@ -33,11 +35,27 @@ struct Emission {
   std::vector<Program::Step> order;
 };
 
+// What the tasks were ordered under: emit() interleaves the nodes of replicas by the same times.
+struct EmitOptions {
+  const Replication& replication;
+  std::int32_t zero = 0;
+  const Cluster& cluster;
+};
+
 // Emits `tasks` one after another, then the updates. A send stands right behind what makes its tensor; the matching
 // receive as late as possible: right before its first reader, together with the receives of all earlier messages on
 // the same link, so that each link delivers in the order of its sends. Both stand in one global order, in which
 // everything an instruction waits for comes before it.
+//
+// With replicas the tasks are taken node by node in the order of their times, so that the lists of replicas mesh:
+// - each member sums the gradients of its microbatches, and sends the sum to the reducer, the owner of the parameter or
+//   who stands for it, right behind its last microbatch; the reducer adds the sums in the order of the group, between
+//   two of its nodes once they have had the time to arrive, and sends the result to whoever updates with it;
+// - parameters that ZeRO keeps on their owner alone are sent to a member one reading node before it needs them,
+// received
+//   right before that, and dropped with its task.
 [[nodiscard]] Emission emit(const TrainingGraph& training, const Placement& placement,
-                            const std::vector<Segment>& segments, const std::vector<Task>& tasks, std::int32_t devices);
+                            const std::vector<Segment>& segments, const std::vector<Task>& tasks,
+                            const EmitOptions& options);
 
 }  // namespace mp

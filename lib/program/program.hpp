@@ -16,7 +16,7 @@ enum class Opcode : std::uint8_t {
   kFeed,        // outputs[0] ← the microbatch's slice of an input tensor
   kCompute,     // run `node` on the microbatch (or once a step: microbatch −1)
   kCopy,        // outputs[0] ← inputs[0]
-  kAccumulate,  // outputs[0] += inputs[0]: a microbatch's gradient into the step's
+  kAccumulate,  // outputs[0] += inputs[0]: a microbatch's gradient into the step's; −1: a replica's sum into the whole
   kSend,        // start `message` from inputs[0], which stays untouched until the kWaitSend of the same message
   kWaitSend,    // wait until `message` has left its buffer
   kReceive,     // wait for `message`, into outputs[0]
@@ -86,6 +86,8 @@ struct Program {
   Placement placement;     // of the forward nodes
   Schedule schedule = Schedule::k1f1b;
   std::int32_t microbatches = 1;
+  std::vector<ReplicaGroup> replicas;  // whose leaders `placement` names
+  std::int32_t zero = 0;
   IdVector<DeviceId, DeviceProgram> devices;
   std::vector<Message> messages;
   std::vector<Step> order;

@@ -32,6 +32,7 @@ Residences::Residences(const TrainingGraph& training, const Placement& placement
   for (const TensorId t : ids<TensorId>(accumulated_.size())) accumulated_[t] = training.is_accumulated(t);
   add_parameters(placement);
   for (const NodeId n : ids<NodeId>(training.graph.nodes().size())) {
+    if (training.phase[n] == Phase::kUpdate) continue;
     add_reads(n);
     add_outputs(n);
   }
@@ -65,31 +66,22 @@ void Residences::add_parameters(const Placement& placement) {
   }
 }
 
-ResidenceId Residences::read_by(NodeId reader, TensorId tensor) const {
-  return find(tensor, device_of_[reader], training_.phase[reader] == Phase::kUpdate && accumulated_[tensor]);
-}
-
 void Residences::add_reads(NodeId node) {
   for (const TensorId t : training_.graph.node(node).inputs) {
     if (t == kNone<TensorId> || read_by(node, t) != kNone<ResidenceId>) continue;
     const Tensor& tensor = training_.graph.tensor(t);
-    const bool is_sum = training_.phase[node] == Phase::kUpdate && accumulated_[t];
-    const bool made_once =
-        tensor.kind == TensorKind::kParameter ||
-        (tensor.kind == TensorKind::kActivation && training_.phase[tensor.producer] == Phase::kUpdate);
     const bool fed = tensor.kind == TensorKind::kInput;
     add({.tensor = t,
          .device = device_of_[node],
-         .is_sum = is_sum,
          .origin = fed ? Residence::Origin::kFed : Residence::Origin::kReceived,
-         .once_a_step = is_sum || made_once});
+         .once_a_step = tensor.kind == TensorKind::kParameter});
   }
 }
 
 Residence Residences::made_by(NodeId node, std::size_t position) const {
   const Node& n = training_.graph.node(node);
   const TensorId t = n.outputs[position];
-  Residence made{.tensor = t, .device = device_of_[node], .once_a_step = training_.phase[node] == Phase::kUpdate};
+  Residence made{.tensor = t, .device = device_of_[node]};
   if (n.op->is_view) {
     const Residence& viewed = residences_[read_by(node, n.inputs.front())];
     made.buffer_of = viewed.buffer_of;
@@ -101,7 +93,7 @@ Residence Residences::made_by(NodeId node, std::size_t position) const {
   const ResidenceId parameter = read_by(node, n.inputs[*over]);
   if (training_.graph.tensor(n.inputs[*over]).kind != TensorKind::kParameter) return made;
   MP_CHECK(residences_[parameter].origin == Residence::Origin::kParameter);  // it lives with the node that updates it
-  made.copied_from_state = training_.phase[node] != Phase::kUpdate && !training_.graph.consumers(t).empty();
+  made.copied_from_state = !training_.graph.consumers(t).empty();
   if (made.copied_from_state) return made;
   made.buffer_of = parameter;
   made.once_a_step = true;

@@ -25,7 +25,8 @@ struct Residence {
   bool copied_from_state = false;              // a readable copy of a state that its node updates in place
 };
 
-// All residences a training graph needs under a placement. A view shares the buffer of its input on its device; a
+// All residences that the passes of a training graph need under a placement (updates have no microbatches and find
+// their operands elsewhere). A view shares the buffer of its input on its device; a
 // parameter updated in place shares the parameter's, except where somebody reads the new value of a state within the
 // microbatch: the next microbatch would overwrite it, so it is copied.
 class Residences {
@@ -35,7 +36,7 @@ class Residences {
   [[nodiscard]] const Residence& operator[](ResidenceId id) const { return residences_[id]; }
   [[nodiscard]] const IdVector<ResidenceId, Residence>& all() const { return residences_; }
   // The residence `reader` reads its input `tensor` from.
-  [[nodiscard]] ResidenceId read_by(NodeId reader, TensorId tensor) const;
+  [[nodiscard]] ResidenceId read_by(NodeId reader, TensorId tensor) const { return value(tensor, device_of_[reader]); }
   [[nodiscard]] ResidenceId value(TensorId tensor, DeviceId device) const { return find(tensor, device, false); }
   [[nodiscard]] ResidenceId sum(TensorId tensor, DeviceId device) const { return find(tensor, device, true); }
   [[nodiscard]] ResidenceId first(TensorId tensor) const { return first_[tensor]; }

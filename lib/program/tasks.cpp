@@ -17,8 +17,9 @@ namespace {
 class ListScheduler {
  public:
   ListScheduler(const std::vector<Segment>& segments, const std::vector<std::int64_t>& durations,
-                const SchedulePolicy& policy, std::int32_t microbatches)
-      : segments_(segments),
+                const SchedulePolicy& policy, std::int32_t microbatches, const Replication& replication)
+      : replication_(replication),
+        segments_(segments),
         durations_(durations),
         policy_(policy),
         microbatches_(microbatches),
@@ -29,7 +30,7 @@ class ListScheduler {
     order_.reserve(waits_for_.size());
     for (std::size_t t = 0; t < waits_for_.size(); ++t) {
       const Task task = task_of(static_cast<std::int64_t>(t));
-      waits_for_[t] = segment(task).predecessors + (task.microbatch > 0 ? 1 : 0);
+      waits_for_[t] = segment(task).predecessors + (task.microbatch >= members(task) ? 1 : 0);
       if (waits_for_[t] == 0) make_ready(task);
     }
   }
@@ -67,18 +68,31 @@ class ListScheduler {
       place_on_device_.push_back(counts_[segment.device][static_cast<std::size_t>(segment.pass)]++);
     }
     for (const DeviceId d : ids<DeviceId>(counts_.size())) {
-      const std::int32_t least = (counts_[d][0] - 1) * policy_.groups.largest() + 1;
-      queues_.push_back(DeviceQueue(counts_[d], microbatches_,
-                                    {.alive = policy_.alive_limit[d],
-                                     .ahead = std::max(policy_.ahead_limit[d], least),
-                                     .kept = std::max(policy_.kept_limit[d], least),
+      const DeviceId leader = replication_.leader(d);
+      groups_.push_back(groups_of(replication_.share(d, microbatches_)));
+      const std::int32_t least = (counts_[leader][0] - 1) * groups_[d].largest() + 1;
+      queues_.push_back(DeviceQueue(counts_[leader], groups_[d].microbatches,
+                                    {.alive = policy_.alive_limit[leader],
+                                     .ahead = std::max(policy_.ahead_limit[leader], least),
+                                     .kept = std::max(policy_.kept_limit[leader], least),
                                      .flush_between_passes = policy_.flush_between_passes}));
     }
   }
 
   [[nodiscard]] const Segment& segment(Task task) const { return segments_[static_cast<std::size_t>(task.segment)]; }
   // The one place that says who works on a task.
-  [[nodiscard]] DeviceId device_of(Task task) const { return segment(task).device; }
+  [[nodiscard]] DeviceId device_of(Task task) const {
+    return replication_.device(segment(task).device, task.microbatch);
+  }
+  [[nodiscard]] std::int32_t members(Task task) const { return replication_.size(segment(task).device); }
+  // A device counts the microbatches that are its own: every members(task)-th.
+  [[nodiscard]] std::int32_t own_number(Task task) const { return task.microbatch / members(task); }
+  // As the policy's, for a device that runs `share` of the microbatches.
+  [[nodiscard]] MicrobatchGroups groups_of(std::int32_t share) const {
+    if (share == microbatches_) return policy_.groups;
+    const std::int32_t size = std::max(policy_.groups.microbatches / policy_.groups.count, 1);
+    return {.microbatches = share, .count = std::max(share / size, 1)};
+  }
   [[nodiscard]] Task task_of(std::int64_t number) const {
     return {static_cast<std::int32_t>(number / microbatches_), static_cast<std::int32_t>(number % microbatches_)};
   }
@@ -91,8 +105,9 @@ class ListScheduler {
     const DeviceId d = device_of(task);
     const Pass pass = segment(task).pass;
     const std::int32_t place = place_on_device_[static_cast<std::size_t>(task.segment)];
-    const std::int32_t of = counts_[d][static_cast<std::size_t>(pass)];
-    queues_[d].add({policy_.groups.position(place, of, task.microbatch), task, pass});
+    const std::int32_t of = counts_[segment(task).device][static_cast<std::size_t>(pass)];
+    const std::int32_t own = own_number(task);
+    queues_[d].add({groups_[d].position(place, of, own), {task.segment, own}, pass});
   }
 
   // The device's choice may have changed.
@@ -110,27 +125,31 @@ class ListScheduler {
   void finish(Task task) {
     const DeviceId d = device_of(task);
     is_busy_[d] = false;
-    queues_[d].finish(segment(task).pass, task.microbatch);
+    queues_[d].finish(segment(task).pass, own_number(task));
     touch(d);
     for (const std::int32_t next : segment(task).successors) release({next, task.microbatch});
-    if (task.microbatch + 1 < microbatches_) release({task.segment, task.microbatch + 1});
+    const std::int32_t next = task.microbatch + members(task);
+    if (next < microbatches_) release({task.segment, next});
   }
 
   void dispatch(DeviceId d, std::int64_t now) {
     ReadyTask next;
     if (is_busy_[d] || !queues_[d].take(next)) return;
     is_busy_[d] = true;
+    next.task.microbatch = next.task.microbatch * members(next.task) + replication_.position(d);
     const std::int64_t end = now + durations_[static_cast<std::size_t>(next.task.segment)];
     running_.push({end, static_cast<std::int64_t>(order_.size()), next.task});
     order_.push_back({next.task, now, end});
   }
 
+  const Replication& replication_;
   const std::vector<Segment>& segments_;
   const std::vector<std::int64_t>& durations_;
   const SchedulePolicy& policy_;
   std::int32_t microbatches_;
   IdVector<DeviceId, std::array<std::int32_t, kPasses>> counts_;  // segments of each pass
   std::vector<std::int32_t> place_on_device_;  // by segment: how many of its pass its device has before it
+  IdVector<DeviceId, MicrobatchGroups> groups_;
   IdVector<DeviceId, DeviceQueue> queues_;
   IdVector<DeviceId, bool> is_busy_;
   IdVector<DeviceId, bool> is_touched_;
@@ -160,13 +179,16 @@ std::vector<std::int64_t> segment_durations(const TrainingGraph& training, const
 }
 
 std::vector<TimedTask> timed_schedule(const std::vector<Segment>& segments, const std::vector<std::int64_t>& durations,
-                                      const SchedulePolicy& policy, std::int32_t microbatches) {
-  return ListScheduler(segments, durations, policy, microbatches).run();
+                                      const SchedulePolicy& policy, std::int32_t microbatches,
+                                      const Replication* replication) {
+  const Replication alone({}, static_cast<std::int32_t>(policy.alive_limit.size()));
+  return ListScheduler(segments, durations, policy, microbatches, replication != nullptr ? *replication : alone).run();
 }
 
 std::vector<Task> list_schedule(const std::vector<Segment>& segments, const std::vector<std::int64_t>& durations,
-                                const SchedulePolicy& policy, std::int32_t microbatches) {
-  const std::vector<TimedTask> timed = timed_schedule(segments, durations, policy, microbatches);
+                                const SchedulePolicy& policy, std::int32_t microbatches,
+                                const Replication* replication) {
+  const std::vector<TimedTask> timed = timed_schedule(segments, durations, policy, microbatches, replication);
   std::vector<Task> tasks;
   tasks.reserve(timed.size());
   for (const TimedTask& task : timed) tasks.push_back(task.task);

@@ -6,6 +6,7 @@
 
 #include "lib/cluster/cluster.hpp"
 #include "lib/program/policy.hpp"
+#include "lib/program/replication.hpp"
 #include "lib/program/segments.hpp"
 
 namespace mp {
@@ -26,14 +27,17 @@ struct TimedTask {
 // at a time, and when it is free takes the policy's first among those that can start. A segment takes the microbatches
 // in order. Cannot get stuck: no limit holds back the oldest unfinished microbatch, as microbatches come alive in order
 // on each device, and those before it have all their forward tasks matched.
-// O(log devices) a task, and the segments of a device where its first choice is held back.
+// With `replication` a segment's microbatches go to the members of its device's group in turn, and each member takes
+// its own in order, under the limits of the leader. O(log devices) a task, and the segments of a device where its first
+// choice is held back.
 [[nodiscard]] std::vector<TimedTask> timed_schedule(const std::vector<Segment>& segments,
                                                     const std::vector<std::int64_t>& durations,
-                                                    const SchedulePolicy& policy, std::int32_t microbatches);
+                                                    const SchedulePolicy& policy, std::int32_t microbatches,
+                                                    const Replication* replication = nullptr);
 
 // The same without the times.
 [[nodiscard]] std::vector<Task> list_schedule(const std::vector<Segment>& segments,
                                               const std::vector<std::int64_t>& durations, const SchedulePolicy& policy,
-                                              std::int32_t microbatches);
+                                              std::int32_t microbatches, const Replication* replication = nullptr);
 
 }  // namespace mp

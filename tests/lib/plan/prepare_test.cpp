@@ -117,11 +117,40 @@ TEST_CASE("an assignment that does not fit the model is told at its place", "[pl
   }
 }
 
-TEST_CASE("what programs cannot do yet is refused", "[plan]") {
+TEST_CASE("replicas need microbatches", "[plan]") {
   Plan replicated = plan();
-  replicated.cluster = mp::uniform_cluster(4);
-  replicated.replicas = {{DeviceId{0}, DeviceId{2}}, {DeviceId{1}, DeviceId{3}}};
-  CHECK_THROWS_WITH(prepare(replicated, model()), "<plan>: /replicas: replicas are not supported yet: leave them out");
+  replicated.cluster = mp::uniform_cluster(8);
+  replicated.replicas = {{DeviceId{0}, DeviceId{2}}, {DeviceId{1}, DeviceId{3}, DeviceId{4}, DeviceId{5}}};
+  CHECK_THROWS_WITH(prepare(replicated, model()),
+                    "4 replicas need as many microbatches, and there are 3; 4 would do (--microbatches 4)");
+  replicated.microbatches = 1;
+  replicated.bindings = {{"batch", 10}};
+  CHECK_THROWS_WITH(prepare(replicated, model()),
+                    "4 replicas need as many microbatches, and there is 1; 5 would do (--microbatches 5)");
+  replicated.bindings = {{"batch", 3}};
+  CHECK_THROWS_WITH(prepare(replicated, model()),
+                    "4 replicas need as many microbatches, and there is 1; use fewer replicas, or a larger batch");
+}
+
+TEST_CASE("predictions with replicas are those of the program", "[plan][predict]") {
+  Plan wanted = plan();
+  wanted.cluster = mp::uniform_cluster(4);
+  wanted.replicas = {{DeviceId{0}, DeviceId{2}}, {DeviceId{1}, DeviceId{3}}};
+  const mp::PreparedPlan prepared = prepare(wanted, model());
+  CHECK(check_program(prepared.program) == std::vector<std::string>{});
+  const mp::Prediction prediction = predict(prepared.program, prepared.units, wanted.cluster);
+  const std::int64_t activations = 2 * 12 * 4 * 4;
+  CHECK(prediction.cut_bytes == activations);
+  // Each weight's gradient goes to its owner, and the sum comes back: 16 floats, twice, of two weights.
+  CHECK(prediction.communication_volume_bytes == activations + 2 * 2 * 16 * 4);
+  REQUIRE(prediction.devices.size() == 4);
+  for (std::size_t d = 0; d < 4; ++d) {
+    CHECK(prediction.devices[d].nodes == (d % 2 == 0 ? 1 : 2));
+    CHECK(prediction.devices[d].parameters == 16);
+    CHECK(prediction.devices[d].memory_bytes == prepared.program.devices[mp::make_id<DeviceId>(d)].arena_bytes);
+  }
+  // Of three microbatches the leaders run two.
+  CHECK(prediction.devices[0].compute_share > 1.5 * prediction.devices[2].compute_share);
 }
 
 TEST_CASE("predictions are those of the program", "[plan][predict]") {

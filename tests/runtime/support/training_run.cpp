@@ -31,8 +31,19 @@ Program program_of(const TrainingGraph& training, const PlacementCase& placement
                                                                     : random.below(index(unit), devices);
     for (const NodeId node : units.nodes[unit]) device_of[node] = make_id<DeviceId>(device);
   }
+  std::vector<ReplicaGroup> groups;
+  for (std::int32_t d = 0; placement.replicas > 1 && d < placement.devices; ++d) {
+    ReplicaGroup& group = groups.emplace_back();
+    for (std::int32_t r = 0; r < placement.replicas; ++r) {
+      group.push_back(make_id<DeviceId>(d + r * placement.devices));
+    }
+  }
   return compile(training, std::move(device_of),
-                 {.schedule = placement.schedule, .devices = placement.devices, .cluster = nullptr});
+                 {.schedule = placement.schedule,
+                  .devices = placement.devices * placement.replicas,
+                  .cluster = nullptr,
+                  .replicas = std::move(groups),
+                  .zero = placement.zero});
 }
 
 BackendFactory cpu_backends(int threads) {

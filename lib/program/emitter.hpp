@@ -1,0 +1,116 @@
+// The state of emit(): what has been emitted, and where every value is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "lib/base/ids.hpp"
+#include "lib/program/emit.hpp"
+#include "lib/program/ownership.hpp"
+#include "lib/program/residences.hpp"
+
+namespace mp {
+
+inline constexpr std::int32_t kOnceAStep = -1;
+
+// A residence stands for all members of its device's group. It has a slot for each microbatch, on the device of that
+// microbatch, or one for each member where it is there once a step. Sums over all members, and what updates make of
+// them, have slots by device.
+class Emitter {
+ public:
+  Emitter(const TrainingGraph& training, const Placement& placement, const EmitOptions& options);
+
+  void send_parameters();
+  // Passes: a node on a microbatch.
+  void run(NodeId n, std::int32_t microbatch);
+  // Sends the fetched parameters that the node reads to its device, so that they are on their way.
+  void order_parameters(NodeId n, std::int32_t microbatch);
+  // The device's task has ended: what it fetched is dropped.
+  void end_task(DeviceId device);
+  // Adds the sums of the members that have had the time to arrive at `device`, time in picoseconds.
+  void reduce_arrived(DeviceId device, std::int64_t now);
+  void set_time(std::int64_t now) { now_ = now; }  // the end of what is emitted next
+  void update();
+  [[nodiscard]] Emission finish() &&;
+
+  [[nodiscard]] DeviceId device(NodeId n, std::int32_t microbatch) const {
+    return options_.replication.device(leader_of_[n], microbatch);
+  }
+
+ private:
+  using Slot = std::size_t;
+  struct Arrival {  // what a message fills
+    Slot slot = 0;
+    BufferId into = kNone<BufferId>;  // kNone: a buffer made for it
+  };
+  struct Reduction {
+    TensorId gradient = kNone<TensorId>;
+    std::int64_t arrived = 0;
+  };
+
+  // emit.cpp: slots and buffers
+  [[nodiscard]] Slot slot(ResidenceId r, std::int32_t microbatch) const;
+  [[nodiscard]] Slot member_slot(ResidenceId r, std::int32_t position) const;
+  [[nodiscard]] BufferId& buffer(ResidenceId r, std::int32_t microbatch);
+  BufferId make_buffer(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferRole role);
+  BufferId make_buffer(ResidenceId r, std::int32_t microbatch);
+  void push(DeviceId device, Instruction instruction);
+  void copy(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferId from, BufferId to);
+  // Messages
+  void post(const Message& message, BufferId data, const Arrival& arrival);
+  void receive_up_to(std::int32_t message);
+  void receive(std::int32_t message);
+  void send(ResidenceId from, std::int32_t microbatch);
+  // Passes
+  void fetch(ResidenceId r, std::int32_t microbatch);
+  [[nodiscard]] bool is_fetched(const Residence& root, DeviceId device) const;
+  void order_parameter(ResidenceId root, std::int32_t microbatch);
+  void compute(NodeId n, std::int32_t microbatch);
+  [[nodiscard]] BufferId output(NodeId n, TensorId t, std::int32_t microbatch);
+  void settle_in_place(const Node& node, DeviceId device, Instruction& instruction);
+  void publish(NodeId n, TensorId t, std::int32_t microbatch);
+  void copy_state(ResidenceId r, std::int32_t microbatch);
+  void accumulate(ResidenceId r, std::int32_t microbatch);
+
+  // emit_updates.cpp: sums over replicas, and updates
+  [[nodiscard]] std::vector<DeviceId> users(TensorId whole) const;
+  [[nodiscard]] DeviceId reducer(TensorId gradient);
+  [[nodiscard]] Slot whole_slot(TensorId t, DeviceId device);
+  void finish_sum(ResidenceId sum, std::int32_t microbatch);
+  void reduce(TensorId gradient);
+  [[nodiscard]] BufferId sum_of_member(ResidenceId sum, std::int32_t position, DeviceId reducer);
+  void publish_whole(TensorId t, DeviceId device);
+  [[nodiscard]] BufferId whole(TensorId t, DeviceId device);
+  [[nodiscard]] BufferId operand_of_update(TensorId t, DeviceId device);
+  void run_update(NodeId n, DeviceId device);
+  void send_new_values(NodeId n);
+  void receive_new_values();
+
+  const TrainingGraph& training_;
+  const Graph& graph_;
+  const EmitOptions& options_;
+  IdVector<NodeId, DeviceId> leader_of_;
+  Residences residences_;
+  Ownership ownership_;
+  IdVector<ResidenceId, Slot> slots_of_;  // first slot of a residence in the two tables below
+  std::vector<BufferId> buffers_;         // kNone: not there yet
+  std::vector<std::int32_t> incoming_;    // message on its way; −1: none yet
+  std::vector<Arrival> arrivals_;         // of messages
+  std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> in_flight_;
+  std::int64_t now_ = 0;
+  IdVector<DeviceId, std::vector<Slot>> fetched_;  // since the task began
+  std::map<std::pair<TensorId, DeviceId>, Slot> whole_slots_;
+  std::map<std::pair<TensorId, std::int32_t>, Slot> sum_slots_;  // of a member's sum at the reducer
+  IdVector<TensorId, DeviceId> reducer_;                         // kNone: not asked for yet
+  std::map<TensorId, Reduction> sums_left_;                      // arrived: the latest so far
+  std::map<TensorId, std::int32_t> members_done_;
+  IdVector<DeviceId, std::vector<Reduction>> to_reduce_;
+  std::vector<std::int32_t> new_values_;  // messages
+  Emission out_;
+};
+
+}  // namespace mp
