@@ -12,5 +12,6 @@ void add_report(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
+void add_split(CLI::App& app, Action& action);
 
 }  // namespace mp::apps

@@ -1,55 +1,10 @@
 // mpplan generate: models of any size.
-#include <fmt/core.h>
-
-#include <functional>
-#include <memory>
-#include <string>
-
-#include "apps/mpplan/commands.hpp"
-#include "lib/files/atomic_file.hpp"
-#include "lib/files/model_file.hpp"
-#include "lib/graph/builder.hpp"
+#include "apps/mpplan/generate_kind.hpp"
 #include "models/builders/gpt.hpp"
 #include "models/builders/networks.hpp"
 
 namespace mp::apps {
 namespace {
-
-// The flags of one kind of model, and how to build it from them.
-template <class Options>
-struct Kind {
-  Options options;
-  std::string output;
-};
-
-template <class Options>
-ExitCode generate(const Kind<Options>& kind, Model (*build)(const Options&)) {
-  const Model model = build(kind.options);
-  static_cast<void>(bind_model(model, {}, model.name));  // nothing invalid leaves this program
-  const std::string text = to_json(model);
-  if (kind.output.empty()) {
-    fmt::print("{}", text);
-  } else {
-    write_file_atomically(kind.output, text);
-    fmt::print(stderr, "{}: {} nodes\n", kind.output, model.nodes.size());
-  }
-  return ExitCode::kGood;
-}
-
-// Adds the command; the caller adds the flags that only this kind has.
-template <class Options>
-std::pair<CLI::App*, std::shared_ptr<Kind<Options>>> add_kind(CLI::App& parent, Action& action, const std::string& name,
-                                                              const std::string& description,
-                                                              Model (*build)(const Options&)) {
-  CLI::App* command = parent.add_subcommand(name, description);
-  auto kind = std::make_shared<Kind<Options>>();
-  command->option_defaults()->always_capture_default();
-  command->add_option("-o,--output", kind->output, "File to write; else standard output")->type_name("FILE");
-  command->add_option("--name", kind->options.name, "Name of the model")->type_name("NAME");
-  command->add_option("--batch", kind->options.batch, "Samples a step, unless bound otherwise")->type_name("N");
-  command->callback([kind, build, &action] { action = [kind, build] { return generate(*kind, build); }; });
-  return {command, kind};
-}
 
 void add_gpt(CLI::App& parent, Action& action) {
   const auto [command, kind] =
@@ -100,9 +55,11 @@ void add_simple(CLI::App& parent, Action& action) {
 
 void add_generate(CLI::App& app, Action& action) {
   CLI::App* command =
-      app.add_subcommand("generate", "Make a model of any size: gpt, mlp, convnet, autoencoder, simple");
+      app.add_subcommand("generate", "Make a model of any size: gpt, llama, bert, vit, lstm, resnet, unet, and more");
   command->require_subcommand(1);
   add_gpt(*command, action);
+  add_generate_sequences(*command, action);
+  add_generate_images(*command, action);
   add_mlp(*command, action);
   add_convnet(*command, action);
   add_autoencoder(*command, action);

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   mp::apps::add_inspect(app, action);
   mp::apps::add_generate(app, action);
   mp::apps::add_import(app, action);
+  mp::apps::add_split(app, action);
 
   return mp::apps::run_main(app, argc, argv, action);
 }

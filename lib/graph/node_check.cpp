@@ -45,7 +45,7 @@ bool has_kind(const AttributeValue& value, AttributeKind kind) {
     case AttributeKind::kInts:
       return std::holds_alternative<std::vector<std::int64_t>>(value);
     case AttributeKind::kFloats:
-      return std::holds_alternative<std::vector<double>>(value);
+      return std::holds_alternative<std::vector<double>>(value) || has_kind(value, AttributeKind::kInts);
   }
   return false;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "lib/base/error.hpp"
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
 #include "lib/operators/shape_rules.hpp"
@@ -27,7 +28,7 @@ std::int64_t head_size(const OperatorCall& call, std::size_t input, std::int64_t
 
 // Of a call whose inputs from `first` on are Q, K, V.
 Heads heads_of(const OperatorCall& call, std::size_t first) {
-  need_float32(call);
+  for (std::size_t i = 0; i < first + 3; ++i) need_type(call, i, DataType::kFloat32);
   for (std::size_t i = first; i < first + 3; ++i) need_rank(call, i, 3, 3);
   const Shape& q = call.input(first).shape;
   const Shape& k = call.input(first + 1).shape;
@@ -49,6 +50,25 @@ Heads heads_of(const OperatorCall& call, std::size_t first) {
   return {q[0], q[1], k[1], query_heads, size, head_size(call, first + 2, key_heads)};
 }
 
+// bool: which keys may be looked at; float32: added to the scores. Broadcast to [batch, heads, queries, keys].
+void check_mask(const OperatorCall& call, std::size_t input, const Heads& heads) {
+  if (!call.has_input(input)) return;
+  const TensorType& mask = call.input(input);
+  if (mask.type != DataType::kBool && mask.type != DataType::kFloat32) {
+    throw ShapeError(fmt::format("the mask must be bool or float32, not {}", to_string(mask)));
+  }
+  const Shape scores = {heads.batch, heads.heads, heads.queries, heads.keys};
+  need_rank(call, input, 2, 4);
+  bool fits = true;
+  for (std::size_t i = 0; i < mask.shape.size(); ++i) {
+    const std::int64_t wanted = scores[scores.size() - mask.shape.size() + i];
+    fits = fits && (mask.shape[i] == 1 || mask.shape[i] == wanted);
+  }
+  if (fits) return;
+  throw ShapeError(
+      fmt::format("the mask {} does not broadcast to the scores {}", to_string(mask.shape), to_string(scores)));
+}
+
 // Pairs of query and key that are looked at, over batch and heads.
 double pairs(const OperatorCall& call, const Heads& heads) {
   double looked_at = static_cast<double>(heads.queries) * static_cast<double>(heads.keys);
@@ -63,6 +83,7 @@ double pairs(const OperatorCall& call, const Heads& heads) {
 
 std::vector<TensorType> infer(const OperatorCall& call) {
   const Heads heads = heads_of(call, 0);
+  check_mask(call, 3, heads);
   return {float32({heads.batch, heads.queries, heads.heads * heads.value_size}),
           float32({heads.batch, heads.heads, heads.queries})};
 }
@@ -73,9 +94,12 @@ double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) 
   return 2.0 * pairs(call, heads) * static_cast<double>(heads.size + heads.value_size);
 }
 
-// dY, Q, K, V, Y, log_sum_exp
+// dY, Q, K, V, Y, log_sum_exp, mask?
 std::vector<TensorType> infer_grad(const OperatorCall& call) {
   const Heads heads = heads_of(call, 1);
+  need_type(call, 4, DataType::kFloat32);
+  need_type(call, 5, DataType::kFloat32);
+  check_mask(call, 6, heads);
   need_shape(call, 0, {heads.batch, heads.queries, heads.heads * heads.value_size}, "that of Y");
   need_same_shape(call, 4, 0);
   need_shape(call, 5, {heads.batch, heads.heads, heads.queries}, "one per query and head");
@@ -89,12 +113,18 @@ double flops_grad(const OperatorCall& call, std::span<const TensorType> /*output
 }
 
 void differentiate(GradientBuilder& gradient) {
+  gradient.refuse_gradients_from(1);
+  if (gradient.wants(3)) {
+    throw InputError("<graph>", Issue{gradient.node().name,
+                                      "the mask of Attention has no gradient, but a trained parameter leads to it: "
+                                      "make it \"trainable\": false"});
+  }
   const TensorId log_sum_exp = gradient.saved_output(kLogSumExp, "log_sum_exp");
+  std::vector<TensorId> inputs = {gradient.output_gradient(0), gradient.input(0),  gradient.input(1),
+                                  gradient.input(2),           gradient.output(0), log_sum_exp};
+  if (gradient.input(3) != kNone<TensorId>) inputs.push_back(gradient.input(3));
   const std::vector<TensorId> gradients =
-      gradient.add_many("AttentionGrad",
-                        {gradient.output_gradient(0), gradient.input(0), gradient.input(1), gradient.input(2),
-                         gradient.output(0), log_sum_exp},
-                        {"Q", "K", "V"}, gradient.node().attributes);
+      gradient.add_many("AttentionGrad", std::move(inputs), {"Q", "K", "V"}, gradient.node().attributes);
   for (std::size_t i = 0; i < 3; ++i) {
     if (gradient.wants(i)) gradient.set_input_gradient(i, gradients[i]);
   }
@@ -108,7 +138,7 @@ std::vector<Operator> attention_operators() {
                                                  {"is_causal", AttributeKind::kInt},
                                                  {"scale", AttributeKind::kFloat}};
   return {{.name = "Attention",
-           .inputs = {3, 3},
+           .inputs = {3, 4},
            .outputs = {1, 2},
            .attributes = attributes,
            .infer = infer,
@@ -116,7 +146,7 @@ std::vector<Operator> attention_operators() {
            .differentiate = differentiate,
            .work = WorkClass::kAttention},
           {.name = "AttentionGrad",
-           .inputs = {6, 6},
+           .inputs = {6, 7},
            .outputs = {3, 3},
            .attributes = attributes,
            .infer = infer_grad,

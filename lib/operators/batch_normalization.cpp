@@ -54,6 +54,7 @@ std::vector<TensorType> infer_input_grad(const OperatorCall& call) {
 
 // The sums over a channel are the weights' gradients and half of the input's: made once, for both.
 void differentiate(GradientBuilder& gradient) {
+  gradient.refuse_gradients_from(1);
   if (gradient.node().attributes.get_int("training_mode", 0) == 0) {
     throw InputError("<graph>", Issue{gradient.node().name,
                                       "BatchNormalization has no gradient in inference: set training_mode to 1"});

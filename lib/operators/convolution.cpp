@@ -2,6 +2,8 @@
 // The two are each other's gradient with the same weights, so one more operator, for the weights, is enough.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
 #include "lib/operators/shape_rules.hpp"
@@ -50,7 +52,7 @@ std::vector<TensorType> infer_conv(const OperatorCall& call) {
                                  x[1], group, to_string(w), w[1]));
   }
   check_bias(call, w[0]);
-  const Windows windows = windows_of(call, spatial.size(), kernel_of(w));
+  const Windows windows = windows_of(call, spatial, kernel_of(w));
   return {float32(with_spatial(x[0], w[0], window_outputs(windows, spatial)))};
 }
 
@@ -72,12 +74,8 @@ std::vector<TensorType> infer_transposed(const OperatorCall& call) {
   const std::int64_t group = group_of(call, x[1], "input channels");
   if (group > kMaxTensorBytes / w[1]) throw ShapeError(fmt::format("group {} is too large", group));
   check_bias(call, w[1] * group);
-  const Windows windows = windows_of(call, spatial.size(), kernel_of(w));
-  const Shape output_padding = call.attributes.get_ints("output_padding", Shape(spatial.size(), 0));
-  if (output_padding.size() != spatial.size()) {
-    throw ShapeError(
-        fmt::format("attribute output_padding must have {} numbers, not {}", spatial.size(), output_padding.size()));
-  }
+  const Windows windows = transposed_windows_of(call, spatial, kernel_of(w));
+  const Shape output_padding = output_padding_of(call, spatial.size());
   return {float32(with_spatial(x[0], w[1] * group, transposed_outputs(windows, spatial, output_padding)))};
 }
 
@@ -94,7 +92,7 @@ std::vector<TensorType> infer_weight_grad(const OperatorCall& call) {
   const Shape& dy = call.input(0).shape;
   const Shape& x = call.input(1).shape;
   const std::int64_t group = group_of(call, x[1], "input channels");
-  const Windows windows = windows_of(call, spatial.size(), {});
+  const Windows windows = windows_of(call, spatial, {});
   need_shape(call, 0, with_spatial(x[0], dy[1], window_outputs(windows, spatial)), "what the convolution of X gives");
   return {float32(with_spatial(dy[1], x[1] / group, windows.kernel))};
 }
@@ -114,23 +112,35 @@ void differentiate_bias(GradientBuilder& gradient) {
   gradient.differentiate_input(2, "ReduceSum", "B", {dy}, {{"axes", axes}, {"keepdims", std::int64_t{0}}});
 }
 
-// The attributes both directions share, with the kernel's extents written out.
-Attributes shared_attributes(const Attributes& from, const Shape& weights) {
+using WindowsOf = Windows (*)(const OperatorCall& call, const Shape& input, const Shape& kernel);
+
+// The forward node's windows, from its attributes and the shapes of X and W.
+Windows forward_windows(const GradientBuilder& gradient, WindowsOf windows_of_kind) {
+  const TensorType* none[] = {nullptr};
+  return windows_of_kind({.inputs = none, .attributes = gradient.node().attributes, .outputs = 1},
+                         kernel_of(gradient.type(gradient.input(0)).shape),
+                         kernel_of(gradient.type(gradient.input(1)).shape));
+}
+
+// The attributes both directions share, with pads and the kernel's extents written out.
+Attributes shared_attributes(const Attributes& from, const Windows& windows) {
   Attributes attributes;
-  for (const char* name : {"strides", "dilations", "pads", "group"}) {
+  for (const char* name : {"strides", "dilations", "group"}) {
     const auto found = from.values().find(name);
     if (found != from.values().end()) attributes.set(name, found->second);
   }
-  attributes.set("kernel_shape", kernel_of(weights));
+  Shape pads = windows.pads_begin;
+  pads.insert(pads.end(), windows.pads_end.begin(), windows.pads_end.end());
+  const bool is_padded = std::any_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad != 0; });
+  if (is_padded || from.has("pads")) attributes.set("pads", pads);
+  attributes.set("kernel_shape", windows.kernel);
   return attributes;
 }
 
 // The output_padding with which transposed convolution of dY gives back X's extents: what the stride rounded off.
-Shape rounded_off(const GradientBuilder& gradient, const Attributes& attributes) {
+Shape rounded_off(const GradientBuilder& gradient, const Windows& windows) {
   const Shape x = gradient.type(gradient.input(0)).shape;
   const Shape dy = gradient.type(gradient.output_gradient(0)).shape;
-  const TensorType* none[] = {nullptr};
-  const Windows windows = windows_of({.inputs = none, .attributes = attributes, .outputs = 1}, x.size() - 2, {});
   Shape padding;
   for (std::size_t i = 0; i + 2 < x.size(); ++i) {
     const std::int64_t covered = windows.strides[i] * (dy[i + 2] - 1) + windows.reach(i);
@@ -143,10 +153,11 @@ void differentiate_conv(GradientBuilder& gradient) {
   const TensorId x = gradient.input(0);
   const TensorId w = gradient.input(1);
   const TensorId dy = gradient.output_gradient(0);
-  const Attributes attributes = shared_attributes(gradient.node().attributes, gradient.type(w).shape);
+  const Windows windows = forward_windows(gradient, windows_of);
+  const Attributes attributes = shared_attributes(gradient.node().attributes, windows);
   if (gradient.wants(0)) {
     Attributes transposed = attributes;
-    transposed.set("output_padding", rounded_off(gradient, attributes));
+    transposed.set("output_padding", rounded_off(gradient, windows));
     gradient.differentiate_input(0, "ConvTranspose", "X", {dy, w}, transposed);
   }
   if (gradient.wants(1)) gradient.differentiate_input(1, "ConvWeightGrad", "W", {dy, x}, attributes);
@@ -157,7 +168,8 @@ void differentiate_transposed(GradientBuilder& gradient) {
   const TensorId x = gradient.input(0);
   const TensorId w = gradient.input(1);
   const TensorId dy = gradient.output_gradient(0);
-  const Attributes attributes = shared_attributes(gradient.node().attributes, gradient.type(w).shape);
+  const Attributes attributes =
+      shared_attributes(gradient.node().attributes, forward_windows(gradient, transposed_windows_of));
   if (gradient.wants(0)) gradient.differentiate_input(0, "Conv", "X", {dy, w}, attributes);
   if (gradient.wants(1)) gradient.differentiate_input(1, "ConvWeightGrad", "W", {x, dy}, attributes);
   differentiate_bias(gradient);
@@ -168,6 +180,7 @@ void differentiate_transposed(GradientBuilder& gradient) {
 std::vector<Operator> convolution_operators() {
   std::vector<AttributeSpec> transposed_attributes = convolution_attributes(false);
   transposed_attributes.push_back({"output_padding", AttributeKind::kInts});
+  transposed_attributes.push_back({"output_shape", AttributeKind::kInts});
   return {{.name = "Conv",
            .inputs = {2, 3},
            .attributes = convolution_attributes(false),

@@ -18,6 +18,8 @@ namespace mp {
 [[nodiscard]] std::vector<Operator> softmax_operators();
 [[nodiscard]] std::vector<Operator> attention_operators();
 [[nodiscard]] std::vector<Operator> rotary_embedding_operators();
+[[nodiscard]] std::vector<Operator> recurrent_operators();
+[[nodiscard]] std::vector<Operator> resize_operators();
 [[nodiscard]] std::vector<Operator> gather_operators();
 [[nodiscard]] std::vector<Operator> activation_operators();
 [[nodiscard]] std::vector<Operator> dropout_operators();

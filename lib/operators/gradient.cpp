@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/base/check.hpp"
+#include "lib/base/error.hpp"
 
 namespace mp {
 
@@ -38,6 +39,18 @@ TensorId GradientBuilder::saved_output(std::size_t position, std::string_view su
 
 TensorId GradientBuilder::output_gradient(std::size_t i) const {
   return i < output_gradients_.size() ? output_gradients_[i] : kNone<TensorId>;
+}
+
+void GradientBuilder::refuse_gradients_from(std::size_t first) const {
+  for (std::size_t i = first; i < output_gradients_.size(); ++i) {
+    if (output_gradients_[i] == kNone<TensorId>) continue;
+    const std::string& name = graph_.peek().tensor(node_copy_.outputs[i]).name;
+    throw InputError("<graph>",
+                     Issue{node_copy_.name, "a path leads from its output '" + name + "' to the loss, but " +
+                                                node_copy_.op_name + " has gradients of its first " +
+                                                (first == 1 ? "output" : std::to_string(first) + " outputs") +
+                                                " alone: compute the value by other operators"});
+  }
 }
 
 bool GradientBuilder::wants(std::size_t i) const { return i < wanted_.size() && wanted_[i]; }

@@ -25,6 +25,9 @@ class GradientBuilder {
   [[nodiscard]] TensorId output(std::size_t i) const;  // kNone: not wanted by the model
   // The optional output `position`, added to the forward node if the model did not ask for it.
   [[nodiscard]] TensorId saved_output(std::size_t position, std::string_view suffix);
+  // Throws InputError naming the node where a path leads to the loss from an output whose position is `first` or more:
+  // outputs that are there to be looked at, or saved for the gradient, alone.
+  void refuse_gradients_from(std::size_t first) const;
   // Gradient of output i; kNone when no path leads from it to the loss.
   [[nodiscard]] TensorId output_gradient(std::size_t i) const;
   // Does anybody want the gradient of input i? (Trained parameters and what depends on them; never data.)

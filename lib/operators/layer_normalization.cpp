@@ -68,6 +68,7 @@ double flops_weight_grad(const OperatorCall& call, std::span<const TensorType> /
 }
 
 void differentiate(GradientBuilder& gradient) {
+  gradient.refuse_gradients_from(1);
   const Attributes axis = {{"axis", gradient.node().attributes.get_int("axis", -1)}};
   const TensorId dy = gradient.output_gradient(0);
   const TensorId x = gradient.input(0);

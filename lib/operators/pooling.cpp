@@ -1,6 +1,8 @@
 // MaxPool, AveragePool, GlobalAveragePool: https://onnx.ai/onnx/operators/
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
 #include "lib/operators/shape_rules.hpp"
@@ -9,22 +11,20 @@
 namespace mp {
 namespace {
 
-std::vector<AttributeSpec> pool_attributes(const AttributeSpec& extra) {
+std::vector<AttributeSpec> pool_attributes() {
   std::vector<AttributeSpec> specs = window_attributes(true);
   specs.push_back({"ceil_mode", AttributeKind::kInt});
-  specs.push_back(extra);
+  specs.push_back({"dilations", AttributeKind::kInts});
   return specs;
 }
 
-const AttributeSpec kDilations = {"dilations", AttributeKind::kInts};
 const AttributeSpec kCountPad = {"count_include_pad", AttributeKind::kInt};
 const AttributeSpec kInputShape = {"input_shape", AttributeKind::kInts, true};
 
 // Shape of the pooling of an input with shape `x`.
 Shape pooled(const OperatorCall& call, const Shape& x) {
-  if (call.attributes.get_int("ceil_mode", 0) != 0) throw ShapeError("only ceil_mode 0 is supported");
   const Shape spatial(x.begin() + 2, x.end());
-  const Windows windows = windows_of(call, spatial.size(), {});
+  const Windows windows = windows_of(call, spatial, {});
   for (std::size_t i = 0; i < spatial.size(); ++i) {
     if (windows.pads_begin[i] >= windows.reach(i) || windows.pads_end[i] >= windows.reach(i)) {
       throw ShapeError(fmt::format("pads {} must be smaller than the kernel's reach {}",
@@ -32,7 +32,7 @@ Shape pooled(const OperatorCall& call, const Shape& x) {
     }
   }
   Shape result = {x[0], x[1]};
-  const Shape outputs = window_outputs(windows, spatial);
+  const Shape outputs = window_outputs(windows, spatial, flag(call, "ceil_mode"));
   result.insert(result.end(), outputs.begin(), outputs.end());
   return result;
 }
@@ -112,20 +112,22 @@ void differentiate_average(GradientBuilder& gradient) {
 }  // namespace
 
 std::vector<Operator> pooling_operators() {
-  std::vector<AttributeSpec> average_grad_attributes = pool_attributes(kCountPad);
+  std::vector<AttributeSpec> average_attributes = pool_attributes();
+  average_attributes.push_back(kCountPad);
+  std::vector<AttributeSpec> average_grad_attributes = average_attributes;
   average_grad_attributes.push_back(kInputShape);
   return {{.name = "MaxPool",
-           .attributes = pool_attributes(kDilations),
+           .attributes = pool_attributes(),
            .infer = infer_pool,
            .flops = flops_pool,
            .differentiate = differentiate_max},
           {.name = "MaxPoolGrad",
            .inputs = {2, 2},
-           .attributes = pool_attributes(kDilations),
+           .attributes = pool_attributes(),
            .infer = infer_max_grad,
            .flops = flops_pool_grad},
           {.name = "AveragePool",
-           .attributes = pool_attributes(kCountPad),
+           .attributes = std::move(average_attributes),
            .infer = infer_pool,
            .flops = flops_pool,
            .differentiate = differentiate_average},

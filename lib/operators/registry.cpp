@@ -26,6 +26,8 @@ class Registry {
                                            softmax_operators,
                                            attention_operators,
                                            rotary_embedding_operators,
+                                           recurrent_operators,
+                                           resize_operators,
                                            gather_operators,
                                            activation_operators,
                                            dropout_operators,

@@ -59,10 +59,17 @@ void differentiate_slice(GradientBuilder& gradient) {
   gradient.differentiate_input(0, "SliceGrad", "X", {gradient.output_gradient(0)}, attributes);
 }
 
-std::vector<TensorType> infer_pad(const OperatorCall& call) {
-  need_float32(call);
-  need_choice(call, "mode", {"constant"});
-  const Shape& from = call.input(0).shape;
+// How far beyond the tensor a mode can see.
+void check_reach(std::string_view mode, std::int64_t extent, std::int64_t pad) {
+  if (mode == "constant" || mode == "edge") return;
+  const std::int64_t most = mode == "reflect" ? extent - 1 : extent;
+  if (pad <= most) return;
+  throw ShapeError(fmt::format("mode '{}' pads an extent of {} by {} at most, not {}", mode, extent, most, pad));
+}
+
+Shape padded(const OperatorCall& call, const Shape& from) {
+  need_choice(call, "mode", {"constant", "reflect", "edge", "wrap"});
+  const std::string mode = call.attributes.get_string("mode", "constant");
   const std::vector<std::int64_t> pads = call.attributes.get_ints("pads", {});
   if (pads.size() != 2 * from.size()) {
     throw ShapeError(fmt::format("attribute pads must have {} numbers for {} dimensions, not {}", 2 * from.size(),
@@ -73,14 +80,32 @@ std::vector<TensorType> infer_pad(const OperatorCall& call) {
     if (pads[i] < 0 || pads[i] > kMaxTensorBytes) {
       throw ShapeError(fmt::format("pads must be 0 or more (and no larger than a tensor), not {}", pads[i]));
     }
+    check_reach(mode, from[i % from.size()], pads[i]);
     result[i % from.size()] += pads[i];
   }
-  return {float32(std::move(result))};
+  return result;
+}
+
+std::vector<TensorType> infer_pad(const OperatorCall& call) {
+  need_float32(call);
+  return {float32(padded(call, call.input(0).shape))};
+}
+
+std::vector<TensorType> infer_pad_grad(const OperatorCall& call) {
+  need_float32(call);
+  const Shape from = shape_attribute(call, "input_shape");
+  need_shape(call, 0, padded(call, from), "what padding input_shape gives");
+  return {float32(from)};
 }
 
 void differentiate_pad(GradientBuilder& gradient) {
   const Shape from = gradient.type(gradient.input(0)).shape;
   if (from.empty()) return gradient.set_input_gradient(0, gradient.output_gradient(0));
+  if (gradient.node().attributes.get_string("mode", "constant") != "constant") {
+    Attributes attributes = gradient.node().attributes;
+    attributes.set("input_shape", from);
+    return gradient.differentiate_input(0, "PadGrad", "X", {gradient.output_gradient(0)}, attributes);
+  }
   const std::vector<std::int64_t> pads = gradient.node().attributes.get_ints("pads", {});
   std::vector<std::int64_t> starts(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(from.size()));
   std::vector<std::int64_t> ends = starts;
@@ -97,14 +122,17 @@ std::vector<Operator> slice_operators() {
                                                  {"steps", AttributeKind::kInts}};
   std::vector<AttributeSpec> grad_attributes = attributes;
   grad_attributes.push_back({"shape", AttributeKind::kInts, true});
+  const std::vector<AttributeSpec> pad_attributes = {
+      {"pads", AttributeKind::kInts, true}, {"value", AttributeKind::kFloat}, {"mode", AttributeKind::kString}};
+  std::vector<AttributeSpec> pad_grad_attributes = pad_attributes;
+  pad_grad_attributes.push_back({"input_shape", AttributeKind::kInts, true});
   return {{.name = "Slice", .attributes = attributes, .infer = infer_slice, .differentiate = differentiate_slice},
           {.name = "SliceGrad", .attributes = std::move(grad_attributes), .infer = infer_slice_grad},
-          {.name = "Pad",
-           .attributes = {{"pads", AttributeKind::kInts, true},
-                          {"value", AttributeKind::kFloat},
-                          {"mode", AttributeKind::kString}},
-           .infer = infer_pad,
-           .differentiate = differentiate_pad}};
+          {.name = "Pad", .attributes = pad_attributes, .infer = infer_pad, .differentiate = differentiate_pad},
+          {.name = "PadGrad",
+           .attributes = std::move(pad_grad_attributes),
+           .infer = infer_pad_grad,
+           .flops = one_flop_an_input}};
 }
 
 }  // namespace mp

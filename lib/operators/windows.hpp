@@ -23,12 +23,18 @@ struct Windows {
 // Names of the attributes read below.
 [[nodiscard]] std::vector<AttributeSpec> window_attributes(bool kernel_required);
 
-// From the attributes, checked. `kernel` is the weights' where the attribute kernel_shape is absent; where both are
-// there, they must agree. Empty: the attribute alone says it.
-[[nodiscard]] Windows windows_of(const OperatorCall& call, std::size_t spatial, const Shape& kernel);
+// From the attributes, checked; auto_pad's pads written out. `input`: the spatial extents the windows slide over.
+// `kernel` is the weights' where the attribute kernel_shape is absent; where both are there, they must agree. Empty:
+// the attribute alone says it.
+[[nodiscard]] Windows windows_of(const OperatorCall& call, const Shape& input, const Shape& kernel);
+// The same of a transposed convolution, whose output_shape and auto_pad say how much of the output is cut off.
+[[nodiscard]] Windows transposed_windows_of(const OperatorCall& call, const Shape& input, const Shape& kernel);
+// The attribute of a transposed convolution, checked for its length.
+[[nodiscard]] Shape output_padding_of(const OperatorCall& call, std::size_t spatial);
 
-// Extents of the output of a convolution or pooling over `input` (spatial extents alone).
-[[nodiscard]] Shape window_outputs(const Windows& windows, const Shape& input);
+// Extents of the output of a convolution or pooling over `input` (spatial extents alone). `rounds_up` (ceil_mode): a
+// last window that starts inside the input, or in the padding before it, counts though it reaches over the end.
+[[nodiscard]] Shape window_outputs(const Windows& windows, const Shape& input, bool rounds_up = false);
 // Extents of the output of a transposed convolution.
 [[nodiscard]] Shape transposed_outputs(const Windows& windows, const Shape& input, const Shape& output_padding);
 

@@ -6,8 +6,12 @@
 #include "lib/base/error.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/graph/builder.hpp"
+#include "models/builders/convolutional.hpp"
+#include "models/builders/encoders.hpp"
 #include "models/builders/gpt.hpp"
+#include "models/builders/llama.hpp"
 #include "models/builders/networks.hpp"
+#include "models/builders/recurrent.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace mp::models;
@@ -83,6 +87,54 @@ TEST_CASE("models of other sizes bind, too", "[models]") {
         mp::Shape{2, 3, 24, 24});
 }
 
+TEST_CASE("transformers of other sizes bind, too", "[models]") {
+  const auto shape = [](const mp::Model& model, const std::string& tensor) {
+    return type_of(mp::bind_model(mp::parse_model(mp::to_json(model), "f"), {}, "f"), tensor).shape;
+  };
+  const mp::Model llama = build_llama({.layers = 1, .hidden = 48, .heads = 6, .key_value_heads = 3, .context = 5});
+  CHECK(shape(llama, "block0.attention.key.rotary") == mp::Shape{16, 5, 24});
+  CHECK(shape(llama, "block0.feed_forward.gated") == mp::Shape{80, 128});
+  const mp::Model bert = build_bert({.layers = 1, .hidden = 12, .heads = 3, .vocabulary = 9, .context = 5, .batch = 2});
+  CHECK(shape(bert, "hidden_tokens") == mp::Shape{2, 5, 12});
+  CHECK(shape(bert, "logits") == mp::Shape{10, 9});
+  CHECK(build_bert({.hidden_share = 0.0}).nodes.size() + 9 == build_bert({}).nodes.size());
+  const mp::Model vit = build_vit({.image = 12, .channels = 3, .patch = 4, .hidden = 8, .heads = 2, .batch = 2});
+  CHECK(shape(vit, "position_embedding") == mp::Shape{2, 9, 8});
+  CHECK(shape(vit, "features") == mp::Shape{2, 8});
+}
+
+TEST_CASE("convolutional and recurrent models of other sizes bind, too", "[models]") {
+  const auto shape = [](const mp::Model& model, const std::string& tensor) {
+    return type_of(mp::bind_model(mp::parse_model(mp::to_json(model), "f"), {}, "f"), tensor).shape;
+  };
+  const mp::Model resnet = build_resnet({.image = 33, .channels = 3, .stages = {4, 6, 8}, .blocks = 1, .batch = 2});
+  CHECK(shape(resnet, "stage3.block1.add") == mp::Shape{2, 8, 9, 9});
+  const mp::Model unet = build_unet({.image = 24, .channels = 3, .levels = {4, 6, 8}, .batch = 2});
+  CHECK(shape(unet, "up1.beside") == mp::Shape{2, 8, 24, 24});
+  CHECK(shape(unet, "image") == mp::Shape{2, 3, 24, 24});
+  // The layers of the paper's cnn-trad-fpool3: 20 × 8 over 98 × 40, a third of 33 bands, 10 × 4.
+  const mp::Model speech = build_speech({});
+  CHECK(shape(speech, "conv1") == mp::Shape{32, 64, 79, 33});
+  CHECK(shape(speech, "conv2") == mp::Shape{32, 64, 70, 8});
+  CHECK(shape(build_speech({.frames = 3, .bands = 2, .channels = 2}), "conv2") == mp::Shape{32, 2, 1, 1});
+  const mp::Model lstm =
+      build_lstm({.layers = 2, .hidden = 6, .vocabulary = 9, .context = 5, .batch = 3, .dropout = 0.5});
+  CHECK(shape(lstm, "lstm2") == mp::Shape{3, 5, 1, 6});
+  CHECK(shape(lstm, "logits") == mp::Shape{15, 9});
+}
+
+TEST_CASE("ResNet-18 has the parameters of the published one but for its stem", "[models]") {
+  // torchvision's resnet18 has 11,689,512; its 7×7 stem is a 3×3 one here: 64·3·(49 − 9) fewer.
+  const mp::Model model = build_resnet({.image = 32, .channels = 3, .stages = {64, 128, 256, 512}, .classes = 1000});
+  std::int64_t trained = 0;
+  for (const mp::ModelParameter& p : model.parameters) {
+    std::int64_t size = p.trainable ? 1 : 0;
+    for (const mp::Dimension& extent : p.shape) size *= extent.extent;
+    trained += size;
+  }
+  CHECK(trained == 11'689'512 - 64 * 3 * 40);
+}
+
 TEST_CASE("options that make no model are refused with both values", "[models]") {
   CHECK(usage_error(build_gpt, GptOptions{.hidden = 10, .heads = 3}) ==
         "heads must divide hidden: 3 does not divide 10");
@@ -95,5 +147,19 @@ TEST_CASE("options that make no model are refused with both values", "[models]")
         "3 stages halve an image of 2 × 2 to nothing");
   CHECK(usage_error(build_autoencoder, AutoencoderOptions{.image = 6, .stages = {1, 1}}) ==
         "an image of 6 × 6 cannot be halved 2 times");
+  CHECK(usage_error(build_llama, LlamaOptions{.hidden = 12, .heads = 4}) ==
+        "hidden must be heads of even size: 4 heads do not divide 12 so");
+  CHECK(usage_error(build_llama, LlamaOptions{.key_value_heads = 3}) ==
+        "key-value-heads must divide heads: 3 does not divide 4");
+  CHECK(usage_error(build_bert, BertOptions{.hidden_share = 1.0}) ==
+        "hidden-share must be 0 or more and less than 1, not 1");
+  CHECK(usage_error(build_vit, VitOptions{.patch = 3}) == "patch must divide image: 3 does not divide 8");
+  CHECK(usage_error(build_resnet, ResnetOptions{.image = 2, .stages = {1, 1, 1}}) ==
+        "3 stages halve an image of 2 × 2 to nothing");
+  CHECK(usage_error(build_unet, UnetOptions{.image = 6, .levels = {1, 1, 1}}) ==
+        "an image of 6 × 6 cannot be halved 2 times");
+  CHECK(usage_error(build_unet, UnetOptions{.noise = -1.0}) == "noise must be a finite number, 0 or more, not -1");
+  CHECK(usage_error(build_lstm, LstmOptions{.dropout = 1.5}) == "dropout must be 0 or more and less than 1, not 1.5");
+  CHECK(usage_error(build_speech, SpeechOptions{.classes = 0}) == "classes must be 1 to 1000000, not 0");
   CHECK(usage_error(build_simple, SimpleOptions{.batch = 0}) == "batch must be 1 to 1000000, not 0");
 }

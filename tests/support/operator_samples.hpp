@@ -119,6 +119,18 @@ inline void add_window_samples(std::vector<OperatorSample>& samples) {
          {trained({2, 2, 5, 4})},
          {{"kernel_shape", k3}, {"strides", k2}, {"pads", Ints{1, 1, 1, 1}}, {"count_include_pad", counted}}});
   }
+  conv("Conv same", "Conv", {1, 2, 5, 6}, {2, 2, 3, 2}, 0,
+       {{"auto_pad", std::string("SAME_LOWER")}, {"strides", Ints{2, 2}}});
+  conv("ConvTranspose to a shape", "ConvTranspose", {1, 2, 3, 3}, {2, 2, 3, 3}, 0,
+       {{"strides", Ints{2, 2}}, {"output_shape", Ints{6, 7}}});
+  samples.push_back({"MaxPool ceil",
+                     "MaxPool",
+                     {trained({1, 2, 6})},
+                     {{"kernel_shape", Ints{3}}, {"strides", Ints{2}}, {"ceil_mode", integer(1)}},
+                     1,
+                     false});
+  samples.push_back(
+      {"Resize", "Resize", {trained({1, 2, 3, 4})}, {{"sizes", Ints{1, 2, 6, 6}}, {"mode", std::string("linear")}}});
   samples.push_back({"GlobalAveragePool", "GlobalAveragePool", {trained({2, 3, 4, 5})}});
 }
 
@@ -170,6 +182,19 @@ inline void add_sequence_samples(std::vector<OperatorSample>& samples) {
                      "RotaryEmbedding",
                      {trained({2, 3, 4, 6}), data({9, 2}), data({9, 2}), indices({2, 4}, 9)},
                      {{"rotary_embedding_dim", integer(4)}, {"interleaved", integer(1)}}});
+  samples.push_back({"Attention masked",
+                     "Attention",
+                     {trained({2, 3, 4}), trained({2, 3, 4}), trained({2, 3, 4}), condition({3, 3})},
+                     {{"q_num_heads", integer(1)}, {"kv_num_heads", integer(1)}}});
+  samples.push_back(
+      {"LSTM", "LSTM", {trained({3, 2, 3}), trained({1, 8, 3}), trained({1, 8, 2}), trained({1, 16})}, {}, 3});
+  samples.push_back({"LSTM both ways",
+                     "LSTM",
+                     {trained({2, 3, 3}), trained({2, 8, 3}), trained({2, 8, 2}), absent(), absent(),
+                      trained({2, 2, 2}), trained({2, 2, 2})},
+                     {{"direction", std::string("bidirectional")}, {"layout", integer(1)}}});
+  samples.push_back(
+      {"GRU", "GRU", {trained({3, 2, 3}), trained({1, 6, 3}), trained({1, 6, 2}), trained({1, 12})}, {}, 2});
   samples.push_back({"Gather", "Gather", {trained({7, 3}), indices({2, 4}, 7)}});
   samples.push_back({"Gather axis 1", "Gather", {trained({2, 5, 3}), indices({4}, 5)}, {{"axis", integer(1)}}});
 }
@@ -223,6 +248,7 @@ inline void add_shape_samples(std::vector<OperatorSample>& samples) {
   one("Slice steps", "Slice", {3, 8}, {{"starts", Ints{1}}, {"ends", Ints{8}}, {"axes", Ints{1}}, {"steps", Ints{3}}});
   one("Expand", "Expand", {3, 1}, {{"shape", Ints{2, 1, 4}}});
   one("Pad", "Pad", {2, 3}, {{"pads", Ints{1, 0, 0, 2}}, {"value", 0.5}});
+  one("Pad edge", "Pad", {2, 3}, {{"pads", Ints{1, 0, 0, 2}}, {"mode", std::string("edge")}});
   for (const char* op : {"ReduceSum", "ReduceMean"}) {
     one(op, op, shape, {});
     one(std::string(op) + " axes", op, shape, {{"axes", Ints{0, -1}}, {"keepdims", integer(0)}});
@@ -247,6 +273,10 @@ inline void add_loss_samples(std::vector<OperatorSample>& samples) {
                        "SoftmaxCrossEntropyLoss",
                        {trained({3, 4, 5}), indices({3, 5}, 4)},
                        ignoring});
+    samples.push_back({"SoftmaxCrossEntropyLoss weighted" + suffix,
+                       "SoftmaxCrossEntropyLoss",
+                       {trained({6, 5}), indices({6}, 5), data({5}, 0.5, 2.0)},
+                       attributes});
     samples.push_back(
         {"MeanSquaredError" + suffix, "MeanSquaredError", {trained({3, 4}), trained({3, 4})}, attributes});
     samples.push_back(
@@ -322,7 +352,8 @@ inline Graph sample_graph(const OperatorSample& sample) {
     bool is_state = false;
     for (const InPlace& pair : added.op->in_place) is_state = is_state || pair.output == i;
     if (is_state) continue;
-    const std::string suffix = "." + std::to_string(i);
+    std::string suffix = ".";  // not "." + …: g++ 12 sees an overflow there that is none
+    suffix += std::to_string(i);
     const TensorId weights = builder.add_input("weights" + suffix, builder.type(added.outputs[i]));
     const TensorId weighted = builder.add("Mul", "weighted" + suffix, {added.outputs[i], weights});
     const TensorId sum = builder.add("ReduceSum", "sum" + suffix, {weighted}, {{"keepdims", integer(0)}});

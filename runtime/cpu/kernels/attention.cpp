@@ -54,10 +54,11 @@ struct Tensors {
   const float* v;
   float* y;
   float* log_sum_exp;  // may be null
+  const void* mask;
 };
 
-void attend(const AttentionShape& shape, const Tensors& t, std::int64_t b, std::int64_t head, std::int64_t query,
-            float* scores) {
+void attend(const AttentionShape& shape, const AttentionMask& mask, const Tensors& t, std::int64_t b, std::int64_t head,
+            std::int64_t query, float* scores) {
   const std::int64_t key_head = head / shape.group();
   const std::int64_t rows = std::min(kQueryBlock, shape.queries - query);
   std::array<Running, kQueryBlock> running;
@@ -66,6 +67,7 @@ void attend(const AttentionShape& shape, const Tensors& t, std::int64_t b, std::
   for (std::int64_t key = 0; key < last; key += kKeyBlock) {
     const ScoreBlock block{query, rows, key, std::min(kKeyBlock, last - key)};
     score_block(shape, block, t.q + shape.query_at(b, head, query), t.k + shape.key_at(b, key_head, key), scores);
+    mask_block(mask, block, b, head, t.mask, scores);
     for (std::int64_t row = 0; row < rows; ++row) {
       const std::int64_t seen = std::clamp<std::int64_t>(shape.visible(query + row) - key, 0, block.columns);
       absorb_row(scores + row * kKeyBlock, seen, block.columns, running[static_cast<std::size_t>(row)],
@@ -86,8 +88,9 @@ void attend(const AttentionShape& shape, const Tensors& t, std::int64_t b, std::
     multiply(y + row * shape.output_stride(), r.total > 0.0 ? static_cast<float>(1.0 / r.total) : 0.0F,
              shape.value_depth);
     if (t.log_sum_exp != nullptr) {
-      t.log_sum_exp[shape.statistic_at(b, head, query + row)] =
-          static_cast<float>(static_cast<double>(r.most) + std::log(r.total));
+      // A query that may look at nothing has no weights: +Inf makes them 0 in the gradient, too.
+      const double log_sum = r.total > 0.0 ? static_cast<double>(r.most) + std::log(r.total) : HUGE_VAL;
+      t.log_sum_exp[shape.statistic_at(b, head, query + row)] = static_cast<float>(log_sum);
     }
   }
 }
@@ -123,15 +126,16 @@ void score_block(const AttentionShape& shape, const ScoreBlock& block, const flo
 
 KernelPointer make_attention(const KernelCall& call) {
   const AttentionShape shape = attention_shape(call, 0);
+  const AttentionMask mask = attention_mask(call, 3, shape);
   std::vector<float> scratch(static_cast<std::size_t>(kQueryBlock * kKeyBlock * call.team.threads()));
   const auto workspace = static_cast<std::int64_t>(scratch.size() * sizeof(float));
   return function_kernel(
-      [&team = call.team, shape, scratch](const Operands& io) mutable {
-        const Tensors tensors{io.in(0), io.in(1), io.in(2), io.out(0), io.out(1)};
+      [&team = call.team, shape, mask, scratch](const Operands& io) mutable {
+        const Tensors tensors{io.in(0), io.in(1), io.in(2), io.out(0), io.out(1), io.in<void>(3)};
         const std::int64_t blocks = (shape.queries + kQueryBlock - 1) / kQueryBlock;
         team.for_each(shape.batch * shape.query_heads * blocks, [&](std::int64_t part, int worker) {
           const std::int64_t head = part / blocks % shape.query_heads;
-          attend(shape, tensors, part / blocks / shape.query_heads, head, part % blocks * kQueryBlock,
+          attend(shape, mask, tensors, part / blocks / shape.query_heads, head, part % blocks * kQueryBlock,
                  scratch.data() + kQueryBlock * kKeyBlock * worker);
         });
       },

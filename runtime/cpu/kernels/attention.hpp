@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "runtime/cpu/kernel_call.hpp"
@@ -49,6 +50,16 @@ struct AttentionShape {
   [[nodiscard]] std::int64_t visible(std::int64_t i) const { return is_causal ? std::min(keys, i + 1) : keys; }
 };
 
+// A bool or float32 tensor broadcast to [batch, heads, queries, keys]; no mask: nothing is added.
+struct AttentionMask {
+  bool exists = false;
+  bool is_bool = false;
+  std::array<std::int64_t, 4> strides{};
+};
+
+// `input`: position of the mask among the node's inputs.
+[[nodiscard]] AttentionMask attention_mask(const KernelCall& call, std::size_t input, const AttentionShape& shape);
+
 // `first`: position of Q among the node's inputs, K and V behind it.
 [[nodiscard]] AttentionShape attention_shape(const KernelCall& call, std::size_t first);
 
@@ -63,5 +74,9 @@ struct ScoreBlock {
 // scores[rows × kKeyBlock] ← scale · Q · Kᵀ of the block; nothing masked yet.
 void score_block(const AttentionShape& shape, const ScoreBlock& block, const float* queries, const float* keys,
                  float* scores);
+
+// Adds the mask's numbers to a block of scores of one head: −Inf where a bool mask says false.
+void mask_block(const AttentionMask& mask, const ScoreBlock& block, std::int64_t batch, std::int64_t head,
+                const void* values, float* scores);
 
 }  // namespace mp::runtime::cpu

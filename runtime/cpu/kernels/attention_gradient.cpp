@@ -25,6 +25,7 @@ struct Tensors {
   float* dq;
   float* dk;
   float* dv;
+  const void* mask;
 };
 
 // Of one worker.
@@ -46,9 +47,9 @@ MP_SIMD void score_gradient_row(float* weights, float* gradients, float log_sum_
 
 class HeadGradient {
  public:
-  HeadGradient(const AttentionShape& shape, const Tensors& tensors, const Scratch& scratch, std::int64_t batch,
-               std::int64_t key_head)
-      : s_(shape), t_(tensors), scratch_(scratch), b_(batch), key_head_(key_head) {}
+  HeadGradient(const AttentionShape& shape, const AttentionMask& mask, const Tensors& tensors, const Scratch& scratch,
+               std::int64_t batch, std::int64_t key_head)
+      : s_(shape), mask_(mask), t_(tensors), scratch_(scratch), b_(batch), key_head_(key_head) {}
 
   void run() {
     for (std::int64_t g = 0; g < s_.group(); ++g) find_dot_products(g);
@@ -80,6 +81,7 @@ class HeadGradient {
   void find_score_gradients(const ScoreBlock& block, std::int64_t g) {
     score_block(s_, block, t_.q + s_.query_at(b_, head(g), block.query), t_.k + s_.key_at(b_, key_head_, block.key),
                 scratch_.weights);
+    mask_block(mask_, block, b_, head(g), t_.mask, scratch_.weights);
     Gemm product{.transpose_b = true, .m = block.rows, .n = block.columns, .k = s_.value_depth};
     product.a = t_.dy + s_.output_at(b_, head(g), block.query);
     product.lda = s_.output_stride();
@@ -141,6 +143,7 @@ class HeadGradient {
   }
 
   const AttentionShape& s_;
+  const AttentionMask& mask_;
   const Tensors& t_;
   const Scratch& scratch_;
   std::int64_t b_;
@@ -156,6 +159,7 @@ struct Unwanted {
 
 KernelPointer make_attention_grad(const KernelCall& call) {
   const AttentionShape shape = attention_shape(call, 1);
+  const AttentionMask mask = attention_mask(call, 6, shape);
   const std::int64_t block = kQueryBlock * kKeyBlock;
   const std::int64_t per_worker = 2 * block + shape.group() * shape.queries;
   std::vector<float> scratch(static_cast<std::size_t>(per_worker * call.team.threads()));
@@ -166,7 +170,7 @@ KernelPointer make_attention_grad(const KernelCall& call) {
   const auto workspace = static_cast<std::int64_t>(
       (scratch.size() + unwanted.q.size() + unwanted.k.size() + unwanted.v.size()) * sizeof(float));
   return function_kernel(
-      [&team = call.team, shape, scratch, unwanted, block, per_worker](const Operands& io) mutable {
+      [&team = call.team, shape, mask, scratch, unwanted, block, per_worker](const Operands& io) mutable {
         const Tensors tensors{io.in(0),
                               io.in(1),
                               io.in(2),
@@ -175,11 +179,12 @@ KernelPointer make_attention_grad(const KernelCall& call) {
                               io.in(5),
                               unwanted.q.empty() ? io.out(0) : unwanted.q.data(),
                               unwanted.k.empty() ? io.out(1) : unwanted.k.data(),
-                              unwanted.v.empty() ? io.out(2) : unwanted.v.data()};
+                              unwanted.v.empty() ? io.out(2) : unwanted.v.data(),
+                              io.in<void>(6)};
         team.for_each(shape.batch * shape.key_heads, [&](std::int64_t part, int worker) {
           float* mine = scratch.data() + per_worker * worker;
           const Scratch places{mine, mine + block, mine + 2 * block};
-          HeadGradient(shape, tensors, places, part / shape.key_heads, part % shape.key_heads).run();
+          HeadGradient(shape, mask, tensors, places, part / shape.key_heads, part % shape.key_heads).run();
         });
       },
       workspace);

@@ -116,15 +116,13 @@ void add_bias(Team& team, const Shape& shape, const float* bias, float* y) {
 // oneDNN's memory takes no const; what a pass reads it does not write.
 float* operand(const Operands& io, std::size_t i) { return const_cast<float*>(io.in(i)); }
 
-Shape weights_kernel(const Shape& weights) { return {weights.begin() + 2, weights.end()}; }
-
 }  // namespace
 
 KernelPointer make_conv(const KernelCall& call) {
   const Shape& x = call.input(0).shape;
   const Shape y = call.output(0).shape;
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Window window = window_of(call.attributes(), x.size() - 2, weights_kernel(call.input(1).shape));
+  const Window window = window_of(call.attributes(), x, call.input(1).shape);
   auto convolution =
       std::make_shared<PartedConvolution>(shape_of(call, x, y, window), ConvolutionPass::kForward, call.team);
   const std::int64_t workspace = convolution->workspace_bytes();
@@ -140,7 +138,7 @@ KernelPointer make_conv_transpose(const KernelCall& call) {
   const Shape& x = call.input(0).shape;
   const Shape y = call.output(0).shape;
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Window window = window_of(call.attributes(), x.size() - 2, weights_kernel(call.input(1).shape));
+  const Window window = transposed_window_of(call.attributes(), x, call.input(1).shape);
   auto convolution =
       std::make_shared<PartedConvolution>(shape_of(call, y, x, window), ConvolutionPass::kSourceGradient, call.team);
   const std::int64_t workspace = convolution->workspace_bytes();
@@ -156,7 +154,7 @@ KernelPointer make_conv_weight_grad(const KernelCall& call) {
   const Shape& dy = call.input(0).shape;
   const Shape& x = call.input(1).shape;
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Window window = window_of(call.attributes(), x.size() - 2, weights_kernel(call.output(0).shape));
+  const Window window = window_of(call.attributes(), x, call.output(0).shape);
   auto convolution =
       std::make_shared<PartedConvolution>(shape_of(call, x, dy, window), ConvolutionPass::kWeightGradient, call.team);
   const std::int64_t workspace = convolution->workspace_bytes();

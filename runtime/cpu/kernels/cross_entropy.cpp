@@ -22,6 +22,7 @@ struct Problem {
   std::int64_t classes = 1;
   std::int64_t inner = 1;  // indices behind the class axis
   bool is_mean = true;
+  bool is_reduced = true;  // else a loss for every line
   std::optional<std::int64_t> ignored{};
 
   [[nodiscard]] std::int64_t lines() const { return batch * inner; }
@@ -36,14 +37,21 @@ Problem problem_of(const KernelCall& call, std::size_t scores) {
   if (call.input(scores).type != DataType::kFloat32) call.refuse_type(call.input(scores).type);
   Problem p{.node = call.node.name, .batch = shape[0], .classes = shape[1]};
   for (std::size_t i = 2; i < shape.size(); ++i) p.inner *= shape[i];
-  p.is_mean = call.attributes().get_string("reduction", "mean") == "mean";
+  const std::string reduction = call.attributes().get_string("reduction", "mean");
+  p.is_mean = reduction == "mean";
+  p.is_reduced = reduction != "none";
   if (call.attributes().has("ignore_index")) p.ignored = call.attributes().get_int("ignore_index", 0);
   return p;
 }
 
-// Checks every label, returns how many count.
-std::int64_t count_labels(const Problem& p, const std::int64_t* labels) {
-  std::int64_t count = 0;
+// Of a label that counts; without class weights each weighs 1.
+double weight_of(const float* weights, std::int64_t label) {
+  return weights == nullptr ? 1.0 : static_cast<double>(weights[label]);
+}
+
+// Checks every label, returns the weight of those that count: a mean is over this.
+double weigh_labels(const Problem& p, const std::int64_t* labels, const float* weights) {
+  double total = 0.0;
   for (std::int64_t line = 0; line < p.lines(); ++line) {
     const std::int64_t label = labels[line];
     if (!p.counts(label)) continue;
@@ -51,9 +59,9 @@ std::int64_t count_labels(const Problem& p, const std::int64_t* labels) {
       throw RunError(fmt::format("node '{}' (SoftmaxCrossEntropyLoss): label {} at position {} is not in [0, {})",
                                  p.node, label, line, p.classes));
     }
-    ++count;
+    total += weight_of(weights, label);
   }
-  return count;
+  return total;
 }
 
 MP_SIMD void exponentials(const float* x, float shift, float* y, std::int64_t n) {
@@ -105,6 +113,17 @@ void write_log_probabilities(const Problem& p, const float* scores, std::int64_t
   }
 }
 
+void reduce(const Problem& p, const std::vector<double>& losses, double weight, float* to) {
+  if (!p.is_reduced) {
+    for (std::size_t line = 0; line < losses.size(); ++line) to[line] = static_cast<float>(losses[line]);
+    return;
+  }
+  double total = 0.0;
+  for (const double loss : losses) total += loss;
+  if (p.is_mean) total = weight == 0.0 ? 0.0 : total / weight;
+  *to = static_cast<float>(total);
+}
+
 MP_SIMD void gradient_line(const float* x, float log_sum, float factor, float* dx, std::int64_t n,
                            std::int64_t stride) {
   if (stride == 1) {
@@ -126,7 +145,8 @@ KernelPointer make_softmax_cross_entropy_loss(const KernelCall& call) {
       [&team = call.team, p, losses, scratch](const Operands& io) mutable {
         const float* scores = io.in(0);
         const auto* labels = io.in<std::int64_t>(1);
-        const std::int64_t count = count_labels(p, labels);
+        const float* weights = io.in(2);
+        const double weight = weigh_labels(p, labels, weights);
         const Outputs to{io.out(0), io.out(1), io.out(2)};
         const std::int64_t grain = p.grain();
         team.for_each((p.lines() + grain - 1) / grain, [&](std::int64_t part, int worker) {
@@ -134,17 +154,16 @@ KernelPointer make_softmax_cross_entropy_loss(const KernelCall& call) {
             const float* x = line_of(p, scores, line, scratch[static_cast<std::size_t>(worker)]);
             const double log_sum = log_sum_exp(x, p.classes);
             const bool has_loss = p.counts(labels[line]);
-            losses[static_cast<std::size_t>(line)] = has_loss ? log_sum - static_cast<double>(x[labels[line]]) : 0.0;
+            double& loss = losses[static_cast<std::size_t>(line)];
+            loss = has_loss ? log_sum - static_cast<double>(x[labels[line]]) : 0.0;
+            if (has_loss) loss *= weight_of(weights, labels[line]);
             if (to.log_sum_exp != nullptr) to.log_sum_exp[line] = static_cast<float>(log_sum);
             if (to.log_probabilities != nullptr) {
               write_log_probabilities(p, scores, line, log_sum, to.log_probabilities);
             }
           }
         });
-        double total = 0.0;
-        for (const double loss : losses) total += loss;
-        if (p.is_mean) total = count == 0 ? 0.0 : total / static_cast<double>(count);
-        if (to.loss != nullptr) *to.loss = static_cast<float>(total);
+        if (to.loss != nullptr) reduce(p, losses, weight, to.loss);
       },
       workspace);
 }
@@ -156,12 +175,15 @@ KernelPointer make_softmax_cross_entropy_loss_grad(const KernelCall& call) {
     const auto* labels = io.in<std::int64_t>(2);
     const float* log_sums = io.in(3);
     float* dx = io.out(0);
-    const std::int64_t count = std::max<std::int64_t>(1, count_labels(p, labels));
-    const float factor = p.is_mean ? *io.in(0) / static_cast<float>(count) : *io.in(0);
+    const float* weights = io.in(4);
+    const double total = weigh_labels(p, labels, weights);
+    const double share = p.is_mean && total != 0.0 ? 1.0 / total : 1.0;
     team.for_range(p.lines(), p.grain(), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t line = begin; line < end; ++line) {
         const std::int64_t start = p.start(line);
         if (p.counts(labels[line])) {
+          const double dloss = static_cast<double>(io.in(0)[p.is_reduced ? 0 : line]);
+          const auto factor = static_cast<float>(dloss * share * weight_of(weights, labels[line]));
           gradient_line(scores + start, log_sums[line], factor, dx + start, p.classes, p.inner);
           dx[start + labels[line] * p.inner] -= factor;
         } else {

@@ -38,6 +38,9 @@ KernelPointer make_pad(const KernelCall& call);
 KernelPointer make_concat(const KernelCall& call);
 KernelPointer make_split(const KernelCall& call);
 KernelPointer make_constant(const KernelCall& call);
+// mirrored_pad.cpp
+KernelPointer make_mirrored_pad(const KernelCall& call);
+KernelPointer make_pad_grad(const KernelCall& call);
 // reduce.cpp
 KernelPointer make_reduce_sum(const KernelCall& call);
 KernelPointer make_reduce_mean(const KernelCall& call);
@@ -63,6 +66,15 @@ KernelPointer make_group_normalization_input_grad(const KernelCall& call);
 KernelPointer make_group_normalization_weight_grad(const KernelCall& call);
 // rotary_embedding.cpp
 KernelPointer make_rotary_embedding(const KernelCall& call);  // RotaryEmbeddingGrad, too
+// lstm.cpp, lstm_gradient.cpp
+KernelPointer make_lstm(const KernelCall& call);
+KernelPointer make_lstm_grad(const KernelCall& call);
+// gru.cpp, gru_gradient.cpp
+KernelPointer make_gru(const KernelCall& call);
+KernelPointer make_gru_grad(const KernelCall& call);
+// resize.cpp
+KernelPointer make_resize(const KernelCall& call);
+KernelPointer make_resize_grad(const KernelCall& call);
 // batch_normalization.cpp
 KernelPointer make_batch_normalization(const KernelCall& call);
 KernelPointer make_batch_normalization_weight_grad(const KernelCall& call);

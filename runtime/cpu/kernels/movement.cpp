@@ -147,6 +147,7 @@ KernelPointer make_slice_grad(const KernelCall& call) {
 }
 
 KernelPointer make_pad(const KernelCall& call) {
+  if (call.attributes().get_string("mode", "constant") != "constant") return make_mirrored_pad(call);
   const Shape& from = call.input(0).shape;
   const std::vector<std::int64_t> pads = call.attributes().get_ints("pads", {});
   View to = whole(call.output(0).shape);

@@ -28,7 +28,7 @@ struct Pool {
 };
 
 Pool pool_of(const KernelCall& call, const Shape& source, const Shape& destination) {
-  return {window_of(call.attributes(), source.size() - 2), source[0] * source[1], spatial_extents(source),
+  return {window_of(call.attributes(), source), source[0] * source[1], spatial_extents(source),
           spatial_extents(destination)};
 }
 
@@ -136,12 +136,23 @@ void max_gradient(const Pool& p, const float* dy, const float* x, float* dx) {
   }
 }
 
+// Taps of an output that lie on the source or its padding; a window that ceil_mode lets reach beyond has fewer.
+std::int64_t taps_over_padding(const Pool& p, std::size_t axis, std::int64_t at) {
+  const std::int64_t end = p.source[axis] + p.window.pads_end[axis];
+  std::int64_t taps = 0;
+  for (std::int64_t tap = 0; tap < p.window.kernel[axis]; ++tap) taps += p.under(axis, at, tap) < end ? 1 : 0;
+  return taps;
+}
+
 // 1 / how many elements each output of a plane averages.
 std::vector<float> weights_of(const Pool& p, bool include_padding) {
   std::vector<float> counts(static_cast<std::size_t>(p.destination_plane()), 0.0F);
   if (include_padding) {
-    const auto all = static_cast<float>(p.window.kernel[0] * p.window.kernel[1]);
-    std::fill(counts.begin(), counts.end(), all);
+    for (std::int64_t i = 0; i < p.destination_plane(); ++i) {
+      const std::int64_t taps =
+          taps_over_padding(p, 0, i / p.destination[1]) * taps_over_padding(p, 1, i % p.destination[1]);
+      counts[static_cast<std::size_t>(i)] = static_cast<float>(taps);
+    }
   } else {
     for_taps(p, [&](std::int64_t oh, std::int64_t, std::int64_t, Range r) {
       for (std::int64_t ow = r.begin; ow < r.end; ++ow)

@@ -1,28 +1,33 @@
 #include "runtime/cpu/kernels/spatial.hpp"
 
-#include <vector>
+#include "lib/operators/windows.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
 
-// The last entries of `values`, in front of them what a missing first axis has.
-Pair pair_of(const std::vector<std::int64_t>& values, std::size_t begin, std::size_t axes, std::int64_t missing) {
-  if (axes == 1) return {missing, values[begin]};
-  return {values[begin], values[begin + 1]};
+Shape spatial_of(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
+
+// A missing first axis in front of the last one.
+Pair pair_of(const std::vector<std::int64_t>& values, std::int64_t missing) {
+  if (values.size() == 1) return {missing, values[0]};
+  return {values[0], values[1]};
+}
+
+Window in_pairs(const Windows& windows) {
+  return {pair_of(windows.kernel, 1), pair_of(windows.strides, 1), pair_of(windows.dilations, 1),
+          pair_of(windows.pads_begin, 0), pair_of(windows.pads_end, 0)};
 }
 
 }  // namespace
 
-Window window_of(const Attributes& attributes, std::size_t axes, const Shape& kernel) {
-  const std::vector<std::int64_t> ones(axes, 1);
-  const std::vector<std::int64_t> pads = attributes.get_ints("pads", std::vector<std::int64_t>(2 * axes, 0));
-  Window window;
-  window.kernel = pair_of(kernel.empty() ? attributes.get_ints("kernel_shape", ones) : kernel, 0, axes, 1);
-  window.strides = pair_of(attributes.get_ints("strides", ones), 0, axes, 1);
-  window.dilations = pair_of(attributes.get_ints("dilations", ones), 0, axes, 1);
-  window.pads_begin = pair_of(pads, 0, axes, 0);
-  window.pads_end = pair_of(pads, axes, axes, 0);
-  return window;
+Window window_of(const Attributes& attributes, const Shape& source, const Shape& weights) {
+  return in_pairs(windows_of({.inputs = {}, .attributes = attributes, .outputs = 1}, spatial_of(source),
+                             weights.empty() ? weights : spatial_of(weights)));
+}
+
+Window transposed_window_of(const Attributes& attributes, const Shape& source, const Shape& weights) {
+  return in_pairs(transposed_windows_of({.inputs = {}, .attributes = attributes, .outputs = 1}, spatial_of(source),
+                                        spatial_of(weights)));
 }
 
 Pair spatial_extents(const Shape& shape) {

@@ -19,8 +19,11 @@ struct Window {
   Pair pads_end{};
 };
 
-// `kernel`: spatial extents of the weights where they say it; the attribute kernel_shape where this is empty.
-[[nodiscard]] Window window_of(const Attributes& attributes, std::size_t spatial_axes, const Shape& kernel = {});
+// Of windows that slide over `source` [N, C, …]. `weights`: those of a convolution; empty: the attribute kernel_shape
+// alone says the kernel.
+[[nodiscard]] Window window_of(const Attributes& attributes, const Shape& source, const Shape& weights = {});
+// Of a transposed convolution that reads `source`.
+[[nodiscard]] Window transposed_window_of(const Attributes& attributes, const Shape& source, const Shape& weights);
 
 // The last axes of [N, C, W] as {1, W}, of [N, C, H, W] as {H, W}.
 [[nodiscard]] Pair spatial_extents(const Shape& shape);

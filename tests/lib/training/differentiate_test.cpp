@@ -270,3 +270,27 @@ TEST_CASE("a measured backward time is shared by the backward nodes of a known o
   CHECK(training.graph.node(training.graph.find_node("fc.grad.B").value()).cost->forward_s == 1.5);
   CHECK_FALSE(training.graph.node(training.graph.find_node("loss.grad.X").value()).cost.has_value());
 }
+
+TEST_CASE("a path to the loss through what is saved for the gradient is refused by name") {
+  GraphBuilder builder("saved");
+  const TensorId x = builder.add_parameter("x", matrix(4, 8), {});
+  const TensorId scale = builder.add_parameter("scale", {DataType::kFloat32, {8}}, {});
+  Node node;
+  node.name = "norm";
+  node.op_name = "LayerNormalization";
+  node.inputs = {x, scale};
+  const NodeId id = builder.add_node(std::move(node), {"y", "mean"});
+  const TensorId mean = builder.peek().node(id).outputs[1];
+  builder.set_loss(builder.add("ReduceSum", "loss", {mean}, {{"keepdims", kZero}}), LossReduction::kSum);
+  const Graph graph = std::move(builder).build();
+  try {
+    static_cast<void>(differentiate(graph, sgd()));
+    FAIL("a gradient that nothing computes was accepted");
+  } catch (const InputError& error) {
+    REQUIRE(error.issues().size() == 1);
+    CHECK(error.issues()[0].place == "norm");
+    CHECK(error.issues()[0].message ==
+          "a path leads from its output 'mean' to the loss, but LayerNormalization has gradients of its first output "
+          "alone: compute the value by other operators");
+  }
+}

@@ -6,8 +6,9 @@ namespace mp::runtime::testing {
 namespace {
 
 Reference find_reference(std::string_view op) {
-  for (const auto family : {elementwise_reference, matrix_reference, normalization_reference, movement_reference,
-                            window_reference, sequence_reference, loss_reference}) {
+  for (const auto family :
+       {elementwise_reference, matrix_reference, normalization_reference, movement_reference, window_reference,
+        sequence_reference, recurrent_reference, resize_reference, loss_reference}) {
     if (const Reference found = family(op)) return found;
   }
   throw std::logic_error("no reference for " + std::string(op));

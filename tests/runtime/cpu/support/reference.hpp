@@ -14,6 +14,7 @@ namespace mp::runtime::testing {
 struct Array {
   Shape shape;
   std::vector<double> values;
+  DataType type = DataType::kFloat32;  // kBool where that matters to a reference
 
   Array() = default;
   explicit Array(Shape s, double value = 0.0)
@@ -57,6 +58,8 @@ using Reference = void (*)(const ReferenceCall& call);
 [[nodiscard]] Reference movement_reference(std::string_view op);
 [[nodiscard]] Reference window_reference(std::string_view op);
 [[nodiscard]] Reference sequence_reference(std::string_view op);
+[[nodiscard]] Reference recurrent_reference(std::string_view op);
+[[nodiscard]] Reference resize_reference(std::string_view op);
 [[nodiscard]] Reference loss_reference(std::string_view op);
 
 // Values of all tensors of `graph` after running it on `values` (those of inputs and parameters must be there).

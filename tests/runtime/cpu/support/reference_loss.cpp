@@ -33,10 +33,13 @@ void run_cross_entropy(const ReferenceCall& call) {
     const auto label = static_cast<std::int64_t>(call.in(1).at(line));
     if (has_ignored && label == call.attributes().get_int("ignore_index", 0)) continue;
     at[1] = label;
-    total += log_sum - x.at(element_of(at, x.shape));
-    count += 1.0;
+    const double weight = call.has(2) ? call.in(2).at(label) : 1.0;
+    const double loss = weight * (log_sum - x.at(element_of(at, x.shape)));
+    if (call.attributes().get_string("reduction", "mean") == "none") call.out().at(line) = loss;
+    total += loss;
+    count += weight;
   }
-  finish(call, total, count);
+  if (call.attributes().get_string("reduction", "mean") != "none") finish(call, total, count);
 }
 
 double loss(const ReferenceCall& call, double x, double t) {

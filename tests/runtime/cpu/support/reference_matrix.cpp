@@ -56,6 +56,13 @@ struct HeadRows {
   [[nodiscard]] double operator()(std::int64_t row, std::int64_t column) const { return first[row * step + column]; }
 };
 
+// What input 3 adds to a score: 0 or −Inf where it is bool.
+double masked(const ReferenceCall& call, const Index& at) {
+  const double value = call.in(3).at(broadcast_element(at, call.in(3).shape));
+  if (call.in(3).type != DataType::kBool) return value;
+  return value != 0.0 ? 0.0 : -std::numeric_limits<double>::infinity();
+}
+
 void attend(const ReferenceCall& call, std::int64_t b, std::int64_t head, std::int64_t query) {
   const std::int64_t heads = call.attributes().get_int("q_num_heads", 1);
   const std::int64_t key_heads = call.attributes().get_int("kv_num_heads", 1);
@@ -72,14 +79,16 @@ void attend(const ReferenceCall& call, std::int64_t b, std::int64_t head, std::i
   for (std::int64_t key = 0; key < seen; ++key) {
     double& score = weights[static_cast<std::size_t>(key)];
     for (std::int64_t d = 0; d < depth; ++d) score += scale * q(query, d) * k(key, d);
+    if (call.has(3)) score += masked(call, {b, head, query, key});
     most = std::max(most, score);
   }
   double total = 0.0;
-  for (double& w : weights) total += w = std::exp(w - most);
+  const bool sees = most > -std::numeric_limits<double>::infinity();  // else a mask hides every key
+  for (double& w : weights) total += w = sees ? std::exp(w - most) : 0.0;
   for (std::int64_t e = 0; e < value_depth; ++e) {
     double sum = 0.0;
     for (std::int64_t key = 0; key < seen; ++key) sum += weights[static_cast<std::size_t>(key)] * v(key, e);
-    call.out().at(element_of({b, query, head * value_depth + e}, call.out().shape)) = sum / total;
+    call.out().at(element_of({b, query, head * value_depth + e}, call.out().shape)) = sees ? sum / total : 0.0;
   }
   if (call.has_out(1)) call.out(1).at(element_of({b, head, query}, call.out(1).shape)) = most + std::log(total);
 }

@@ -75,7 +75,28 @@ void run_slice(const ReferenceCall& call) {
   }
 }
 
+// ONNX's pictures of the modes: edge aa|abc|cc, reflect cb|abc|ba, wrap bc|abc|ab.
+void run_copying_pad(const ReferenceCall& call, const std::string& mode) {
+  const Index pads = call.attributes().get_ints("pads", {});
+  const Array& x = call.in(0);
+  for (std::int64_t i = 0; i < call.out().size(); ++i) {
+    Index at = index_of(i, call.out().shape);
+    for (std::size_t axis = 0; axis < at.size(); ++axis) {
+      const std::int64_t last = x.extent(axis) - 1;
+      at[axis] -= pads[axis];
+      if (mode == "edge") at[axis] = std::clamp<std::int64_t>(at[axis], 0, last);
+      while (mode == "wrap" && at[axis] < 0) at[axis] += last + 1;
+      while (mode == "wrap" && at[axis] > last) at[axis] -= last + 1;
+      if (mode == "reflect" && at[axis] < 0) at[axis] = -at[axis];
+      if (mode == "reflect" && at[axis] > last) at[axis] = last - (at[axis] - last);
+    }
+    call.out().at(i) = x.at(element_of(at, x.shape));
+  }
+}
+
 void run_pad(const ReferenceCall& call) {
+  const std::string mode = call.attributes().get_string("mode", "constant");
+  if (mode != "constant") return run_copying_pad(call, mode);
   const Index pads = call.attributes().get_ints("pads", {});
   call.out().values.assign(call.out().values.size(), call.attributes().get_float("value", 0.0));
   for (std::int64_t i = 0; i < call.in(0).size(); ++i) {

@@ -16,6 +16,32 @@ struct Sliding {
         dilations(call.attributes().get_ints("dilations", Index(axes, 1))),
         pads(call.attributes().get_ints("pads", Index(2 * axes, 0))) {}
 
+  // auto_pad by ONNX's formulas: `whole` is what the windows would need, `room` what there is.
+  void pad_automatically(const ReferenceCall& call, std::size_t axis, std::int64_t whole, std::int64_t room) {
+    const std::string choice = call.attributes().get_string("auto_pad", "NOTSET");
+    const std::int64_t total = std::max<std::int64_t>(0, whole - room);
+    const std::int64_t less = total / 2;
+    pads[axis] = choice == "SAME_UPPER" ? less : total - less;
+    pads[axis + kernel.size()] = total - pads[axis];
+  }
+  void pad_automatically(const ReferenceCall& call, const Shape& source) {
+    if (!call.attributes().get_string("auto_pad", "NOTSET").starts_with("SAME")) return;
+    for (std::size_t i = 0; i < kernel.size(); ++i) {
+      const std::int64_t steps = (source[i + 2] + strides[i] - 1) / strides[i];
+      pad_automatically(call, i, (steps - 1) * strides[i] + dilations[i] * (kernel[i] - 1) + 1, source[i + 2]);
+    }
+  }
+  // Of a transposed convolution from `input` to `output`: what is cut off.
+  void cut_automatically(const ReferenceCall& call, const Shape& input, const Shape& output) {
+    const bool is_same = call.attributes().get_string("auto_pad", "NOTSET").starts_with("SAME");
+    if (!is_same && !call.attributes().has("output_shape")) return;
+    const Index more = call.attributes().get_ints("output_padding", Index(kernel.size(), 0));
+    for (std::size_t i = 0; i < kernel.size(); ++i) {
+      const std::int64_t whole = strides[i] * (input[i + 2] - 1) + more[i] + dilations[i] * (kernel[i] - 1) + 1;
+      pad_automatically(call, i, whole, output[i + 2]);
+    }
+  }
+
   // visit(place in the window, index in the source) of every tap of output `at` (its first two axes copied), inside
   // the source or not.
   template <class Visit>
@@ -38,13 +64,19 @@ Index spatial(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
 // Calls visit(destination element, source element, weight) for every product of a convolution from `source` channels
 // to `destination` channels; `w` is [destination channels, source channels / groups, kernel…].
 template <class Visit>
-void for_products(const ReferenceCall& call, const Shape& source, const Shape& destination, const Visit& visit) {
+void for_products(const ReferenceCall& call, const Shape& source, const Shape& destination, bool is_transposed,
+                  const Visit& visit) {
   const Array& w = call.in(1);
   const std::int64_t groups = call.attributes().get_int("group", 1);
   const std::int64_t per_group = source[1] / groups;
   const Index kernel = spatial(w.shape);
   const Index field = spatial(source);
-  const Sliding sliding(call, kernel, kernel.size());
+  Sliding sliding(call, kernel, kernel.size());
+  if (is_transposed) {
+    sliding.cut_automatically(call, destination, source);
+  } else {
+    sliding.pad_automatically(call, source);
+  }
   for (std::int64_t i = 0; i < elements(destination); ++i) {
     const Index at = index_of(i, destination);
     const std::int64_t group = at[1] / (destination[1] / groups);
@@ -67,14 +99,14 @@ void add_bias(const ReferenceCall& call) {
 }
 
 void run_conv(const ReferenceCall& call) {
-  for_products(call, call.in(0).shape, call.out().shape,
+  for_products(call, call.in(0).shape, call.out().shape, false,
                [&](std::int64_t to, std::int64_t from, double w) { call.out().at(to) += w * call.in(0).at(from); });
   add_bias(call);
 }
 
 // The convolution from Y to X, run backwards.
 void run_conv_transpose(const ReferenceCall& call) {
-  for_products(call, call.out().shape, call.in(0).shape,
+  for_products(call, call.out().shape, call.in(0).shape, true,
                [&](std::int64_t from, std::int64_t to, double w) { call.out().at(to) += w * call.in(0).at(from); });
   add_bias(call);
 }
@@ -83,13 +115,18 @@ void run_pool(const ReferenceCall& call) {
   const Array& x = call.in(0);
   const bool is_max = call.node.op_name == "MaxPool";
   const bool counts_padding = call.attributes().get_int("count_include_pad", 0) != 0;
-  const Sliding sliding(call, {}, x.shape.size() - 2);
+  Sliding sliding(call, {}, x.shape.size() - 2);
+  sliding.pad_automatically(call, x.shape);
   for (std::int64_t i = 0; i < call.out().size(); ++i) {
     double most = -std::numeric_limits<double>::infinity();
     double sum = 0.0;
     double count = 0.0;
     sliding.taps(index_of(i, call.out().shape), x.shape, [&](const Index&, const Index& from, bool inside) {
-      count += inside || counts_padding ? 1.0 : 0.0;
+      bool on_padding = true;  // and not beyond its end
+      for (std::size_t a = 0; a < sliding.kernel.size(); ++a) {
+        on_padding = on_padding && from[a + 2] < x.extent(a + 2) + sliding.pads[a + sliding.kernel.size()];
+      }
+      count += inside || (counts_padding && on_padding) ? 1.0 : 0.0;
       if (!inside) return;
       most = std::max(most, x.at(element_of(from, x.shape)));
       sum += x.at(element_of(from, x.shape));

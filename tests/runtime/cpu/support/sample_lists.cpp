@@ -1,24 +1,9 @@
 #include <utility>
 
-#include "tests/runtime/cpu/support/samples.hpp"
+#include "tests/runtime/cpu/support/sample_inputs.hpp"
 
 namespace mp::runtime::testing {
 namespace {
-
-using Fill = SampleInput::Fill;
-using Ints = std::vector<std::int64_t>;
-
-SampleInput normal(Shape shape) { return {.shape = std::move(shape)}; }
-SampleInput fixed(Shape shape, Fill fill = Fill::kNormal) {
-  return {.shape = std::move(shape), .fill = fill, .trainable = false};
-}
-SampleInput positive(Shape shape) { return {.shape = std::move(shape), .fill = Fill::kPositive}; }
-SampleInput probability(Shape shape) { return {.shape = std::move(shape), .fill = Fill::kProbability}; }
-SampleInput indices(Shape shape, std::int64_t low, std::int64_t high) {
-  return {.shape = std::move(shape), .fill = Fill::kIndices, .low = low, .high = high};
-}
-SampleInput absent() { return {.shape = {}, .fill = Fill::kAbsent}; }
-std::string text(const char* value) { return value; }
 
 void append(std::vector<Sample>& to, std::vector<Sample> more) {
   to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
@@ -37,6 +22,28 @@ std::vector<Sample> products() {
       {"MatMul", {normal({2, 1, 3, 4}), normal({3, 4, 2})}},
       {"MatMul", {normal({3, 4}), normal({2, 4, 5})}},
       {"MatMul", {normal({9, 2, 3}), normal({9, 3, 2})}},
+  };
+}
+
+// Pads that follow from auto_pad or output_shape.
+std::vector<Sample> padded_convolutions() {
+  return {
+      {"Conv",
+       {normal({1, 2, 7, 6}), normal({3, 2, 4, 3})},
+       {{"auto_pad", text("SAME_UPPER")}, {"strides", Ints{2, 1}}}},
+      {"Conv",
+       {normal({1, 2, 8}), normal({3, 2, 3}), normal({3})},
+       {{"auto_pad", text("SAME_LOWER")}, {"strides", Ints{2}}}},
+      {"Conv", {normal({1, 2, 6, 6}), normal({2, 2, 3, 2})}, {{"auto_pad", text("VALID")}}},
+      {"ConvTranspose",
+       {normal({1, 3, 4, 3}), normal({3, 2, 3, 3})},
+       {{"auto_pad", text("SAME_UPPER")}, {"strides", Ints{2, 2}}}},
+      {"ConvTranspose",
+       {normal({1, 3, 4}), normal({3, 2, 4}), normal({2})},
+       {{"auto_pad", text("SAME_LOWER")}, {"strides", Ints{1}}}},
+      {"ConvTranspose",
+       {normal({1, 3, 4, 3}), normal({3, 2, 3, 3})},
+       {{"output_shape", Ints{7, 6}}, {"strides", Ints{2, 2}}, {"output_padding", Ints{0, 1}}}},
   };
 }
 
@@ -61,6 +68,7 @@ std::vector<Sample> convolutions() {
        {normal({2, 2, 5}), normal({2, 3, 4}), normal({3})},
        {{"strides", Ints{3}}, {"pads", Ints{1, 0}}}},
   };
+  append(list, padded_convolutions());
   for (Sample& sample : list) sample.tolerance = 5e-5;  // sums of up to a hundred float32 products
   return list;
 }
@@ -122,6 +130,16 @@ std::vector<Sample> attentions() {
        {normal({1, 3, 4}), normal({1, 5, 2}), normal({1, 5, 2})},
        {{"q_num_heads", std::int64_t{2}}, {"kv_num_heads", std::int64_t{1}}, {"is_causal", std::int64_t{1}}},
        2},
+      {"Attention",
+       {normal({2, 4, 6}), normal({2, 5, 6}), normal({2, 5, 6}), fixed({2, 1, 1, 5}, Fill::kBool)},
+       {{"q_num_heads", std::int64_t{2}}, {"kv_num_heads", std::int64_t{2}}}},
+      {"Attention",
+       {normal({1, 4, 8}), normal({1, 4, 4}), normal({1, 4, 4}), fixed({4, 4}, Fill::kBool)},
+       {{"q_num_heads", std::int64_t{4}}, {"kv_num_heads", std::int64_t{2}}, {"is_causal", std::int64_t{1}}}},
+      {"Attention",
+       {normal({2, 4, 6}), normal({2, 5, 6}), normal({2, 5, 6}), fixed({2, 4, 5})},
+       {{"q_num_heads", std::int64_t{2}}, {"kv_num_heads", std::int64_t{2}}},
+       2},
       {"RotaryEmbedding", {normal({2, 5, 12})}, {{"num_heads", std::int64_t{3}}}},
       {"RotaryEmbedding",
        {normal({2, 3, 5, 8})},
@@ -134,6 +152,38 @@ std::vector<Sample> attentions() {
       {"Gather", {normal({2, 5, 3}), indices({4}, 0, 5)}, {{"axis", std::int64_t{1}}}},
       {"Gather", {normal({4, 3}), indices({}, 0, 3)}, {{"axis", std::int64_t{-1}}}},
   };
+}
+
+std::vector<Sample> recurrences() {
+  const Attributes back = {
+      {"direction", text("reverse")}, {"layout", std::int64_t{1}}, {"hidden_size", std::int64_t{3}}};
+  const Attributes both = {{"direction", text("bidirectional")}};
+  Attributes late = {{"linear_before_reset", std::int64_t{1}}};
+  Attributes late_both = both;
+  late_both.set("linear_before_reset", std::int64_t{1});
+  late_both.set("layout", std::int64_t{1});
+  std::vector<Sample> list{
+      {"LSTM", {normal({4, 2, 3}), normal({1, 12, 3}), normal({1, 12, 3}), normal({1, 24})}, {}, 3},
+      {"LSTM", {normal({2, 4, 2}), normal({1, 12, 2}), normal({1, 12, 3})}, back},
+      {"LSTM",
+       {normal({3, 2, 2}), normal({2, 8, 2}), normal({2, 8, 2}), normal({2, 16}), absent(), normal({2, 2, 2}),
+        normal({2, 2, 2})},
+       both,
+       3},
+      {"GRU", {normal({4, 2, 3}), normal({1, 9, 3}), normal({1, 9, 3}), normal({1, 18})}, {}, 2},
+      {"GRU", {normal({4, 2, 3}), normal({1, 9, 3}), normal({1, 9, 3}), normal({1, 18})}, late, 2},
+      {"GRU", {normal({2, 4, 2}), normal({1, 9, 2}), normal({1, 9, 3})}, back},
+      {"GRU",
+       {normal({3, 2, 2}), normal({2, 6, 2}), normal({2, 6, 2}), normal({2, 12}), absent(), normal({2, 2, 2})},
+       both,
+       2},
+      {"GRU",
+       {normal({2, 3, 2}), normal({2, 6, 2}), normal({2, 6, 2}), normal({2, 12}), absent(), normal({2, 2, 2})},
+       late_both,
+       2},
+  };
+  for (Sample& sample : list) sample.tolerance = 1e-4;  // gradients through several steps
+  return list;
 }
 
 std::vector<Sample> elementwise() {
@@ -176,7 +226,48 @@ std::vector<Sample> pools() {
        {normal({1, 2, 5, 5})},
        {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}, {"count_include_pad", std::int64_t{1}}}},
       {"AveragePool", {normal({2, 1, 9})}, {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}}},
+      {"MaxPool",
+       {normal({1, 2, 6, 8})},
+       {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 3}}, {"ceil_mode", std::int64_t{1}}}},
+      {"MaxPool",
+       {normal({1, 2, 7})},
+       {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}, {"auto_pad", text("SAME_UPPER")}}},
+      {"AveragePool",
+       {normal({1, 2, 6, 6})},
+       {{"kernel_shape", Ints{3, 2}},
+        {"strides", Ints{2, 3}},
+        {"pads", Ints{1, 0, 1, 1}},
+        {"ceil_mode", std::int64_t{1}},
+        {"count_include_pad", std::int64_t{1}}}},
+      {"AveragePool",
+       {normal({2, 1, 9})},
+       {{"kernel_shape", Ints{3}}, {"dilations", Ints{2}}, {"auto_pad", text("SAME_LOWER")}}},
       {"GlobalAveragePool", {normal({2, 3, 4, 5})}},
+      {"Resize", {normal({1, 2, 3, 4})}, {{"scales", std::vector<double>{1.0, 1.0, 2.0, 1.5}}}},
+      {"Resize",
+       {normal({1, 2, 5, 6})},
+       {{"sizes", Ints{1, 2, 3, 9}},
+        {"coordinate_transformation_mode", text("asymmetric")},
+        {"nearest_mode", text("floor")}}},
+      {"Resize",
+       {normal({2, 1, 5})},
+       {{"sizes", Ints{2, 1, 8}},
+        {"coordinate_transformation_mode", text("align_corners")},
+        {"nearest_mode", text("ceil")}}},
+      {"Resize", {normal({1, 2, 4, 3})}, {{"scales", Ints{1, 1, 2, 3}}, {"mode", text("linear")}}},
+      {"Resize",
+       {normal({1, 2, 5, 4})},
+       {{"sizes", Ints{1, 2, 3, 1}},
+        {"mode", text("linear")},
+        {"coordinate_transformation_mode", text("pytorch_half_pixel")}}},
+      {"Resize",
+       {normal({1, 1, 3, 5})},
+       {{"sizes", Ints{1, 1, 7, 4}},
+        {"mode", text("linear")},
+        {"coordinate_transformation_mode", text("align_corners")}}},
+      {"Resize",
+       {normal({2, 2, 6})},
+       {{"scales", std::vector<double>{1.0, 1.0, 0.6}}, {"nearest_mode", text("round_prefer_ceil")}}},
   };
 }
 
@@ -196,6 +287,9 @@ std::vector<Sample> movements() {
       {"Slice", {normal({3, 4, 5})}, {{"starts", Ints{1}}, {"ends", Ints{-1}}, {"axes", Ints{2}}}},
       {"Expand", {normal({3, 1})}, {{"shape", Ints{2, 3, 4}}}},
       {"Pad", {normal({2, 3})}, {{"pads", Ints{1, 0, 0, 2}}, {"value", 1.5}}},
+      {"Pad", {normal({2, 3, 4})}, {{"pads", Ints{0, 2, 3, 0, 1, 1}}, {"mode", text("reflect")}}},
+      {"Pad", {normal({2, 3})}, {{"pads", Ints{1, 0, 2, 4}}, {"mode", text("edge")}}},
+      {"Pad", {normal({2, 3})}, {{"pads", Ints{0, 3, 1, 2}}, {"mode", text("wrap")}}},
       {"ReduceSum", {normal({3, 4, 5})}, {{"axes", Ints{0, 2}}}},
       {"ReduceSum", {normal({3, 4, 5})}, {{"axes", Ints{1}}, {"keepdims", std::int64_t{0}}}},
       {"ReduceSum", {normal({4, 5})}},
@@ -206,18 +300,23 @@ std::vector<Sample> movements() {
 }
 
 std::vector<Sample> losses() {
-  std::vector<Sample> list{{"SoftmaxCrossEntropyLoss", {normal({6, 5}), indices({6}, 0, 5)}},
-                           {"SoftmaxCrossEntropyLoss",
-                            {normal({6, 5}), indices({6}, 0, 5)},
-                            {{"ignore_index", std::int64_t{2}}, {"reduction", text("sum")}}},
-                           {"SoftmaxCrossEntropyLoss",
-                            {normal({3, 4, 2, 3}), indices({3, 2, 3}, -1, 4)},
-                            {{"ignore_index", std::int64_t{-1}}},
-                            3},
-                           {"BinaryCrossEntropy", {probability({4, 5}), fixed({4, 5}, Fill::kProbability)}},
-                           {"BinaryCrossEntropy",
-                            {normal({4, 5}), fixed({4, 5}, Fill::kProbability)},
-                            {{"logits", std::int64_t{1}}, {"reduction", text("sum")}}}};
+  std::vector<Sample> list{
+      {"SoftmaxCrossEntropyLoss", {normal({6, 5}), indices({6}, 0, 5)}},
+      {"SoftmaxCrossEntropyLoss",
+       {normal({6, 5}), indices({6}, 0, 5)},
+       {{"ignore_index", std::int64_t{2}}, {"reduction", text("sum")}}},
+      {"SoftmaxCrossEntropyLoss",
+       {normal({3, 4, 2, 3}), indices({3, 2, 3}, -1, 4)},
+       {{"ignore_index", std::int64_t{-1}}},
+       3},
+      {"SoftmaxCrossEntropyLoss", {normal({6, 5}), indices({6}, 0, 5), fixed({5}, Fill::kPositive)}},
+      {"SoftmaxCrossEntropyLoss",
+       {normal({3, 4, 5}), indices({3, 5}, 0, 4), fixed({4}, Fill::kPositive)},
+       {{"reduction", text("none")}, {"ignore_index", std::int64_t{2}}}},
+      {"BinaryCrossEntropy", {probability({4, 5}), fixed({4, 5}, Fill::kProbability)}},
+      {"BinaryCrossEntropy",
+       {normal({4, 5}), fixed({4, 5}, Fill::kProbability)},
+       {{"logits", std::int64_t{1}}, {"reduction", text("sum")}}}};
   for (const char* op : {"MeanSquaredError", "MeanAbsoluteError"}) {
     list.push_back({op, {normal({3, 4}), fixed({3, 4})}});
     list.push_back({op, {normal({3, 4}), fixed({3, 4})}, {{"reduction", text("sum")}}});
@@ -229,7 +328,8 @@ std::vector<Sample> losses() {
 
 std::vector<Sample> small_samples() {
   std::vector<Sample> all;
-  for (auto family : {products, convolutions, normalizations, attentions, elementwise, pools, movements, losses}) {
+  for (auto family :
+       {products, convolutions, normalizations, attentions, recurrences, elementwise, pools, movements, losses}) {
     append(all, family());
   }
   return all;
@@ -238,6 +338,15 @@ std::vector<Sample> small_samples() {
 std::vector<Sample> forward_samples() {
   return {
       {"BatchNormalization", {fixed({4, 3, 5}), fixed({3}), fixed({3}), fixed({3}), fixed({3}, Fill::kPositive)}},
+      {"LSTM",
+       {fixed({3, 2, 4}), fixed({2, 12, 4}), fixed({2, 12, 3}), fixed({2, 24})},
+       {{"direction", text("bidirectional")}},
+       5},
+      {"GRU", {fixed({2, 3, 4}), fixed({1, 9, 4}), fixed({1, 9, 3})}, {{"layout", std::int64_t{1}}}, 3},
+      {"GRU",
+       {fixed({3, 2, 4}), fixed({1, 9, 4}), fixed({1, 9, 3}), fixed({1, 18})},
+       {{"linear_before_reset", std::int64_t{1}}},
+       3},
       {"Cast", {fixed({7})}, {{"to", text("int64")}}},
       {"Cast", {fixed({7})}, {{"to", text("bool")}}},
       {"Cast", {indices({7}, -3, 3)}, {{"to", text("float32")}}},
@@ -249,56 +358,6 @@ std::vector<Sample> forward_samples() {
       {"FusedMatMul",
        {fixed({2, 4, 3}), fixed({2, 5, 4})},
        {{"transA", std::int64_t{1}}, {"transB", std::int64_t{1}}, {"alpha", 0.25}}},
-  };
-}
-
-std::vector<Sample> large_samples() {
-  return {
-      {"Gemm", {normal({256, 320}), normal({320, 640}), normal({640})}},
-      {"Gemm", {normal({1, 700}), normal({700, 3})}},
-      {"MatMul", {normal({2, 256, 200}), normal({200, 500})}},
-      {"MatMul", {normal({12, 65, 40}), normal({12, 40, 33})}},
-      {"Conv", {normal({8, 16, 16, 16}), normal({48, 16, 3, 3}), normal({48})}, {{"pads", Ints{1, 1, 1, 1}}}},
-      {"Conv",
-       {normal({6, 32, 14, 14}), normal({32, 1, 3, 3})},
-       {{"group", std::int64_t{32}}, {"pads", Ints{1, 1, 1, 1}}}},
-      {"ConvTranspose", {normal({8, 32, 10, 10}), normal({32, 16, 2, 2}), normal({16})}, {{"strides", Ints{2, 2}}}},
-      {"BatchNormalization",
-       {normal({8, 24, 28, 28}), normal({24}), normal({24}), fixed({24}), fixed({24}, Fill::kPositive)},
-       {{"training_mode", std::int64_t{1}}},
-       3},
-      {"BatchNormalization",
-       {normal({300, 130}), normal({130}), normal({130}), fixed({130}), fixed({130}, Fill::kPositive)},
-       {{"training_mode", std::int64_t{1}}}},
-      {"LayerNormalization", {normal({500, 300}), normal({300}), normal({300})}},
-      {"RMSNormalization", {normal({500, 300}), normal({300})}},
-      {"GroupNormalization", {normal({6, 32, 24, 20}), normal({32}), normal({32})}, {{"num_groups", std::int64_t{8}}}},
-      {"InstanceNormalization", {normal({4, 24, 40, 30}), normal({24}), normal({24})}},
-      {"RotaryEmbedding", {normal({4, 200, 96})}, {{"num_heads", std::int64_t{3}}}},
-      {"Softmax", {normal({90, 257})}},
-      {"LogSoftmax", {normal({20, 50, 60})}, {{"axis", std::int64_t{1}}}},
-      {"Attention",
-       {normal({1, 300, 48}), normal({1, 300, 48}), normal({1, 300, 48})},
-       {{"q_num_heads", std::int64_t{3}}, {"kv_num_heads", std::int64_t{3}}, {"is_causal", std::int64_t{1}}}},
-      {"Attention",
-       {normal({1, 150, 64}), normal({1, 530, 32}), normal({1, 530, 32})},
-       {{"q_num_heads", std::int64_t{4}}, {"kv_num_heads", std::int64_t{2}}}},
-      {"Gather", {normal({500, 384}), indices({700}, 0, 500)}},
-      {"Gelu", {normal({70, 1000})}},
-      {"Dropout", {normal({50, 1000})}, {{"ratio", 0.1}}},
-      {"Add", {normal({300, 1, 70}), normal({20, 70})}},
-      {"Mul", {normal({70000}), normal({1})}},
-      {"Transpose", {normal({30, 40, 50})}, {{"perm", Ints{2, 0, 1}}}},
-      {"ReduceSum", {normal({300, 300})}},
-      {"ReduceSum", {normal({40, 30, 90})}, {{"axes", Ints{0, 2}}}},
-      {"ReduceSum", {normal({5000, 30})}, {{"axes", Ints{0}}}},
-      {"ReduceMean", {normal({2, 70000})}, {{"axes", Ints{1}}}},
-      {"ReduceMax", {normal({40, 30, 90})}, {{"axes", Ints{1}}}},
-      {"MaxPool", {normal({8, 16, 28, 28})}, {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}}},
-      {"AveragePool", {normal({8, 16, 28, 28})}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{1, 1}}}},
-      {"SoftmaxCrossEntropyLoss", {normal({512, 300}), indices({512}, 0, 300)}},
-      {"SoftmaxCrossEntropyLoss", {normal({16, 40, 60}), indices({16, 60}, 0, 40)}},
-      {"MeanSquaredError", {normal({90000}), fixed({90000})}},
   };
 }
 

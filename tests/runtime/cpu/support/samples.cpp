@@ -51,8 +51,16 @@ double draw(const SampleInput& input, const RandomStream& stream, std::uint64_t 
 Array draw_array(const SampleInput& input, std::uint64_t seed, const std::string& name) {
   const RandomStream stream(seed, name);
   Array array(input.shape);
+  if (input.fill == Fill::kBool) array.type = DataType::kBool;
   for (std::int64_t i = 0; i < array.size(); ++i) array.at(i) = draw(input, stream, static_cast<std::uint64_t>(i));
   return array;
+}
+
+// The outputs behind these are saved for the gradient.
+std::size_t differentiable_outputs(const Sample& sample) {
+  if (sample.op == "Split") return sample.outputs;
+  if (sample.op == "LSTM") return 3;
+  return sample.op == "GRU" ? 2 : 1;
 }
 
 }  // namespace
@@ -80,7 +88,7 @@ Graph sample_graph(const Sample& sample) {
   TensorId loss = kNone<TensorId>;
   for (std::size_t i = 0; i < sample.outputs; ++i) {
     const TensorId y = builder.peek().node(id).outputs[i];
-    if (builder.type(y).type != DataType::kFloat32 || (i > 0 && sample.op != "Split")) continue;
+    if (builder.type(y).type != DataType::kFloat32 || i >= differentiable_outputs(sample)) continue;
     const std::string suffix = fmt::format("{}", i);
     const TensorId weights = builder.add_parameter("weights" + suffix, builder.type(y), {}, false);
     const TensorId term =

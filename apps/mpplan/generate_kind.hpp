@@ -1,0 +1,59 @@
+// What every kind of model that `mpplan generate` makes has in common.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "apps/mpplan/commands.hpp"
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/model_file.hpp"
+#include "lib/graph/builder.hpp"
+
+namespace mp::apps {
+
+// The flags of one kind of model, and how to build it from them.
+template <class Options>
+struct GeneratedKind {
+  Options options;
+  std::string output;
+};
+
+template <class Options>
+ExitCode generate(const GeneratedKind<Options>& kind, Model (*build)(const Options&)) {
+  const Model model = build(kind.options);
+  static_cast<void>(bind_model(model, {}, model.name));  // nothing invalid leaves this program
+  const std::string text = to_json(model);
+  if (kind.output.empty()) {
+    fmt::print("{}", text);
+  } else {
+    write_file_atomically(kind.output, text);
+    fmt::print(stderr, "{}: {} nodes\n", kind.output, model.nodes.size());
+  }
+  return ExitCode::kGood;
+}
+
+// Adds the command; the caller adds the flags that only this kind has.
+template <class Options>
+std::pair<CLI::App*, std::shared_ptr<GeneratedKind<Options>>> add_kind(CLI::App& parent, Action& action,
+                                                                       const std::string& name,
+                                                                       const std::string& description,
+                                                                       Model (*build)(const Options&)) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  auto kind = std::make_shared<GeneratedKind<Options>>();
+  command->option_defaults()->always_capture_default();
+  command->add_option("-o,--output", kind->output, "File to write; else standard output")->type_name("FILE");
+  command->add_option("--name", kind->options.name, "Name of the model")->type_name("NAME");
+  command->add_option("--batch", kind->options.batch, "Samples a step, unless bound otherwise")->type_name("N");
+  command->callback([kind, build, &action] { action = [kind, build] { return generate(*kind, build); }; });
+  return {command, kind};
+}
+
+// generate_sequences.cpp: llama, bert, lstm.
+void add_generate_sequences(CLI::App& parent, Action& action);
+// generate_images.cpp: vit, resnet, unet, speech.
+void add_generate_images(CLI::App& parent, Action& action);
+
+}  // namespace mp::apps
