@@ -78,6 +78,21 @@ std::vector<std::string> algorithm_names() {
   return names;
 }
 
+namespace {
+
+void share_bounds(std::vector<Candidate>& candidates) {
+  std::optional<Weight> bound;
+  for (const Candidate& c : candidates) {
+    if (c.lower_bound) bound = std::max(bound.value_or(0), *c.lower_bound);
+  }
+  for (Candidate& c : candidates) {
+    c.lower_bound = bound;
+    c.optimal = c.feasible && c.empty_blocks == 0 && bound == c.cut;
+  }
+}
+
+}  // namespace
+
 std::vector<Candidate> run_portfolio(const WeightedGraph& graph, const BalanceLimits& limits,
                                      const PortfolioOptions& options) {
   check_fixed(graph, limits, options.fixed);
@@ -88,16 +103,30 @@ std::vector<Candidate> run_portfolio(const WeightedGraph& graph, const BalanceLi
   if (options.time_limit_s)
     task.deadline =
         begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*options.time_limit_s));
+  task.progress = &options.progress;
+  const auto late = [&] { return task.deadline && Clock::now() >= *task.deadline; };
+  const auto run = [&](const Algorithm& algorithm, const Task& with) {
+    const Clock::time_point start = Clock::now();
+    if (options.progress) options.progress(algorithm.name, graph.vertices(), 0);
+    Solution solution = algorithm.run(graph, limits, with);
+    return make_candidate(graph, limits, algorithm.name, std::move(solution), seconds_since(start));
+  };
   std::vector<std::optional<Candidate>> found(algorithms.size());
   run_all(algorithms.size(), options.threads, [&](std::size_t i) {
-    if (i > 0 && task.deadline && Clock::now() >= *task.deadline) return;
-    const Clock::time_point start = Clock::now();
-    Solution solution = algorithms[i]->run(graph, limits, task);
-    found[i] = make_candidate(graph, limits, algorithms[i]->name, std::move(solution), seconds_since(start));
+    if (!algorithms[i]->runs_last && (i == 0 || !late())) found[i] = run(*algorithms[i], task);
   });
   std::vector<Candidate> candidates;
   for (std::optional<Candidate>& candidate : found)
     if (candidate) candidates.push_back(std::move(*candidate));
+  for (const Algorithm* algorithm : algorithms) {
+    if (!algorithm->runs_last || (!candidates.empty() && late())) continue;
+    Task with = task;
+    const std::optional<Assignment> known =
+        candidates.empty() ? std::nullopt : std::optional(best_of(candidates).assignment);
+    if (known) with.known = &*known;
+    candidates.push_back(run(*algorithm, with));
+  }
+  share_bounds(candidates);
   return candidates;
 }
 

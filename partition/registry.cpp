@@ -1,6 +1,7 @@
 #include "partition/registry.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <tuple>
 #include <utility>
@@ -114,12 +115,17 @@ Solution run_kernighan_lin(const WeightedGraph& graph, const BalanceLimits& limi
 }
 
 Solution run_multilevel(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  std::function<void(const MultilevelProgress&)> progress;
+  if (task.progress != nullptr && *task.progress) {
+    progress = [&](const MultilevelProgress& p) { (*task.progress)(p.phase, p.vertices, p.cut); };
+  }
   MultilevelResult found = multilevel(graph, limits,
                                       {.effort = task.effort,
                                        .seed = task.seed,
                                        .threads = task.threads,
                                        .fixed = task.fixed,
-                                       .deadline = task.deadline});
+                                       .deadline = task.deadline,
+                                       .progress = progress});
   return {.assignment = std::move(found.assignment), .lower_bound = {}};
 }
 
@@ -153,17 +159,22 @@ Solution run_annealing(const WeightedGraph& graph, const BalanceLimits& limits, 
 
 bool is_small(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= kMaxLinearVertices; }
 
-// Starts from the multilevel partition: the better what is known, the more merges.
+bool is_tiny(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= 32; }
+
+// Starts from the best that is known, or from the multilevel partition: the better it is, the more merges. Beside other
+// algorithms a larger graph gets a short try, which is enough for those that are nearly chains.
 Solution run_exact(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
-  ExactResult found =
-      exact_partition(graph, limits, run_multilevel(graph, limits, task).assignment,
-                      {.fixed = task.fixed, .steps = settings_of(task.effort).exact_steps, .deadline = task.deadline});
+  constexpr std::int64_t kShort = 50'000'000;
+  std::int64_t steps = settings_of(task.effort).exact_steps;
+  if (task.known != nullptr && !is_tiny(graph, limits)) steps = std::min(steps / 10, kShort);
+  ExactResult found = exact_partition(
+      graph, limits, task.known != nullptr ? *task.known : run_multilevel(graph, limits, task).assignment,
+      {.fixed = task.fixed, .steps = steps, .deadline = task.deadline});
   return {.assignment = std::move(found.assignment), .lower_bound = found.lower_bound};
 }
 
 bool metis_can_count(const WeightedGraph& graph, const BalanceLimits&) { return metis_accepts(graph); }
 bool always(const WeightedGraph&, const BalanceLimits&) { return true; }
-bool is_tiny(const WeightedGraph& graph, const BalanceLimits&) { return graph.vertices() <= 32; }
 
 constexpr Algorithm kRegistry[] = {
     {.name = "multilevel",
@@ -199,8 +210,9 @@ constexpr Algorithm kRegistry[] = {
     {.name = "exact",
      .summary = "the optimum with its proof, or a lower bound: branch and bound for small or loosely knit graphs",
      .refined_name = "",
-     .suits = is_tiny,
-     .run = run_exact},
+     .suits = is_small,
+     .run = run_exact,
+     .runs_last = true},
 };
 
 }  // namespace

@@ -20,6 +20,8 @@ struct Task {
   std::int32_t threads = 1;
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
   std::optional<std::chrono::steady_clock::time_point> deadline{};
+  const Assignment* known = nullptr;            // the best that others have found, for an algorithm that runs last
+  const PortfolioProgress* progress = nullptr;  // where to tell of it; may be null or empty
 };
 
 struct Algorithm {
@@ -28,6 +30,7 @@ struct Algorithm {
   std::string_view refined_name;  // the algorithm that refines this one's result; empty if it refines itself
   bool (*suits)(const WeightedGraph& graph, const BalanceLimits& limits);  // whether "auto" runs it
   Solution (*run)(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task);
+  bool runs_last = false;  // starts from the best that the others found
 };
 
 [[nodiscard]] std::span<const Algorithm> registry();

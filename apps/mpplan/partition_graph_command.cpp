@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/graph_progress.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
 #include "partition/files/metis_graph.hpp"
@@ -114,7 +115,12 @@ ExitCode run_partition_graph(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   require_graph_flags(options);
   const double imbalance = options.imbalance ? parse_percent(*options.imbalance) : kDefaultImbalance;
-  const partition::PortfolioOptions portfolio = portfolio_options(options);
+  partition::PortfolioOptions portfolio = portfolio_options(options);
+  GraphProgress progress(options.input);
+  portfolio.progress = [&](std::string_view phase, std::int32_t vertices, Weight cut) {
+    progress.say(phase, vertices, cut);
+  };
+  progress.say("reading " + options.input);
   const WeightedGraph graph = partition::read_metis_graph(options.input).graph;
   const BalanceLimits limits = partition::uniform_limits(graph, *options.blocks, imbalance);
   const std::vector<Candidate> candidates = run_portfolio(graph, limits, portfolio);
@@ -126,6 +132,7 @@ ExitCode run_partition_graph(const PartitionOptions& options) {
                     "Allow more with --imbalance",
                     options.input, *options.blocks, imbalance * 100.0, best.algorithm, worst(best.imbalance) * 100.0));
   }
+  progress.say("writing");
   const std::string output = options.output.value_or(fmt::format("{}.part.{}", options.input, *options.blocks));
   partition::write_part_file(output, best.assignment);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -182,7 +182,11 @@ DeviceRoom device_room(const WeightedGraph& graph, const Cluster& cluster, const
     for (std::size_t c = 0; c < kConstraints; ++c) {
       if (!is_capacity(cluster, DeviceId{0}, c)) heavy[c] = heavy_vertices(graph, c, devices);
     }
-    if (!heavy[0].vertices.empty() || !heavy[1].vertices.empty()) fix_heavy(graph, heavy, devices, placing, room.fixed);
+    if (!heavy[0].vertices.empty() || !heavy[1].vertices.empty()) {
+      const bool alike = std::ranges::is_permutation(heavy[0].vertices, heavy[1].vertices);
+      room.general = pinned.empty() && (alike || heavy[0].vertices.empty() || heavy[1].vertices.empty());
+      fix_heavy(graph, heavy, devices, placing, room.fixed);
+    }
   }
   const double mean_speed = std::accumulate(speeds.begin(), speeds.end(), 0.0) / devices;
   for (const DeviceId d : ids<DeviceId>(cluster.devices.size())) {

@@ -17,6 +17,9 @@ namespace mp::partition {
 struct DeviceRoom {
   BalanceLimits limits;
   std::vector<BlockId> fixed;  // empty, or for every vertex its block or kNone
+  // Whether what holds for these places of the heavy vertices holds for all: each has a device of its own, and the
+  // devices differ in name alone.
+  bool general = true;
 };
 
 // How much more than its share a device may hold.

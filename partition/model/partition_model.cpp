@@ -168,10 +168,11 @@ std::vector<ObjectiveCandidate> run_with_room(const Problem& problem, const Allo
   const auto run = [&](HeavyPlacing placing) {
     DeviceRoom room = device_room(problem.graph, problem.cluster, problem.speeds, imbalance, problem.pinned, placing);
     const bool anything_fixed = room.fixed != problem.pinned;
+    const bool proofs_hold = room.general;
     portfolio.fixed = std::move(room.fixed);
     std::vector<ObjectiveCandidate> found = run_objective(problem, room.limits, options, portfolio);
     for (ObjectiveCandidate& candidate : found) {
-      if (!anything_fixed) break;
+      if (proofs_hold) break;
       candidate.found.lower_bound.reset();  // proved for this place of the heavy vertices alone
       candidate.found.optimal = false;
     }

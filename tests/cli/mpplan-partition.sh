@@ -203,3 +203,19 @@ case_other_objectives_are_no_worse_at_what_they_are_for() {
   expect_code 2
   expect_err 'cut, volume, mapping'
 }
+
+case_a_large_file_shows_what_is_being_done() {
+  python3 -c '
+n = 20_000
+with open("path.graph", "w") as f:
+    f.write(f"{n} {n - 1}\n2\n")
+    f.writelines(f"{v - 1} {v + 1}" + 1000 * " " + "\n" for v in range(2, n))
+    f.write(f"{n - 1}\n")'
+  run $mpplan partition path.graph --blocks 2 --algorithm multilevel --effort fast --threads 2 --json
+  expect_code 0
+  expect_err 's  reading path.graph'
+  expect_err 'coarsening: 20,000 vertices'
+  expect_err 's  writing'
+  expect_json - 'd["cut"] <= 3 and d["feasible"]'
+  [[ $(wc -l < path.graph.part.2) == 20000 ]] || fail "not a line for each vertex"
+}
