@@ -35,7 +35,7 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
       ->type_name("SHARE");
   add_shape_flags(command, o.step);
   add_optimizer_flag(command, o.step);
-  add_schedule_flag_with_auto(command, o.step);
+  add_schedule_flag(command, o.step);
 }
 
 void add_search_flags(CLI::App& command, PartitionOptions& o) {
@@ -49,7 +49,10 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
       ->type_name("NAME");
   command.add_flag("--acyclic", o.acyclic, "Let the forward pass flow one way between the devices, as in a pipeline");
   command
-      .add_option("--algorithm", o.algorithm, fmt::format("One of: {} (default: auto, all of them)", algorithm_list()))
+      .add_option("--algorithm", o.algorithm,
+                  fmt::format("One of: {} (default: auto, all of them); with --objective max-load also "
+                              "piper and pipedream: stages with replicas, from measured costs",
+                              algorithm_list()))
       ->type_name("NAME");
   command.add_flag("--refine", o.refine, "Beside each algorithm that does not refine itself run it refined by KL/FM");
   command.add_option("--effort", o.effort, "fast, default, high or best: time for cut")->type_name("LEVEL");

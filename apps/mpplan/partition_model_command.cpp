@@ -10,8 +10,8 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/model_planning.hpp"
+#include "apps/mpplan/partition_pipeline_command.hpp"
 #include "apps/mpplan/partition_report.hpp"
-#include "apps/mpplan/schedule_choice.hpp"
 #include "apps/mpplan/step_time_command.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
@@ -56,6 +56,10 @@ std::vector<Alternative> alternatives_of(const partition::ModelPartition& found)
 ExitCode run_partition_model(const PartitionOptions& options) {
   if (options.objective == kStepTimeObjective) return run_step_time(options);
   const auto start = std::chrono::steady_clock::now();
+  if (options.objective == kMaxLoadObjective) {
+    const ModelFile file = read_model(options.input);
+    if (wants_pipeline(options, file.model)) return run_partition_pipeline(options, file, cluster_of(options));
+  }
   const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
   if (!objective) {
     throw UsageError(fmt::format("--objective {}: there are cut, volume, mapping, step-time", options.objective));
@@ -79,7 +83,6 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                    .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
                                    .cluster = &plan.cluster});
   plan.predicted = predict(program, units, plan.cluster);
-  complete_schedule(options, file.model, plan);
   plan.predicted->objective = options.objective;
   plan.predicted->alternatives = alternatives_of(found);
   require_memory(plan);

@@ -11,6 +11,7 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/fields.hpp"
 #include "lib/files/json.hpp"
+#include "lib/files/parallel_option_fields.hpp"
 #include "lib/files/sha256.hpp"
 
 namespace mp {
@@ -134,8 +135,8 @@ MeasuredCost read_cost(JsonValue value) {
 }
 
 ModelNode read_node(JsonValue value) {
-  const JsonObject fields =
-      value.object({"name", "op", "inputs", "outputs", "attributes", "cost", "colocate", "device", "backward"});
+  const JsonObject fields = value.object(
+      {"name", "op", "inputs", "outputs", "attributes", "cost", "colocate", "device", "backward", "parallel_options"});
   ModelNode node;
   node.name = fields.require("name").nonempty_string();
   node.op = fields.require("op").nonempty_string();
@@ -146,6 +147,7 @@ ModelNode read_node(JsonValue value) {
   node.colocate = fields["colocate"].string();
   if (fields["device"].present()) node.device = fields["device"].integer(0);
   node.backward = fields["backward"].boolean();
+  node.parallel_options = read_parallel_options(fields["parallel_options"], node);
   return node;
 }
 
@@ -219,6 +221,7 @@ void write_node(JsonWriter& writer, const ModelNode& node) {
   if (!node.colocate.empty()) writer.member("colocate", node.colocate);
   if (node.device) writer.member("device", *node.device);
   if (node.backward) writer.member("backward", true);
+  write_parallel_options(writer, node.parallel_options);
   writer.end();
 }
 

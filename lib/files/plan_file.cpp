@@ -13,6 +13,7 @@
 #include "lib/files/cluster_file.hpp"
 #include "lib/files/fields.hpp"
 #include "lib/files/prediction_fields.hpp"
+#include "lib/files/stage_fields.hpp"
 
 namespace mp {
 namespace {
@@ -97,7 +98,6 @@ void read_assignment(const JsonObject& root, Plan& plan) {
 
 // Only what is used is written: most plans have none of it.
 void write_parallelism(JsonWriter& writer, const Plan& plan) {
-  if (plan.alive_limit != 0) writer.member("alive_limit", plan.alive_limit);
   if (plan.zero != 0) writer.member("zero", plan.zero);
   if (!plan.replicas.empty()) {
     writer.key("replicas").begin_array();
@@ -120,8 +120,8 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kPlanFormat);
   const JsonObject root = document.root().object({"format", "model", "bindings", "cluster", "devices", "schedule",
-                                                  "microbatches", "optimizer", "algorithm", "seed", "alive_limit",
-                                                  "zero", "replicas", "recompute", "predicted", "assignment"});
+                                                  "microbatches", "optimizer", "algorithm", "seed", "zero", "replicas",
+                                                  "recompute", "stages", "predicted", "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);
@@ -130,11 +130,9 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   if (root["microbatches"].present()) {
     plan.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, kMaxMicrobatches));
   }
-  if (root["alive_limit"].present()) {
-    plan.alive_limit = static_cast<std::int32_t>(root["alive_limit"].integer(1, kMaxMicrobatches));
-  }
   plan.zero = static_cast<std::int32_t>(root["zero"].integer(0, kMaxZero));
   plan.recompute = root["recompute"].strings();
+  plan.stages = read_stages(root["stages"]);
   plan.optimizer = read_optimizer(root["optimizer"]);
   plan.algorithm = root["algorithm"].string();
   plan.seed = root["seed"].unsigned_integer();
@@ -157,6 +155,7 @@ std::string to_json(const Plan& plan) {
   if (!plan.algorithm.empty()) writer.member("algorithm", plan.algorithm);
   writer.member("seed", plan.seed);
   write_parallelism(writer, plan);
+  write_stages(writer, plan.stages);
   if (plan.predicted) write_prediction(writer.key("predicted"), *plan.predicted, plan.cluster);
   writer.key("assignment").begin_object();
   for (const auto& [node, device] : plan.assignment) writer.member(node, index(device));

@@ -74,6 +74,22 @@ struct MeasuredCost {
   friend bool operator==(const MeasuredCost&, const MeasuredCost&) = default;
 };
 
+// One way to run a node on `tensor_parallel` devices at once, measured elsewhere: what a pipeline planner chooses from.
+// All is per device and, but for the parameters, per microbatch.
+struct ParallelOption {
+  std::string name;  // "vanilla", "activation recomp"; a node's options of one degree have different names
+  std::int32_t tensor_parallel = 1;
+  double time_s = 0.0;                           // forward and backward
+  std::int64_t parameter_bytes = 0;              // what replicas exchange
+  std::int64_t memory_per_microbatch_bytes = 0;  // kept for each microbatch under way
+  std::int64_t memory_bytes = 0;                 // kept whatever is under way
+  // Bytes to collect from, and to hand to, the other devices of the node where an input comes from another stage or an
+  // output goes to one; one for each input, each output. Empty: none.
+  std::vector<std::int64_t> sync_input_bytes;
+  std::vector<std::int64_t> sync_output_bytes;
+  friend bool operator==(const ParallelOption&, const ParallelOption&) = default;
+};
+
 struct ModelNode {
   std::string name;
   std::string op;
@@ -84,6 +100,7 @@ struct ModelNode {
   std::string colocate;                // nodes of one group share a device; empty: free
   std::optional<std::int64_t> device;  // pinned to this device of the plan
   bool backward = false;  // a node of the backward pass, as profiles list them: its group's forward pass leads
+  std::vector<ParallelOption> parallel_options{};  // by ascending tensor_parallel; none: one device, by the cost
   friend bool operator==(const ModelNode&, const ModelNode&) = default;
 };
 

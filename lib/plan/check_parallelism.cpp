@@ -76,4 +76,25 @@ void check_recompute(const Plan& plan, const Graph& graph, IssueList& issues) {
   }
 }
 
+void check_stages(const Plan& plan, IssueList& issues) {
+  const auto devices = static_cast<std::int64_t>(plan.cluster.devices.size());
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const PlanStage& stage = plan.stages[s];
+    const std::int64_t end = static_cast<std::int64_t>(index(stage.first_device)) +
+                             std::int64_t{stage.data_parallel} * stage.tensor_parallel;
+    if (end > devices) {
+      issues.add(fmt::format("/stages/{}", s), [&] {
+        return fmt::format("ends at device {}: the cluster has {}, numbered from 0", end - 1, devices);
+      });
+    }
+    if (stage.tensor_parallel == 1) continue;
+    issues.add(fmt::format("/stages/{}/tensor_parallel", s), [&] {
+      return fmt::format(
+          "each node of this stage is split over {} devices; that is planned, but neither simulated nor run: plan the "
+          "model with options of one device alone",
+          stage.tensor_parallel);
+    });
+  }
+}
+
 }  // namespace mp

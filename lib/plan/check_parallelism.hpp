@@ -14,4 +14,7 @@ void check_replicas(const Plan& plan, IssueList& issues);
 // A node to recompute is unknown or named twice.
 void check_recompute(const Plan& plan, const Graph& graph, IssueList& issues);
 
+// A stage reaches beyond the cluster or is split inside its nodes: such plans are for people and other programs.
+void check_stages(const Plan& plan, IssueList& issues);
+
 }  // namespace mp

@@ -82,6 +82,7 @@ Placement check_plan(const Plan& plan, const Graph& graph, std::string_view sour
   check_pins_and_groups(graph, placement, issues);
   check_replicas(plan, issues);
   check_recompute(plan, graph, issues);
+  check_stages(plan, issues);
   std::move(issues).throw_if_any(std::string(source));
   return placement;
 }

@@ -66,6 +66,24 @@ struct Prediction {
 using ReplicaGroup = std::vector<DeviceId>;
 inline constexpr std::int32_t kMaxZero = 3;
 
+// A stage of a pipeline as its planner means it: data_parallel replicas of tensor_parallel devices each, consecutive
+// ones from `first_device` on, replica after replica.
+struct PlanStage {
+  struct Choice {
+    std::string option;              // ParallelOption::name
+    std::vector<std::string> nodes;  // that run in this way, in the model file's order
+    friend bool operator==(const Choice&, const Choice&) = default;
+  };
+  DeviceId first_device = kNone<DeviceId>;
+  std::int32_t data_parallel = 1;
+  std::int32_t tensor_parallel = 1;
+  std::int32_t in_flight_microbatches = 1;  // under way in each replica
+  double time_per_microbatch_s = 0.0;       // of all replicas together
+  std::int64_t memory_bytes = 0;            // of each device
+  std::vector<Choice> choices;
+  friend bool operator==(const PlanStage&, const PlanStage&) = default;
+};
+
 struct Plan {
   std::string model_path;    // as written in the file: relative to the plan's folder, or absolute
   std::string model_sha256;  // of the model file's bytes, lower-case hex
@@ -77,9 +95,9 @@ struct Plan {
   // What the members of a group hold once, on the parameter's owner, instead of each (ZeRO, Rajbhandari et al., SC
   // 2020): 0 nothing, 1 optimizer state, 2 and gradients, 3 and parameters.
   std::int32_t zero = 0;
+  std::vector<PlanStage> stages;       // of a pipeline planned as one, in its order; else none
   std::vector<std::string> recompute;  // forward nodes whose outputs backward makes again instead of keeping them
   Schedule schedule = Schedule::k1f1b;
-  std::int32_t alive_limit = 0;  // most microbatches alive at once on a device; 0: as many as the schedule wants
   std::int32_t microbatches = 1;
   Optimizer optimizer;    // memory depends on it; a recipe may change it
   std::string algorithm;  // empty: written by hand

@@ -5,6 +5,8 @@
 
 #include "partition/import/dnn_partitioning.hpp"
 #include "partition/import/metis.hpp"
+#include "partition/import/pipedream.hpp"
+#include "partition/import/piper.hpp"
 
 namespace mp::partition {
 namespace {
@@ -14,6 +16,10 @@ constexpr std::array kFormats = {
                  looks_like_dnn_partitioning, import_dnn_partitioning},
     ImportFormat{"metis", "METIS .graph: vertex weights become work, edge weights bytes", looks_like_metis,
                  import_metis},
+    ImportFormat{"piper", "JSON with maxDevices, nodes with TMPCs, edges (Piper, NeurIPS 2021)", looks_like_piper,
+                 import_piper},
+    ImportFormat{"pipedream", "Text profile: \"node1 -- layer -- forward_compute_time=…\" (PipeDream, SOSP 2019)",
+                 looks_like_pipedream, import_pipedream},
 };
 
 }  // namespace

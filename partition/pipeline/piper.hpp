@@ -31,8 +31,14 @@ struct PiperNode {
 struct PiperEdge {
   VertexId from = kNone<VertexId>;
   VertexId to = kNone<VertexId>;
-  double bytes = 0.0;  // 0 or more
+  double bytes = 0.0;       // 0 or more
+  std::int32_t output = 0;  // of `from`; edges of one output carry the same tensor
 };
+
+// What crosses between stages: added to the time of both, as in Piper, or moved beside the compute, so that the longer
+// of both counts, as in PipeDream's optimizer. There every tensor that one stage or a later one reads crosses once into
+// that stage, and sync bytes do not count.
+enum class Transfers : std::uint8_t { kAdded, kBeside };
 
 struct PiperProblem {
   std::vector<PiperNode> nodes;
@@ -43,6 +49,7 @@ struct PiperProblem {
   // Microbatches between two exchanges of gradients: every data-parallel degree divides it, and all together are at
   // most as many. 0: as many as the stage has replicas, which is PipeDream's asynchronous training.
   std::int64_t microbatches = 0;
+  Transfers transfers = Transfers::kAdded;
 };
 
 struct PiperStage {
@@ -76,8 +83,12 @@ struct PiperOptions {
 //   time   = Σ time / d + (2 (bytes of cut edges + their sync bytes) / d + 4 (d−1) / d · Σ parameters / N) / bandwidth
 //   memory = Σ memory_per_microbatch · y + memory ≤ memory_bytes of a device
 //
-// with N = microbatches. Source: J. Tarnawski, D. Narayanan, A. Phanishayee, Piper: Multidimensional planner for DNN
-// parallelization, NeurIPS 2021, sections 3 and 4; with microbatches = 0 and edges of no bytes D. Narayanan et al.,
+// with N = microbatches; with Transfers::kBeside instead
+//
+//   time   = max(Σ time / d + 4 (d−1) / d · Σ parameters / N / bandwidth, 2 bytes in / d / bandwidth, 2 bytes out / …)
+//
+// Source: J. Tarnawski, D. Narayanan, A. Phanishayee, Piper: Multidimensional planner for DNN
+// parallelization, NeurIPS 2021, sections 3 and 4; with microbatches = 0 and kBeside D. Narayanan et al.,
 // PipeDream, SOSP 2019, section 3.2.
 //
 // Where we deviate: the paper tabulates the best time for every (downset, devices, s), choosing options by a heuristic.

@@ -31,6 +31,7 @@ PiperTable::PiperTable(const PiperProblem& problem, const StageCosts& costs, con
     const auto u = make_id<UpsetId>(i);
     first_inner_.push_back(static_cast<std::int64_t>(inner_.size()));
     for (const UpsetId inner : upsets.inside(u)) inner_.push_back(inner);
+    entering_s_.push_back(costs.entering_s(upsets.set(u)));
     const std::vector<VertexId> members = upsets.difference(u, UpsetId{0});
     for (const std::int32_t t : costs.tensor_degrees()) {
       StageOption& sum = least_of_.emplace_back();
@@ -51,6 +52,10 @@ PiperTable::PiperTable(const PiperProblem& problem, const StageCosts& costs, con
     for (const VertexId v : upsets.difference(all, make_id<UpsetId>(i))) work += costs.work_s(v);
     work_left_s_.push_back(work);
   }
+}
+
+double PiperTable::transfer_s(Pair pair, std::int32_t data_parallel) const {
+  return std::max(entering_s_[index(pair.outer)], entering_s_[index(pair.inner)]) / data_parallel;
 }
 
 StageOptions PiperTable::options_of(Pair pair, std::int32_t t) const {
@@ -100,6 +105,7 @@ void PiperTable::extend(Pair pair, double threshold_s) {
     for (const std::int32_t d : costs_.data_degrees()) {
       if (!bounds.possible || points.front().devices + d * degrees[i] > most_devices) break;
       if (points.back().replicas + d > costs_.most_replicas()) break;
+      if (transfer_s(pair, d) > threshold_s) continue;
       if (!may_keep(bounds, d, points.back().replicas, threshold_s)) continue;
       if (options.options.empty()) {  // now what crosses counts, too
         options = options_of(pair, degrees[i]);
@@ -180,7 +186,7 @@ PiperStage PiperTable::stage_of(UpsetId u, const Point& point) const {
           .data_parallel = point.shape.data_parallel,
           .tensor_parallel = point.shape.tensor_parallel,
           .in_flight = in_flight,
-          .time_s = choice->cost,
+          .time_s = std::max(choice->cost, transfer_s({u, point.inner}, point.shape.data_parallel)),
           .memory_bytes = choice->memory};
 }
 

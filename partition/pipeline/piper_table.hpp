@@ -50,6 +50,8 @@ class PiperTable {
                               double threshold_s) const;
   [[nodiscard]] std::int32_t most_in_flight(const StageOptions& options, Shape shape, std::int32_t low,
                                             std::int32_t high, double threshold_s);
+  // Of the transfers alone, which no choice of options changes.
+  [[nodiscard]] double transfer_s(Pair pair, std::int32_t data_parallel) const;
   [[nodiscard]] StageOptions options_of(Pair pair, std::int32_t t) const;
   [[nodiscard]] PiperStage stage_of(UpsetId u, const Point& point) const;
 
@@ -60,6 +62,7 @@ class PiperTable {
   std::vector<std::int64_t> first_inner_;  // of each upset, and one past the last
   std::vector<StageOption> least_of_;      // upset × tensor degree: sums over its nodes that have the degree
   std::vector<std::int32_t> missing_;      // upset × tensor degree: nodes that have not
+  std::vector<double> entering_s_;         // of each upset: StageCosts::entering_s
   std::vector<double> work_left_s_;        // of each upset: device seconds outside it
   IdVector<UpsetId, std::vector<Point>> points_;
   std::vector<Point> least_;  // while an upset is worked on: by devices, the point of fewest replicas

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "lib/base/check.hpp"
 
@@ -71,6 +72,17 @@ StageCosts::StageCosts(const PiperProblem& problem)
     if (problem.microbatches % d == 0) data_degrees_.push_back(d);
 }
 
+double StageCosts::entering_s(const BitSet& upset) const {
+  if (problem_.transfers == Transfers::kAdded) return 0.0;
+  std::set<std::pair<VertexId, std::int32_t>> seen;
+  double bytes = 0.0;
+  for (const PiperEdge& edge : problem_.edges) {
+    const bool enters = !upset.has(edge.from) && upset.has(edge.to);
+    if (enters && seen.emplace(edge.from, edge.output).second) bytes += edge.bytes;
+  }
+  return 2.0 * bytes / problem_.bandwidth_bytes_per_s;
+}
+
 const StageOption* StageCosts::least(VertexId v, std::int32_t t) const {
   const auto found = least_[index(v)].find(t);
   return found == least_[index(v)].end() ? nullptr : &found->second;
@@ -84,6 +96,7 @@ double StageCosts::exchange_share(std::int32_t d) const {
 double StageCosts::crossing_bytes(const PiperOption& option, VertexId v, const BitSet& outer,
                                   const BitSet& inner) const {
   double bytes = 0.0;
+  if (problem_.transfers == Transfers::kBeside) return bytes;
   const auto add = [&](const std::vector<Neighbour>& edges, const std::vector<double>& sync) {
     for (std::size_t e = 0; e < edges.size(); ++e) {
       if (outer.has(edges[e].node) && !inner.has(edges[e].node)) continue;

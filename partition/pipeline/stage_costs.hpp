@@ -48,6 +48,8 @@ class StageCosts {
   [[nodiscard]] std::int32_t most_replicas() const { return most_replicas_; }
   // Part of `exchanged_s` that falls to a microbatch in a stage of d replicas.
   [[nodiscard]] double exchange_share(std::int32_t d) const;
+  // Seconds that the tensors from outside `upset` into it take to a stage of one replica and back; 0 with kAdded.
+  [[nodiscard]] double entering_s(const BitSet& upset) const;
   // Least Σ over options of t × time of one node: device seconds that no plan avoids.
   [[nodiscard]] double work_s(VertexId v) const { return work_s_[index(v)]; }
   // The least of every term over the options of one node on t devices, without what crosses; null: it has none.

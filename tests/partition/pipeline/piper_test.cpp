@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "partition/graph/random_source.hpp"
 #include "tests/support/catch.hpp"
@@ -26,9 +28,28 @@ double sync_of(const PiperProblem& problem, const PiperOption& option, std::size
   return all.empty() ? 0.0 : all[position];
 }
 
-// The paper's formulas, term by term.
-double time_of(const PiperProblem& problem, const PiperStage& stage) {
+// Seconds that what enters stages[first] and all after it takes, there and back.
+double entering_s(const PiperProblem& problem, const std::vector<PiperStage>& stages, std::size_t first) {
+  std::map<std::pair<VertexId, std::int32_t>, double> tensors;
+  for (const PiperEdge& edge : problem.edges) {
+    std::size_t from = 0;
+    std::size_t to = 0;
+    for (std::size_t s = 0; s < stages.size(); ++s) {
+      if (holds(stages[s], edge.from)) from = s;
+      if (holds(stages[s], edge.to)) to = s;
+    }
+    if (from < first && to >= first) tensors[{edge.from, edge.output}] = edge.bytes;
+  }
+  double bytes = 0.0;
+  for (const auto& [tensor, size] : tensors) bytes += size;
+  return 2.0 * bytes / problem.bandwidth_bytes_per_s;
+}
+
+// The papers' formulas, term by term, of stages[s].
+double time_of(const PiperProblem& problem, const std::vector<PiperStage>& stages, std::size_t s,
+               const PiperStage& stage) {
   const double d = stage.data_parallel;
+  const bool is_added = problem.transfers == Transfers::kAdded;
   double compute = 0.0;
   double bytes = 0.0;
   for (std::size_t i = 0; i < stage.nodes.size(); ++i) {
@@ -38,14 +59,16 @@ double time_of(const PiperProblem& problem, const PiperStage& stage) {
     compute += option.time_s / d;
     const double period = problem.microbatches > 0 ? static_cast<double>(problem.microbatches) : d;
     bytes += 4.0 * (d - 1.0) / d * option.parameter_bytes / period;
-    for (std::size_t e = 0; e < problem.edges.size(); ++e) {
+    for (std::size_t e = 0; is_added && e < problem.edges.size(); ++e) {
       const PiperEdge& edge = problem.edges[e];
       if (edge.to == v && !holds(stage, edge.from)) bytes += 2.0 * (edge.bytes + sync_of(problem, option, e, true)) / d;
       if (edge.from == v && !holds(stage, edge.to))
         bytes += 2.0 * (edge.bytes + sync_of(problem, option, e, false)) / d;
     }
   }
-  return compute + bytes / problem.bandwidth_bytes_per_s;
+  const double time = compute + bytes / problem.bandwidth_bytes_per_s;
+  if (is_added) return time;
+  return std::max({time, entering_s(problem, stages, s) / d, entering_s(problem, stages, s + 1) / d});
 }
 
 double memory_of(const PiperProblem& problem, const PiperStage& stage, std::int32_t in_flight) {
@@ -59,11 +82,14 @@ double memory_of(const PiperProblem& problem, const PiperStage& stage, std::int3
 }
 
 // The slowest stage of the best options, trying all of them.
-double best_options(const PiperProblem& problem, PiperStage stage, std::int32_t in_flight) {
+double best_options(const PiperProblem& problem, const std::vector<PiperStage>& stages, std::size_t s,
+                    std::int32_t in_flight) {
+  PiperStage stage = stages[s];
   double best = kNever;
   stage.options.assign(stage.nodes.size(), 0);
   for (;;) {
-    if (memory_of(problem, stage, in_flight) <= problem.memory_bytes) best = std::min(best, time_of(problem, stage));
+    if (memory_of(problem, stage, in_flight) <= problem.memory_bytes)
+      best = std::min(best, time_of(problem, stages, s, stage));
     std::size_t i = 0;
     for (; i < stage.nodes.size(); ++i) {
       const auto& options = problem.nodes[index(stage.nodes[i])].options.at(stage.tensor_parallel);
@@ -91,7 +117,7 @@ double best_shapes(const PiperProblem& problem, std::vector<PiperStage>& stages,
       if (problem.microbatches > 0 && (problem.microbatches % d != 0 || replicas + d > problem.microbatches)) continue;
       stage.tensor_parallel = t;
       stage.data_parallel = d;
-      const double time = best_options(problem, stage, (replicas + d + d - 1) / d);
+      const double time = best_options(problem, stages, left - 1, (replicas + d + d - 1) / d);
       if (time == kNever) continue;
       best = std::min(best, std::max(time, best_shapes(problem, stages, left - 1, devices - d * t, replicas + d)));
     }
@@ -138,6 +164,7 @@ PiperProblem random_problem(RandomSource& random, std::size_t nodes) {
   problem.memory_bytes = static_cast<double>(10 + random.below(40));
   problem.bandwidth_bytes_per_s = static_cast<double>(1 + random.below(4));
   problem.microbatches = static_cast<std::int64_t>(random.below(3)) * 6;
+  if (random.below(3) == 0) problem.transfers = Transfers::kBeside;
   std::vector<std::size_t> in(nodes, 0);
   std::vector<std::size_t> out(nodes, 0);
   for (std::size_t b = 0; b < nodes; ++b) {
@@ -146,7 +173,8 @@ PiperProblem random_problem(RandomSource& random, std::size_t nodes) {
       // Ids need not be in topological order.
       const VertexId from = make_id<VertexId>(nodes - 1 - a);
       const VertexId to = make_id<VertexId>(nodes - 1 - b);
-      problem.edges.push_back({from, to, static_cast<double>(random.below(9))});
+      problem.edges.push_back(
+          {from, to, static_cast<double>(random.below(9)), static_cast<std::int32_t>(out[index(from)])});
       ++out[index(from)];
       ++in[index(to)];
     }
@@ -182,7 +210,7 @@ void check_plan(const PiperProblem& problem, const PiperPlan& plan) {
     CHECK(stage.in_flight == (replicas + stage.data_parallel - 1) / stage.data_parallel);
     CHECK(stage.memory_bytes == Approx(memory_of(problem, stage, stage.in_flight)));
     CHECK(stage.memory_bytes <= problem.memory_bytes);
-    CHECK(stage.time_s == Approx(time_of(problem, stage)));
+    CHECK(stage.time_s == Approx(time_of(problem, plan.stages, s, stage)));
     slowest = std::max(slowest, stage.time_s);
   }
   CHECK(std::count(stage_of.begin(), stage_of.end(), -1) == 0);
