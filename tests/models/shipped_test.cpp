@@ -5,7 +5,9 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/graph/builder.hpp"
+#include "models/builders/convolutional.hpp"
 #include "models/builders/gpt.hpp"
+#include "models/builders/llama.hpp"
 #include "models/builders/networks.hpp"
 #include "tests/support/catch.hpp"
 
@@ -26,6 +28,9 @@ std::vector<Shipped> shipped() {
       {"mlp", build_mlp({}), 26'122},
       {"convnet", build_convnet({}), 65'834},
       {"autoencoder", build_autoencoder({}), 16'961},
+      {"llama", build_llama({}), 803'968},
+      {"resnet", build_resnet({}), 42'938},
+      {"unet", build_unet({}), 25'521},
       {"gpt-1m", build_gpt({.name = "gpt-1m"}), 842'496},
       {"gpt-10m", build_gpt({.name = "gpt-10m", .layers = 6, .hidden = 384, .heads = 6, .context = 256, .batch = 16}),
        10'844'160},
