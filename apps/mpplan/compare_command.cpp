@@ -3,17 +3,20 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/plan_loading.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
 #include "lib/files/plan_file.hpp"
 #include "lib/plan/predict.hpp"
+#include "partition/max_load/model_loads.hpp"
 #include "partition/model/partition_model.hpp"
 
 namespace mp::apps {
@@ -30,7 +33,10 @@ struct Figures {
   Plan plan;
   Prediction prediction;
   bool recomputed = false;
+  std::optional<double> max_load_s{};  // of plans made for it, with the model at hand
 };
+
+bool is_for_max_load(const Plan& plan) { return plan.predicted && plan.predicted->objective == kMaxLoadObjective; }
 
 // The figures are counted again from the model, so that two plans are measured by the same yardstick; where the model
 // is not at hand, those in the file are taken.
@@ -40,6 +46,11 @@ Figures figures_of(const std::string& path) {
     const LoadedPlan loaded = load_plan(path, {});
     figures.prediction = predict(loaded.prepared.program, loaded.prepared.units, loaded.plan.cluster);
     figures.recomputed = true;
+    if (is_for_max_load(figures.plan)) {
+      const Program& program = loaded.prepared.program;
+      figures.max_load_s =
+          partition::max_load_of(program.training, loaded.prepared.units, loaded.plan.cluster, program.placement);
+    }
   } catch (const InputError&) {
     if (!figures.plan.predicted) throw;
     figures.prediction = *figures.plan.predicted;
@@ -74,8 +85,9 @@ struct Row {
   std::string name;
   double older = 0.0;
   double newer = 0.0;
-  bool is_share = false;  // a share: compared in percentage points; else bytes: compared in per cent
+  bool is_share = false;  // a share: compared in percentage points; else bytes or seconds: compared in per cent
   bool worse = false;
+  bool is_seconds = false;
 };
 
 // Bytes got worse when they grew by more than the share allowed; an imbalance when it grew by more than as many
@@ -84,17 +96,27 @@ std::vector<Row> rows_of(const Prediction& a, const Prediction& b, double allowe
   const auto bytes_row = [&](std::string name, std::int64_t older, std::int64_t newer) {
     const auto before = static_cast<double>(older);
     const auto after = static_cast<double>(newer);
-    return Row{std::move(name), before, after, false, after > before * (1.0 + allowed)};
+    return Row{std::move(name), before, after, false, after > before * (1.0 + allowed), false};
   };
   const auto share_row = [&](std::string name, double older, double newer) {
     constexpr double kRounding = 1e-9;
     const double fair = std::max(older, partition::kDefaultImbalance);
-    return Row{std::move(name), older, newer, true, newer > fair + allowed + kRounding};
+    return Row{std::move(name), older, newer, true, newer > fair + allowed + kRounding, false};
   };
   return {bytes_row("cut", a.cut_bytes, b.cut_bytes),
           bytes_row("communication volume", a.communication_volume_bytes, b.communication_volume_bytes),
           share_row("imbalance of compute", a.imbalance.compute, b.imbalance.compute),
           share_row("imbalance of memory", a.imbalance.memory, b.imbalance.memory)};
+}
+
+// Two plans made for the least max-load are judged by that alone.
+std::vector<Row> rows_of(const Figures& older, const Figures& newer, double allowed) {
+  std::vector<Row> rows = rows_of(older.prediction, newer.prediction, allowed);
+  if (!older.max_load_s || !newer.max_load_s) return rows;
+  for (Row& row : rows) row.worse = false;
+  rows.insert(rows.begin(), Row{"max load", *older.max_load_s, *newer.max_load_s, false,
+                                *newer.max_load_s > *older.max_load_s * (1.0 + allowed), true});
+  return rows;
 }
 
 std::string change_text(const Row& row) {
@@ -106,6 +128,7 @@ std::string change_text(const Row& row) {
 
 std::string text_of(const std::vector<Row>& rows, const Figures& older, bool worse) {
   const auto value = [](const Row& row, double v) {
+    if (row.is_seconds) return fmt::format("{:.6g} ms", v * 1e3);
     return row.is_share ? percent_text(v) : bytes_text(static_cast<std::int64_t>(v));
   };
   Table table({"", "old", "new", "change", ""});
@@ -136,7 +159,7 @@ ExitCode run(const CompareOptions& options) {
     older.prediction = *older.plan.predicted;
     newer.prediction = *newer.plan.predicted;
   }
-  const std::vector<Row> rows = rows_of(older.prediction, newer.prediction, allowed);
+  const std::vector<Row> rows = rows_of(older, newer, allowed);
   const bool worse = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.worse; });
   fmt::print("{}", options.json ? json_of(rows, older, worse) : text_of(rows, older, worse));
   return worse ? ExitCode::kNo : ExitCode::kGood;

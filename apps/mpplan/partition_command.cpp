@@ -43,11 +43,12 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
       .add_option(
           "--objective", o.objective,
           "What to make small: cut (bytes of the cut edges; default), volume (each tensor once per device that "
-          "reads it), mapping (cut bytes times the distance of the devices in the cluster) or step-time (seconds of "
+          "reads it), mapping (cut bytes times the distance of the devices in the cluster), step-time (seconds of "
           "the simulated step: stages, replicas, microbatches and schedule are chosen, too, where no flag "
-          "says otherwise)")
+          "says otherwise) or max-load (compute and transfers of the busiest device, in ms)")
       ->type_name("NAME");
   command.add_flag("--acyclic", o.acyclic, "Let the forward pass flow one way between the devices, as in a pipeline");
+  command.add_flag("--contiguous", o.contiguous, "With max-load: pipelines alone, and the best of them");
   command
       .add_option("--algorithm", o.algorithm,
                   fmt::format("One of: {} (default: auto, all of them); with --objective max-load also "
@@ -61,8 +62,9 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
   command
-      .add_option("--time-limit", o.time_limit_s,
-                  "Begin no further algorithm after so many seconds; with step-time, take the best plan by then")
+      .add_option(
+          "--time-limit", o.time_limit_s,
+          "Begin no further algorithm after so many seconds; with step-time and max-load, take the best plan by then")
       ->type_name("S")
       ->check(CLI::PositiveNumber);
 }

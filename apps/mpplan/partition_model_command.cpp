@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/partition_pipeline_command.hpp"
 #include "apps/mpplan/partition_report.hpp"
@@ -54,6 +55,8 @@ std::vector<Alternative> alternatives_of(const partition::ModelPartition& found)
 }  // namespace
 
 ExitCode run_partition_model(const PartitionOptions& options) {
+  if (options.objective == kMaxLoadObjective) return run_max_load(options);
+  if (options.contiguous) throw UsageError("--contiguous is for --objective max-load; for cuts say --acyclic");
   if (options.objective == kStepTimeObjective) return run_step_time(options);
   const auto start = std::chrono::steady_clock::now();
   if (options.objective == kMaxLoadObjective) {
@@ -62,7 +65,8 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   }
   const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
   if (!objective) {
-    throw UsageError(fmt::format("--objective {}: there are cut, volume, mapping, step-time", options.objective));
+    throw UsageError(
+        fmt::format("--objective {}: there are cut, volume, mapping, step-time, max-load", options.objective));
   }
   partition::ModelPartitionOptions search{
       .portfolio = portfolio_options(options), .objective = *objective, .acyclic = options.acyclic};

@@ -20,6 +20,7 @@ struct PartitionOptions {
   StepFlags step;
   std::string objective = "cut";
   bool acyclic = false;
+  bool contiguous = false;
   std::string algorithm = "auto";
   bool refine = false;
   std::string effort = "default";

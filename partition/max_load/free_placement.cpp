@@ -1,0 +1,136 @@
+#include "partition/max_load/free_placement.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include "partition/graph/random_source.hpp"
+#include "partition/max_load/load_annealing.hpp"
+#include "partition/max_load/reduce.hpp"
+
+namespace mp::partition {
+namespace {
+
+constexpr std::int64_t kBaseSteps = 1'000'000;
+
+struct Heat {
+  double first = 0.0;
+  double last = 0.0;
+};
+// Rounds come in threes: from the start, very hot and hot, which of the two crosses the barriers depends on how much a
+// transfer weighs; then from the best so far, with moves of a thousandth of the load.
+constexpr std::array kHeats = {Heat{0.05, 1e-4}, Heat{0.2, 1e-4}, Heat{0.003, 1e-5}};
+
+std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
+
+// Largest units first, each to the device that is least loaded among those with room (Graham 1969).
+std::optional<LoadPlacement> greedy_placement(const LoadProblem& problem) {
+  std::vector<std::size_t> order(problem.units());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const bool by_bytes = std::any_of(problem.bytes.begin(), problem.bytes.end(), [](std::int64_t b) { return b > 0; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (by_bytes) return problem.bytes[a] > problem.bytes[b];
+    return problem.seconds[0][a] > problem.seconds[0][b];
+  });
+  LoadPlacement placement(problem.units(), -1);
+  std::vector<DeviceLoad> loads(problem.devices());
+  for (const std::size_t unit : order) {
+    std::size_t best = problem.devices();
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t d = 0; d < problem.devices(); ++d) {
+      const DeviceClass& device = problem.classes[at(problem.class_of[d])];
+      const std::int32_t fixed = problem.fixed_device(unit);
+      if (fixed >= 0 && at(fixed) != d) continue;
+      if (device.memory_bytes > 0 && loads[d].bytes + problem.bytes[unit] > device.memory_bytes) continue;
+      const double load = loads[d].compute_s + problem.seconds[at(problem.class_of[d])][unit];
+      if (load < least) {
+        least = load;
+        best = d;
+      }
+    }
+    if (best == problem.devices()) return std::nullopt;
+    placement[unit] = static_cast<std::int32_t>(best);
+    loads[best].compute_s = least;
+    loads[best].bytes += problem.bytes[unit];
+  }
+  return placement;
+}
+
+// Memory that never binds need not stand in the way of merging.
+LoadProblem without_slack_memory(const LoadProblem& problem) {
+  const std::int64_t all = std::accumulate(problem.bytes.begin(), problem.bytes.end(), std::int64_t{0});
+  LoadProblem result = problem;
+  for (DeviceClass& device : result.classes) {
+    if (device.memory_bytes >= all) device.memory_bytes = 0;
+  }
+  const bool limited = std::any_of(result.classes.begin(), result.classes.end(),
+                                   [](const DeviceClass& device) { return device.memory_bytes > 0; });
+  if (!limited) std::fill(result.bytes.begin(), result.bytes.end(), 0);
+  return result;
+}
+
+class Rounds {
+ public:
+  Rounds(const LoadProblem& problem, const FreePlacementOptions& options, LoadPlacement start)
+      : problem_(problem), options_(options), start_(std::move(start)), best_{start_, max_load(problem, start_)} {}
+
+  LoadPlacement run() && {
+    std::int64_t left = options_.steps;
+    for (std::int64_t round = 0; left > 0 && !options_.stop(); ++round) {
+      if (best_.seconds <= options_.lower_bound_s * (1.0 + 1e-9)) break;
+      const std::size_t kind = static_cast<std::size_t>(round) % kHeats.size();
+      const bool cold = kind + 1 == kHeats.size();
+      const Heat heat = kHeats[kind];
+      const std::int64_t steps = std::min(left, kBaseSteps * (2 + round / 3) / 2 * (cold ? 2 : 1));
+      LoadAnnealingResult found = anneal_load(problem_, cold ? best_.placement : start_,
+                                              {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),
+                                               .steps = steps,
+                                               .first_temperature = heat.first,
+                                               .last_temperature = heat.last,
+                                               .enough_s = options_.lower_bound_s,
+                                               .stop = options_.stop});
+      if (found.seconds < best_.seconds) best_ = std::move(found);
+      options_.progress(best_.seconds);
+      left -= steps;
+    }
+    return std::move(best_.placement);
+  }
+
+ private:
+  const LoadProblem& problem_;
+  const FreePlacementOptions& options_;
+  LoadPlacement start_;
+  LoadAnnealingResult best_;
+};
+
+}  // namespace
+
+FreePlacementResult best_free_placement(const LoadProblem& problem, const FreePlacementOptions& options) {
+  FreePlacementResult result;
+  if (options.start && std::isfinite(max_load(problem, *options.start))) result.placement = options.start;
+  if (!result.placement) result.placement = greedy_placement(problem);
+  if (!result.placement || !std::isfinite(max_load(problem, *result.placement))) return {};
+  result.seconds = max_load(problem, *result.placement);
+  const Reduction reduced = absorb_weightless(without_slack_memory(problem), false);
+  LoadPlacement start(reduced.problem.units(), 0);
+  for (std::size_t unit = problem.units(); unit-- > 0;) start[at(reduced.group_of[unit])] = (*result.placement)[unit];
+  for (std::size_t unit = 0; unit < problem.units(); ++unit) {  // of those that weigh something, the place counts
+    const std::size_t group = at(reduced.group_of[unit]);
+    const bool takes_time =
+        std::any_of(problem.seconds.begin(), problem.seconds.end(), [&](const auto& s) { return s[unit] > 0.0; });
+    if (takes_time || problem.bytes[unit] > 0) start[group] = (*result.placement)[unit];
+  }
+  if (!std::isfinite(max_load(reduced.problem, start))) return result;
+  LoadPlacement found =
+      placement_of_members(Rounds(reduced.problem, options, std::move(start)).run(), reduced.group_of);
+  if (const double seconds = max_load(problem, found); seconds < result.seconds) {
+    result.placement = std::move(found);
+    result.seconds = seconds;
+  }
+  return result;
+}
+
+}  // namespace mp::partition

@@ -1,0 +1,31 @@
+// The least max-load of placements without any shape: a device may own several pieces of the pipeline.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+
+#include "partition/max_load/load_problem.hpp"
+
+namespace mp::partition {
+
+struct FreePlacementOptions {
+  std::uint64_t seed = 1;
+  std::int64_t steps = 60'000'000;       // of annealing, all rounds together
+  std::optional<LoadPlacement> start{};  // a good placement, say the best pipeline
+  double lower_bound_s = 0.0;            // known: no placement is better; the search ends where it meets it
+  std::function<bool()> stop = [] { return false; };
+  std::function<void(double seconds)> progress = [](double) {};  // after every round: the best so far
+};
+
+struct FreePlacementResult {
+  std::optional<LoadPlacement> placement;  // none: none was found that keeps memory
+  double seconds = std::numeric_limits<double>::infinity();
+};
+
+// Rounds of annealing, hot ones from the start and cold ones from the best so far, longer and longer. Deterministic for
+// a seed unless stop() ends it.
+[[nodiscard]] FreePlacementResult best_free_placement(const LoadProblem& problem, const FreePlacementOptions& options);
+
+}  // namespace mp::partition

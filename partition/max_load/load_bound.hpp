@@ -1,0 +1,24 @@
+// Proved: no placement, pipeline or not, has a smaller largest load.
+#pragma once
+
+#include <functional>
+
+#include "partition/max_load/load_problem.hpp"
+
+namespace mp::partition {
+
+// Whether it is proved that every placement loads some device with `limit` seconds or more. For the sake of
+// contradiction let all loads be below the limit; then
+//  - a unit is on no class of devices on which it takes the limit, alone or with transfers it cannot avoid there;
+//  - two units whose tensor is too dear to move for one of them share a device, and are one unit from then on;
+//  - two units that are too much for one device of any class are on different ones, and pay for their tensors;
+// until nothing follows any more. It is refuted when a unit has no place left, or the work is more than the devices
+// offer (WorkBound), or more units than devices are too heavy to share one.
+[[nodiscard]] bool refutes_load_below(const LoadProblem& problem, double limit);
+
+// The largest limit so refuted, found by bisection between the bound by work and `above_s`, which some placement
+// reaches. At most above_s.
+[[nodiscard]] double load_lower_bound(
+    const LoadProblem& problem, double above_s, const std::function<bool()>& stop = [] { return false; });
+
+}  // namespace mp::partition

@@ -1,0 +1,174 @@
+// The largest load: pipelines and free placements against brute force, bounds against optima.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "partition/graph/random_source.hpp"
+#include "partition/max_load/contiguous.hpp"
+#include "partition/max_load/free_placement.hpp"
+#include "partition/max_load/load_bound.hpp"
+#include "partition/max_load/load_state.hpp"
+#include "partition/max_load/order_groups.hpp"
+#include "partition/max_load/reduce.hpp"
+#include "partition/max_load/work_bound.hpp"
+#include "tests/support/catch.hpp"
+
+namespace mp::partition {
+namespace {
+
+// Small, with two accelerators and a CPU, weightless units, tensors both ways, and memory that may bind.
+LoadProblem random_problem(std::uint64_t seed, std::size_t units, bool tight_memory) {
+  RandomSource random(seed);
+  LoadProblem problem;
+  problem.classes = {{.memory_bytes = tight_memory ? 5 : 0, .pays_transfers = true}, {}};
+  problem.classes[1].pays_transfers = false;
+  problem.class_of = {0, 1, 0};
+  problem.seconds.resize(2);
+  for (std::size_t u = 0; u < units; ++u) {
+    const bool weightless = random.below(3) == 0;
+    const auto work = weightless ? 0.0 : static_cast<double>(1 + random.below(9));
+    problem.seconds[0].push_back(random.below(8) == 0 ? std::numeric_limits<double>::infinity() : work);
+    problem.seconds[1].push_back(3.0 * work);
+    problem.bytes.push_back(weightless && random.coin() ? 0 : static_cast<std::int64_t>(random.below(3)));
+  }
+  for (std::size_t u = 0; u + 1 < units; ++u) {
+    LoadTensor forward{.producer = static_cast<std::int32_t>(u),
+                       .readers = {},
+                       .transfer_s = 0.5 * static_cast<double>(random.below(6))};
+    for (std::size_t v = u + 1; v < units; ++v) {
+      if (random.below(3) != 0) continue;
+      forward.readers.push_back(static_cast<std::int32_t>(v));
+      problem.order.emplace_back(static_cast<std::int32_t>(u), static_cast<std::int32_t>(v));
+      if (random.coin()) continue;  // the gradient that comes back
+      problem.tensors.push_back({.producer = static_cast<std::int32_t>(v),
+                                 .readers = {static_cast<std::int32_t>(u)},
+                                 .transfer_s = forward.transfer_s});
+    }
+    if (!forward.readers.empty()) problem.tensors.push_back(forward);
+  }
+  return problem;
+}
+
+// Whether some order of the devices is a pipeline: the graph of devices has no cycle.
+bool is_pipeline(const LoadProblem& problem, const LoadPlacement& placement) {
+  UnitOrder between;
+  for (const auto& [a, b] : problem.order) {
+    const std::int32_t from = placement[static_cast<std::size_t>(a)];
+    const std::int32_t to = placement[static_cast<std::size_t>(b)];
+    if (from != to) between.emplace_back(from, to);
+  }
+  return linear_order(problem.devices(), between, Traversal::kBreadth).size() == problem.devices();
+}
+
+struct Optima {
+  double pipeline = std::numeric_limits<double>::infinity();
+  double free = std::numeric_limits<double>::infinity();
+};
+
+Optima brute_force(const LoadProblem& problem) {
+  Optima best;
+  LoadPlacement placement(problem.units(), 0);
+  for (;;) {
+    const double load = max_load(problem, placement);
+    best.free = std::min(best.free, load);
+    if (load < best.pipeline && is_pipeline(problem, placement)) best.pipeline = load;
+    std::size_t unit = 0;
+    while (unit < placement.size() && placement[unit] + 1 == static_cast<std::int32_t>(problem.devices()))
+      placement[unit++] = 0;
+    if (unit == placement.size()) return best;
+    ++placement[unit];
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a device sends each tensor once and receives each once; devices in host memory pay nothing", "[max-load]") {
+  LoadProblem problem;
+  problem.classes = {{.memory_bytes = 10, .pays_transfers = true}, {.memory_bytes = 0, .pays_transfers = false}};
+  problem.class_of = {0, 0, 1};
+  problem.seconds = {{1, 2, 4, 8}, {10, 20, 40, 80}};
+  problem.bytes = {6, 5, 1, 1};
+  problem.tensors = {{.producer = 0, .readers = {1, 2, 3}, .transfer_s = 0.5},
+                     {.producer = 3, .readers = {0}, .transfer_s = 0.25}};
+  const std::vector<DeviceLoad> loads = loads_of(problem, {0, 1, 1, 2});
+  CHECK(loads[0].seconds() == 1 + 0.5 + 0.25);
+  CHECK(loads[1].seconds() == 2 + 4 + 0.5);
+  CHECK(loads[2].seconds() == 80);
+  CHECK(max_load(problem, {0, 1, 1, 2}) == 80);
+  CHECK(std::isinf(max_load(problem, {0, 0, 1, 1})));  // 11 bytes on a device of 10
+}
+
+TEST_CASE("the best pipeline is the one that trying all finds", "[max-load]") {
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    const LoadProblem problem = random_problem(seed, 3 + seed % 5, seed % 3 == 0);
+    const Optima best = brute_force(problem);
+    const ContiguousResult found = best_contiguous(problem);
+    INFO("seed " << seed);
+    REQUIRE(found.complete);
+    REQUIRE(found.placement.has_value() == std::isfinite(best.pipeline));
+    if (!found.placement) continue;
+    REQUIRE(found.seconds == Approx(best.pipeline).epsilon(1e-9));
+    REQUIRE(max_load(problem, *found.placement) == found.seconds);
+    REQUIRE(is_pipeline(problem, *found.placement));
+    REQUIRE(found.lower_bound_s == found.seconds);
+  }
+}
+
+TEST_CASE("free placements reach what trying all finds, and bounds never pass it", "[max-load]") {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const LoadProblem problem = random_problem(1000 + seed, 3 + seed % 5, seed % 3 == 0);
+    const Optima best = brute_force(problem);
+    INFO("seed " << seed);
+    if (std::isinf(best.free)) continue;
+    REQUIRE(WorkBound(problem).seconds() <= best.free * (1 + 1e-9));
+    const double bound = load_lower_bound(problem, best.free);
+    REQUIRE(bound <= best.free);
+    REQUIRE_FALSE(refutes_load_below(problem, best.free * (1 + 1e-6) + 1e-9));
+    const FreePlacementResult found =
+        best_free_placement(problem, {.steps = 40'000, .start = best_contiguous(problem).placement});
+    if (found.placement) REQUIRE(found.seconds == Approx(best.free).epsilon(1e-9));
+    REQUIRE((found.placement.has_value() || seed % 3 == 0));  // packing alone may fail where memory is tight
+  }
+}
+
+TEST_CASE("loads kept up to date are the loads counted anew", "[max-load]") {
+  const LoadProblem problem = random_problem(7, 12, false);
+  RandomSource random(3);
+  LoadState state(problem, LoadPlacement(problem.units(), 1));
+  for (int i = 0; i < 500; ++i) {
+    const auto unit = static_cast<std::int32_t>(random.below(problem.units()));
+    const auto device = static_cast<std::int32_t>(random.below(problem.devices()));
+    if (!state.may_move(unit, device)) continue;
+    state.move(unit, device);
+    const std::vector<DeviceLoad> loads = loads_of(problem, state.placement());
+    for (std::size_t d = 0; d < loads.size(); ++d) {
+      REQUIRE(static_cast<double>(state.ticks()[d]) * state.seconds_per_tick() ==
+              Approx(loads[d].seconds()).margin(1e-9));
+    }
+  }
+}
+
+TEST_CASE("weightless units are absorbed without a change of the optimum", "[max-load]") {
+  std::size_t absorbed = 0;
+  for (std::uint64_t seed = 0; seed < 80; ++seed) {
+    const LoadProblem problem = random_problem(2000 + seed, 6, false);
+    const Optima best = brute_force(problem);
+    const Reduction ordered = absorb_weightless(problem, true);
+    const Reduction loose = absorb_weightless(problem, false);
+    INFO("seed " << seed);
+    REQUIRE(brute_force(ordered.problem).pipeline == best.pipeline);
+    REQUIRE(brute_force(loose.problem).free == best.free);
+    absorbed += problem.units() - ordered.problem.units() + problem.units() - loose.problem.units();
+  }
+  CHECK(absorbed > 20);
+}
+
+TEST_CASE("the same seed gives the same placement", "[max-load]") {
+  const LoadProblem problem = random_problem(5, 20, false);
+  const auto once = best_free_placement(problem, {.seed = 9, .steps = 50'000});
+  CHECK(once.placement == best_free_placement(problem, {.seed = 9, .steps = 50'000}).placement);
+}
+
+}  // namespace mp::partition
