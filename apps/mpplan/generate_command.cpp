@@ -1,10 +1,40 @@
 // mpplan generate: models of any size.
+#include <fmt/ranges.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
 #include "apps/mpplan/generate_kind.hpp"
+#include "lib/base/error.hpp"
 #include "models/builders/gpt.hpp"
 #include "models/builders/networks.hpp"
 
 namespace mp::apps {
 namespace {
+
+// The preset, with every flag that was given in its place.
+models::GptOptions with_preset(const CLI::App& command, const models::GptOptions& given, const std::string& name) {
+  if (name.empty()) return given;
+  const std::optional<models::GptOptions> preset = models::gpt_preset(name);
+  if (!preset) {
+    throw UsageError(fmt::format("--preset {}: there are {}", name, fmt::join(models::gpt_preset_names(), ", ")));
+  }
+  models::GptOptions options = *preset;
+  const auto take = [&](const char* flag, auto member) {
+    if (command.count(flag) > 0) options.*member = given.*member;
+  };
+  take("--name", &models::GptOptions::name);
+  take("--batch", &models::GptOptions::batch);
+  take("--layers", &models::GptOptions::layers);
+  take("--hidden", &models::GptOptions::hidden);
+  take("--heads", &models::GptOptions::heads);
+  take("--feed-forward", &models::GptOptions::feed_forward);
+  take("--vocabulary", &models::GptOptions::vocabulary);
+  take("--context", &models::GptOptions::context);
+  take("--dropout", &models::GptOptions::dropout);
+  return options;
+}
 
 void add_gpt(CLI::App& parent, Action& action) {
   const auto [command, kind] =
@@ -17,6 +47,18 @@ void add_gpt(CLI::App& parent, Action& action) {
   command->add_option("--vocabulary", o.vocabulary, "Tokens; 256: bytes")->type_name("N");
   command->add_option("--context", o.context, "Tokens a sequence")->type_name("N");
   command->add_option("--dropout", o.dropout, "Share of the residual branches dropped")->type_name("P");
+  auto preset = std::make_shared<std::string>();
+  command
+      ->add_option("--preset", *preset,
+                   fmt::format("A published size; flags beside it go first: {}",
+                               fmt::join(models::gpt_preset_names(), ", ")))
+      ->type_name("NAME");
+  command->callback([command = command, kind = kind, preset, &action] {
+    action = [command, kind, preset] {
+      return generate<models::GptOptions>({with_preset(*command, kind->options, *preset), kind->output},
+                                          models::build_gpt);
+    };
+  });
 }
 
 void add_mlp(CLI::App& parent, Action& action) {
@@ -64,7 +106,10 @@ void add_generate(CLI::App& app, Action& action) {
   add_convnet(*command, action);
   add_autoencoder(*command, action);
   add_simple(*command, action);
-  command->footer("Example:\n  mpplan generate gpt --layers 12 --hidden 768 --heads 12 --context 1024 -o gpt.json");
+  command->footer(
+      "Examples:\n"
+      "  mpplan generate gpt --layers 12 --hidden 768 --heads 12 --context 1024 -o gpt.json\n"
+      "  mpplan generate gpt --preset gpt3-175b -o gpt3.json");
 }
 
 }  // namespace mp::apps

@@ -64,13 +64,13 @@ ExitCode run_step_time(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   refuse_flags_of_balance(options);
   const StepShape shape = step_shape_of(options);
+  Cluster cluster = cluster_of(options);
   const partition::StepSearchOptions search{
       .microbatches = options.step.microbatches,
       .schedule = options.step.chosen_schedule(),
-      .space = {.replicas = false, .recompute = false, .most_zero = 0},
+      .space = {.replicas = cluster.devices.size() > 64, .recompute = true, .most_zero = 1},
       .portfolio = portfolio_options(options),
       .progress = [](const std::string& line) { fmt::print(stderr, "mpplan: {}\n", line); }};
-  Cluster cluster = cluster_of(options);
   const ModelFile file = read_model(options.input);
   Plan plan = plan_of(options, file, std::move(cluster), shape);
   const partition::StepSearch found =

@@ -89,6 +89,26 @@ std::string bound_text(const partition::StepSearch& found) {
   return fmt::format("lower bound {}", seconds_text(found.lower_bound_s));
 }
 
+std::string simulated_text(const JudgedPlan& chosen) {
+  if (chosen.replicas_not_simulated == 0) return "";
+  const std::int32_t replicas = chosen.replicas_not_simulated + 1;
+  return fmt::format(
+      "Simulated was one of the {} replicas, with its {} of the {} microbatches; the sum of the gradients over the "
+      "replicas counts as a ring all-reduce behind the last backward pass.\n",
+      replicas, (chosen.plan.microbatches + replicas - 1) / replicas, chosen.plan.microbatches);
+}
+
+std::string memory_text(const Plan& plan) {
+  if (plan.zero == 0 && plan.recompute.empty()) return "";
+  std::string text;
+  if (plan.zero > 0) text += fmt::format("ZeRO {}: replicas share the optimizer's state. ", plan.zero);
+  if (!plan.recompute.empty()) {
+    text += fmt::format("{} of {} nodes are run again in the backward pass.", plan.recompute.size(),
+                        plan.assignment.size());
+  }
+  return text + '\n';
+}
+
 }  // namespace
 
 std::string step_time_text(const StepTimeReport& report) {
@@ -102,6 +122,7 @@ std::string step_time_text(const StepTimeReport& report) {
                       seconds_text(predicted.step_time_s), bound_text(report.found),
                       fmt::join(report.found.microbatches_tried, ", "), percent_text(predicted.bubble_fraction),
                       bytes_text(predicted.cut_bytes), bytes_text(predicted.communication_volume_bytes));
+  text += memory_text(plan) + simulated_text(report.found.plans.front());
   return text + fmt::format("{} written in {} ({} estimated, {} simulated): train it with  mprun train {}\n",
                             report.output, seconds_text(report.seconds),
                             plural(report.found.plans_estimated, "pipeline", "s"),
@@ -159,6 +180,8 @@ std::string step_time_json(const StepTimeReport& report) {
   writer.member("feasible", report.found.plans.front().fits());
   writer.member("step_time_s", predicted.step_time_s).member("bubble_fraction", predicted.bubble_fraction);
   writer.member("microbatches", plan.microbatches).member("schedule", name_of(plan.schedule));
+  writer.member("zero", plan.zero).member("recomputed_nodes", plan.recompute.size());
+  writer.member("replicas_not_simulated", report.found.plans.front().replicas_not_simulated);
   writer.key("microbatches_tried").values(report.found.microbatches_tried);
   writer.member("plans_estimated", report.found.plans_estimated).member("plans_judged", report.found.plans_judged);
   writer.member("plan", report.output);

@@ -101,7 +101,41 @@ class GptBuilder {
   ModelBuilder builder_;
 };
 
+struct Preset {
+  std::string_view name;
+  std::int64_t layers, hidden, heads, context, batch;
+};
+
+constexpr std::int64_t kGpt2Vocabulary = 50257;
+constexpr Preset kPresets[] = {
+    {"gpt2-124m", 12, 768, 12, 1024, 512},    {"gpt2-350m", 24, 1024, 16, 1024, 512},
+    {"gpt2-774m", 36, 1280, 20, 1024, 512},   {"gpt2-1.5b", 48, 1600, 25, 1024, 512},
+    {"gpt3-6.7b", 32, 4096, 32, 2048, 1024},  {"gpt3-175b", 96, 12288, 96, 2048, 1536},
+};
+
 }  // namespace
+
+std::optional<GptOptions> gpt_preset(std::string_view name) {
+  for (const Preset& preset : kPresets) {
+    if (preset.name != name) continue;
+    GptOptions options;
+    options.name = preset.name;
+    options.layers = preset.layers;
+    options.hidden = preset.hidden;
+    options.heads = preset.heads;
+    options.vocabulary = kGpt2Vocabulary;
+    options.context = preset.context;
+    options.batch = preset.batch;
+    return options;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string_view> gpt_preset_names() {
+  std::vector<std::string_view> names;
+  for (const Preset& preset : kPresets) names.push_back(preset.name);
+  return names;
+}
 
 Model build_gpt(const GptOptions& options) {
   need_positive("layers", options.layers);

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "lib/graph/model.hpp"
 
@@ -22,6 +25,12 @@ struct GptOptions {
   std::int64_t batch = 16;        // sequences a step, unless bound otherwise
   double dropout = 0.0;           // share of the residual branches' values dropped, [0, 1)
 };
+
+// The published sizes: GPT-2 (Radford et al. 2019; the sizes of the released weights) and GPT-3 (Brown et al., "Language
+// models are few-shot learners", NeurIPS 2020, table 2.1; the batch is theirs in tokens, rounded to whole sequences).
+// The name is the preset's.
+[[nodiscard]] std::optional<GptOptions> gpt_preset(std::string_view name);
+[[nodiscard]] std::vector<std::string_view> gpt_preset_names();
 
 // Throws UsageError for options that make no model.
 [[nodiscard]] Model build_gpt(const GptOptions& options);

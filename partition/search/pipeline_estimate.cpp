@@ -14,39 +14,19 @@ struct StageDevices {
   std::vector<std::int32_t> types;  // of its members, each once
   std::int64_t memory_bytes = 0;    // of the smallest; 0: not limited
   Link from_before;                 // slowest from the stage before, member to member
-  Link among;                       // slowest among the members
 };
 
-Link slower(const Link& a, const Link& b) {
-  return {.latency_s = std::max(a.latency_s, b.latency_s),
-          .bandwidth_bytes_per_s = std::min(a.bandwidth_bytes_per_s, b.bandwidth_bytes_per_s)};
-}
-
-constexpr Link kNoWay{.latency_s = 0.0, .bandwidth_bytes_per_s = std::numeric_limits<double>::infinity()};
-
-// Microbatch m goes from member m mod (members before) to member m mod (members here).
-Link link_between(const Cluster& cluster, const ReplicaGroup& before, const ReplicaGroup& here) {
-  Link slowest = kNoWay;
-  for (std::size_t i = 0; i < std::max(before.size(), here.size()); ++i) {
-    const DeviceId from = before[i % before.size()];
-    const DeviceId to = here[i % here.size()];
-    if (from != to) slowest = slower(slowest, slower(cluster.link(from, to), cluster.link(to, from)));
-  }
-  return slowest;
-}
-
-StageDevices devices_of(const Cluster& cluster, const PipelineForm& form, std::size_t stage) {
+StageDevices devices_of(const ClusterLinks& links, const PipelineForm& form, std::size_t stage) {
   const ReplicaGroup& group = form.stages[stage];
-  StageDevices devices{.types = {}, .memory_bytes = 0, .from_before = kNoWay, .among = kNoWay};
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    devices.types.push_back(cluster.devices[group[i]].type);
-    const std::int64_t memory = cluster.type_of(group[i]).memory_bytes;
+  StageDevices devices;
+  for (const DeviceId d : group) {
+    devices.types.push_back(links.cluster().devices[d].type);
+    const std::int64_t memory = links.cluster().type_of(d).memory_bytes;
     if (memory > 0 && (devices.memory_bytes == 0 || memory < devices.memory_bytes)) devices.memory_bytes = memory;
-    if (i > 0) devices.among = slower(devices.among, cluster.link(group[i - 1], group[i]));
   }
   std::sort(devices.types.begin(), devices.types.end());
   devices.types.erase(std::unique(devices.types.begin(), devices.types.end()), devices.types.end());
-  if (stage > 0) devices.from_before = link_between(cluster, form.stages[stage - 1], group);
+  devices.from_before = links.between(form.stages[stage > 0 ? stage - 1 : 0], group);
   return devices;
 }
 
@@ -54,12 +34,36 @@ std::int64_t share_of(std::int64_t bytes, std::size_t members) {
   return (bytes + static_cast<std::int64_t>(members) - 1) / static_cast<std::int64_t>(members);
 }
 
+struct Activations {
+  std::int64_t kept = 0;        // of each microbatch that is alive
+  std::int64_t made_again = 0;  // of the one whose backward pass runs
+};
+
+// Blocks are as nodes_to_recompute() makes them: so many that what crosses their borders (about what crosses the border
+// of the stage) and one block are least together.
+Activations activations_of(RecomputePattern pattern, std::int64_t all, std::int64_t received, std::int64_t border,
+                           std::size_t units) {
+  switch (pattern) {
+    case RecomputePattern::kNone:
+      return {.kept = received + all, .made_again = 0};
+    case RecomputePattern::kAll:
+      return {.kept = received, .made_again = all};
+    case RecomputePattern::kBlocks:
+      break;
+  }
+  const double most = std::max(1.0, std::min(64.0, static_cast<double>(units)));
+  const double crossing = border > 0 ? static_cast<double>(border) : std::max(1.0, static_cast<double>(all) / most);
+  const double blocks = std::clamp(std::round(std::sqrt(static_cast<double>(all) / crossing)), 1.0, most);
+  return {.kept = received + static_cast<std::int64_t>((blocks - 1.0) * crossing),
+          .made_again = static_cast<std::int64_t>(static_cast<double>(all) / blocks)};
+}
+
 class Estimator {
  public:
-  Estimator(const ModelChain& chain, const Cluster& cluster, const std::vector<std::size_t>& places,
+  Estimator(const ModelChain& chain, const ClusterLinks& links, const std::vector<std::size_t>& places,
             const PipelineForm& form, const EstimateOptions& options)
-      : chain_(chain), cluster_(cluster), places_(places), form_(form), options_(options) {
-    for (std::size_t s = 0; s < form.stages.size(); ++s) stages_.push_back(devices_of(cluster, form, s));
+      : chain_(chain), links_(links), places_(places), form_(form), options_(options) {
+    for (std::size_t s = 0; s < form.stages.size(); ++s) stages_.push_back(devices_of(links, form, s));
   }
 
   [[nodiscard]] std::optional<PipelineEstimate> run() const {
@@ -88,7 +92,7 @@ class Estimator {
       const StageSeconds other = chain_.seconds(from, to, type);
       if (other.pass_s() > seconds.pass_s()) seconds = other;
     }
-    if (form_.recompute) seconds.backward_s += seconds.forward_s;
+    if (form_.recompute != RecomputePattern::kNone) seconds.backward_s += seconds.forward_s;
     return seconds;
   }
 
@@ -116,15 +120,14 @@ class Estimator {
                       .transfer_s = forward_s + backward_s};
   }
 
-  // Gradients summed over the members and new values given back, each byte twice over the slowest link as in a ring
-  // all-reduce (Patarasuk & Yuan, JPDC 2009), shared parameters sent, and the slowest update.
+  // Gradients summed over the members, shared parameters sent, and the slowest update.
   [[nodiscard]] double end_of_step(const std::vector<std::size_t>& cuts) const {
     double longest_s = 0.0;
     double shared_s = 0.0;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
       const auto members = static_cast<double>(form_.stages[s].size());
-      const auto gradients = static_cast<double>(chain_.bytes(cuts[s], cuts[s + 1]).gradients);
-      const double exchange_s = 2.0 * gradients * (members - 1.0) / members / stages_[s].among.bandwidth_bytes_per_s;
+      const double exchange_s =
+          links_.all_reduce_seconds(form_.stages[s], chain_.bytes(cuts[s], cuts[s + 1]).gradients);
       const double update_s = slowest(cuts[s], cuts[s + 1], s).update_s / (form_.zero > 0 ? members : 1.0);
       longest_s = std::max(longest_s, exchange_s + update_s);
       if (s > 0) {
@@ -136,7 +139,7 @@ class Estimator {
   }
 
   const ModelChain& chain_;
-  const Cluster& cluster_;
+  const ClusterLinks& links_;
   const std::vector<std::size_t>& places_;
   const PipelineForm& form_;
   const EstimateOptions& options_;
@@ -150,20 +153,32 @@ std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& for
   const std::size_t members = form.stages[form.stages.size() - 1 - right].size();
   const StageBytes bytes = chain.bytes(from, to);
   const std::int64_t own = share_of(form.microbatches, members);
-  const std::int64_t alive =
-      form.keep_all_alive ? own : std::min<std::int64_t>(own, static_cast<std::int64_t>(right) + 1);
+  const std::int64_t alive = std::min<std::int64_t>(own, static_cast<std::int64_t>(right) + 1);
   const std::int64_t optimizer = form.zero >= 1 ? share_of(bytes.optimizer, members) : bytes.optimizer;
   const std::int64_t received = from == 0 ? 0 : chain.cut(from).forward;
-  const std::int64_t kept = form.recompute ? received : received + bytes.activations;
-  const std::int64_t made_again = form.recompute ? bytes.activations : 0;
-  return bytes.parameters + optimizer + bytes.gradients + alive * kept + made_again + bytes.working;
+  const Activations held = activations_of(form.recompute, bytes.activations, received,
+                                          from == 0 ? chain.cut(to).forward : received, to - from);
+  return bytes.parameters + optimizer + bytes.gradients + alive * held.kept + held.made_again + bytes.working;
 }
 
-std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const Cluster& cluster,
+double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, const PipelineForm& form) {
+  double least_s = std::numeric_limits<double>::infinity();
+  for (std::size_t t = 0; t < cluster.types.size(); ++t) {
+    StageSeconds seconds = chain.seconds(0, chain.size(), static_cast<std::int32_t>(t));
+    if (form.recompute != RecomputePattern::kNone) seconds.backward_s += seconds.forward_s;
+    least_s = std::min(least_s, seconds.pass_s());
+  }
+  std::size_t fewest = form.stages.front().size();
+  for (const ReplicaGroup& group : form.stages) fewest = std::min(fewest, group.size());
+  const auto others = static_cast<double>(share_of(form.microbatches, fewest) - 1);
+  return least_s * (1.0 + others / static_cast<double>(form.stages.size()));
+}
+
+std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const ClusterLinks& links,
                                                   const std::vector<std::size_t>& places, const PipelineForm& form,
                                                   const EstimateOptions& options) {
   MP_CHECK(!form.stages.empty() && places.size() >= 2);
-  return Estimator(chain, cluster, places, form, options).run();
+  return Estimator(chain, links, places, form, options).run();
 }
 
 }  // namespace mp::partition

@@ -10,6 +10,8 @@
 
 #include "lib/cluster/cluster.hpp"
 #include "lib/plan/plan.hpp"
+#include "lib/training/recompute_choice.hpp"
+#include "partition/search/cluster_links.hpp"
 #include "partition/search/model_chain.hpp"
 
 namespace mp::partition {
@@ -19,9 +21,8 @@ namespace mp::partition {
 struct PipelineForm {
   std::vector<ReplicaGroup> stages;
   std::int32_t microbatches = 1;  // of the whole step
-  bool recompute = false;         // keep only what enters a stage, make the rest again before its backward pass
+  RecomputePattern recompute = RecomputePattern::kNone;
   std::int32_t zero = 0;          // as Plan::zero
-  bool keep_all_alive = false;    // GPipe: every microbatch is alive at the turn of the passes; else 1F1B
 };
 
 struct EstimateOptions {
@@ -38,8 +39,11 @@ struct PipelineEstimate {
 [[nodiscard]] std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& form, std::size_t from,
                                               std::size_t to, std::size_t right);
 
+// A time that no split of the form is estimated below: the work divided evenly, transfers left out.
+[[nodiscard]] double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, const PipelineForm& form);
+
 // `places` as ModelChain::cut_places gives them. Nothing where no split fits the devices' memory and the pins.
-[[nodiscard]] std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const Cluster& cluster,
+[[nodiscard]] std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const ClusterLinks& links,
                                                                 const std::vector<std::size_t>& places,
                                                                 const PipelineForm& form,
                                                                 const EstimateOptions& options);

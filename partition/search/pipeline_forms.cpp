@@ -62,8 +62,9 @@ std::vector<std::size_t> replica_counts(std::size_t devices, std::size_t stages,
 void add_with_settings(const PipelineForm& form, const SearchSpace& space, std::vector<PipelineForm>& forms) {
   const std::int32_t most_zero = form.stages.front().size() > 1 ? space.most_zero : 0;
   for (std::int32_t zero = 0; zero <= most_zero; ++zero) {
-    for (const bool recompute : {false, true}) {
-      if (recompute && !space.recompute) continue;
+    for (const RecomputePattern recompute :
+         {RecomputePattern::kNone, RecomputePattern::kBlocks, RecomputePattern::kAll}) {
+      if (recompute != RecomputePattern::kNone && !space.recompute) continue;
       forms.push_back(form);
       forms.back().zero = zero;
       forms.back().recompute = recompute;

@@ -25,7 +25,8 @@ struct StepPlan {
 struct JudgedPlan {
   StepPlan plan;
   Prediction prediction;
-  std::int64_t bytes_over = 0;  // of the device that lacks most; 0: everything fits
+  std::int64_t bytes_over = 0;              // of the device that lacks most; 0: everything fits
+  std::int32_t replicas_not_simulated = 0;  // as one was; 0: the whole Program was (StepJudge::judge)
   [[nodiscard]] bool fits() const { return bytes_over == 0; }
 };
 

@@ -46,6 +46,7 @@ Budget budget_of(Effort effort) {
 
 struct Estimated {
   double time_s = std::numeric_limits<double>::infinity();
+  RecomputePattern recompute = RecomputePattern::kNone;  // of which the plan does not name the nodes yet
   StepPlan plan;
 };
 
@@ -102,10 +103,11 @@ class Searcher {
     return {Schedule::k1f1b, Schedule::kGpipe};
   }
 
-  // The plan under every schedule; the best is kept.
+  // The plan under every schedule; the best is kept. 1F1B alone where one takes much of the work.
   void judge(StepPlan plan) {
     std::optional<JudgedPlan> best;
-    const bool all_alike = plan.microbatches == 1 && !options_.schedule;
+    const bool large = judge_.instructions_of(plan) > budget_.instructions / 8;
+    const bool all_alike = (plan.microbatches == 1 || large) && !options_.schedule;
     for (const Schedule schedule : all_alike ? std::vector{Schedule::k1f1b} : schedules()) {
       plan.schedule = schedule;
       JudgedPlan judged = judge_.judge(plan);
@@ -122,12 +124,11 @@ class Searcher {
 
   // The plans that the objective "cut" would give; each with the fewest microbatches, the best also with more.
   void judge_cuts() {
-    constexpr std::size_t kMostDevices = 64;
     constexpr std::size_t kMostWork = 40'000;  // units × devices: beyond, cutting alone takes seconds
     const std::int32_t fewest = result_.microbatches_tried.front();
     const StepJudge::Work& work = judge_.work(fewest);
     const std::size_t devices = cluster_.devices.size();
-    if (devices > kMostDevices || work.units.nodes.size() * devices > kMostWork) return;
+    if (devices > kFewDevices || work.units.nodes.size() * devices > kMostWork) return;
     tell("cutting");
     ModelPartition found;
     try {
@@ -156,10 +157,21 @@ class Searcher {
         const bool pinned = std::any_of(work.units.pinned.begin(), work.units.pinned.end(),
                                         [&](const std::optional<DeviceId>& device) { return device && *device != d; });
         if (pinned || out_of_time()) return;
+        if (certainly_over(work, d)) break;
         judge(plan_on("one-device", microbatches, Placement(static_cast<std::size_t>(work.training.forward_nodes), d)));
         if (last_fits("one-device", microbatches) || out_of_work()) break;
       }
     }
+  }
+
+  // Parameters alone are more than the device has.
+  [[nodiscard]] bool certainly_over(const StepJudge::Work& work, DeviceId d) const {
+    std::int64_t parameter_bytes = 0;
+    for (const GraphParameter& parameter : work.training.graph.parameters()) {
+      parameter_bytes += bytes(work.training.graph.tensor(parameter.tensor).type);
+    }
+    const std::int64_t has = cluster_.type_of(d).memory_bytes;
+    return has > 0 && parameter_bytes > has;
   }
 
   [[nodiscard]] bool last_fits(std::string_view algorithm, std::int32_t microbatches) const {
@@ -168,33 +180,62 @@ class Searcher {
     });
   }
 
+  // What is estimated for one number of microbatches.
+  struct Chained {
+    ModelChain chain;
+    std::vector<std::size_t> places;
+    const StepJudge::Work& work;
+  };
+
+  struct Promise {
+    double least_s = 0.0;  // the estimate is no less
+    PipelineForm form;
+    std::size_t chained = 0;
+  };
+
   void estimate_pipelines() {
+    constexpr std::size_t kMostPlaces = 300;
+    std::vector<Chained> chained;
+    std::vector<Promise> promises;
     for (const std::int32_t microbatches : result_.microbatches_tried) {
-      if (out_of_time()) return;
+      if (out_of_time()) break;
       const StepJudge::Work& work = judge_.work(microbatches);
-      const ModelChain chain(work.training, work.units, cluster_, units_in_model_order(work.units));
-      constexpr std::size_t kMostPlaces = 300;
-      const std::vector<std::size_t> places = chain.cut_places(kMostPlaces);
+      ModelChain chain(work.training, work.units, cluster_, units_in_model_order(work.units));
+      std::vector<std::size_t> places = chain.cut_places(kMostPlaces);
       const IdVector<DeviceId, double> speeds = relative_speeds(work.training, work.units, cluster_);
-      const std::size_t before = estimated_.size();
       for (const std::vector<DeviceId>& order : device_orders(cluster_, speeds)) {
-        for (const PipelineForm& form : pipeline_forms(order, microbatches, places.size() - 1, options_.space)) {
-          estimate(chain, places, form, work);
+        for (PipelineForm& form : pipeline_forms(order, microbatches, places.size() - 1, options_.space)) {
+          promises.push_back({least_pipeline_seconds(chain, cluster_, form), std::move(form), chained.size()});
         }
       }
-      tell(fmt::format("with {} microbatch{}, {} pipelines fit", microbatches, microbatches == 1 ? "" : "es",
-                       estimated_.size() - before));
+      chained.push_back({std::move(chain), std::move(places), work});
     }
+    std::stable_sort(promises.begin(), promises.end(),
+                     [](const Promise& a, const Promise& b) { return a.least_s < b.least_s; });
+    estimate_while_promising(chained, promises);
     std::stable_sort(estimated_.begin(), estimated_.end(),
                      [](const Estimated& a, const Estimated& b) { return a.time_s < b.time_s; });
   }
 
+  void estimate_while_promising(const std::vector<Chained>& chained, const std::vector<Promise>& promises) {
+    double best_s = std::numeric_limits<double>::infinity();
+    for (const Promise& promise : promises) {
+      if (out_of_time() || promise.least_s > kTrust * best_s) break;
+      const std::size_t before = estimated_.size();
+      const Chained& of = chained[promise.chained];
+      estimate(of.chain, of.places, promise.form, of.work);
+      if (estimated_.size() > before) best_s = std::min(best_s, estimated_.back().time_s);
+    }
+    tell(fmt::format("{} of {} pipelines estimated, {} fit", result_.plans_estimated, promises.size(),
+                     estimated_.size()));
+  }
+
   void estimate(const ModelChain& chain, const std::vector<std::size_t>& places, const PipelineForm& form,
                 const StepJudge::Work& work) {
-    constexpr double kCycleStep = 0.002;
+    const double cycle_step = cluster_.devices.size() > kFewDevices ? 0.01 : 0.002;
     ++result_.plans_estimated;
-    const std::optional<PipelineEstimate> estimate =
-        estimate_pipeline(chain, cluster_, places, form, {.memory_share = memory_share_, .cycle_step = kCycleStep});
+    const std::optional<PipelineEstimate> estimate = estimate_pipeline(
+        chain, judge_.links(), places, form, {.memory_share = memory_share_, .cycle_step = cycle_step});
     if (!estimate) return;
     StepPlan plan = plan_on("pipeline", form.microbatches,
                             Placement(static_cast<std::size_t>(work.training.forward_nodes), kNone<DeviceId>));
@@ -205,12 +246,11 @@ class Searcher {
       if (form.stages[s].size() > 1) plan.replicas.push_back(form.stages[s]);
     }
     plan.zero = form.zero;
-    estimated_.push_back({estimate->time_s, std::move(plan)});
+    estimated_.push_back({estimate->time_s, form.recompute, std::move(plan)});
   }
 
   // Best estimates first, until they promise nothing anymore.
   void judge_pipelines() {
-    constexpr double kTrust = 1.5;  // estimates beyond this many times the best plan are not worth judging
     constexpr double kShare = 0.5;  // of the work; the rest is for improving
     std::size_t judged = 0;
     for (const Estimated& candidate : estimated_) {
@@ -218,7 +258,9 @@ class Searcher {
           judged > 0 && static_cast<double>(judge_.instructions()) > kShare * static_cast<double>(budget_.instructions);
       if (out_of_time() || (enough && best_fits())) break;
       if (best_fits() && candidate.time_s > kTrust * result_.plans.front().prediction.step_time_s) break;
-      judge(candidate.plan);
+      StepPlan plan = candidate.plan;
+      plan.recompute = nodes_to_recompute(judge_.work(plan.microbatches).training, plan.placement, candidate.recompute);
+      judge(std::move(plan));
       ++judged;
     }
     tell(fmt::format("{} of {} pipelines simulated", judged, estimated_.size()));
@@ -269,10 +311,14 @@ class Searcher {
   }
 
   [[noreturn]] void fail() const {
+    if (result_.plans.empty()) throw InfeasibleError("no plan fits the memory of the devices");
     const JudgedPlan& best = result_.plans.front();
     throw InfeasibleError(fmt::format("no plan fits the memory of the devices; the closest ({}) lacks {} bytes",
                                       best.plan.algorithm, best.bytes_over));
   }
+
+  static constexpr double kTrust = 1.5;  // what is estimated at more than this times the best is not worth judging
+  static constexpr std::size_t kFewDevices = 64;
 
   const Model& model_;
   const StepShape& shape_;
