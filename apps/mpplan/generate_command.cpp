@@ -49,9 +49,9 @@ void add_gpt(CLI::App& parent, Action& action) {
   command->add_option("--dropout", o.dropout, "Share of the residual branches dropped")->type_name("P");
   auto preset = std::make_shared<std::string>();
   command
-      ->add_option("--preset", *preset,
-                   fmt::format("A published size; flags beside it go first: {}",
-                               fmt::join(models::gpt_preset_names(), ", ")))
+      ->add_option(
+          "--preset", *preset,
+          fmt::format("A published size; flags beside it go first: {}", fmt::join(models::gpt_preset_names(), ", ")))
       ->type_name("NAME");
   command->callback([command = command, kind = kind, preset, &action] {
     action = [command, kind, preset] {

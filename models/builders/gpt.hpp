@@ -26,9 +26,9 @@ struct GptOptions {
   double dropout = 0.0;           // share of the residual branches' values dropped, [0, 1)
 };
 
-// The published sizes: GPT-2 (Radford et al. 2019; the sizes of the released weights) and GPT-3 (Brown et al., "Language
-// models are few-shot learners", NeurIPS 2020, table 2.1; the batch is theirs in tokens, rounded to whole sequences).
-// The name is the preset's.
+// The published sizes: GPT-2 (Radford et al. 2019; the sizes of the released weights) and GPT-3 (Brown et al.,
+// "Language models are few-shot learners", NeurIPS 2020, table 2.1; the batch is theirs in tokens, rounded to whole
+// sequences). The name is the preset's.
 [[nodiscard]] std::optional<GptOptions> gpt_preset(std::string_view name);
 [[nodiscard]] std::vector<std::string_view> gpt_preset_names();
 

@@ -21,13 +21,13 @@ struct StageTimes {
 struct SplitProblem {
   std::size_t places = 0;  // to cut at, with both ends: places − 1 pieces
   std::size_t stages = 1;
-  std::int64_t microbatches = 1;                                        // that each stage works on, one after another
-  std::int64_t alive_limit = std::numeric_limits<std::int64_t>::max();  // more are never between forward and backward
-  double step = 0.0;  // how much shorter each next cycle to try is, as a share; 0: exact
+  std::int64_t microbatches = 1;  // that each stage works on, one after another
+  double cycles = 0.0;            // that a step takes beside the way of a microbatch: microbatches − 1 in a pipeline
+  double step = 0.0;              // how much shorter each next cycle to try is, as a share; 0: exact
 };
 
-// Time of a step: the first microbatch goes all the way, each other follows a cycle behind:
-//   time_s = way_s + (microbatches − 1) · cycle_s,
+// Time of a step: the first microbatch goes all the way, the others follow each a cycle behind:
+//   time_s = way_s + cycles · cycle_s,
 //   way_s = Σ (pass_s + transfer_s),
 // cycle_s = the greatest of the stages' cycles and, for each stage, (way through it to the end and back) /
 // (microbatches it may have under way, which under 1F1B are as many as stages follow it, itself counted).
@@ -52,7 +52,7 @@ class WayMinimizer {
     if (rows_.back()[0].way_s == kNever) return std::nullopt;
     ChainSplit split{.cuts = {0}, .way_s = rows_.back()[0].way_s, .cycle_s = rows_.back()[0].cycle_s};
     for (std::size_t right = problem_.stages; right-- > 0;) split.cuts.push_back(rows_[right][split.cuts.back()].next);
-    split.time_s = split.way_s + static_cast<double>(problem_.microbatches - 1) * split.cycle_s;
+    split.time_s = split.way_s + problem_.cycles * split.cycle_s;
     return split;
   }
 
@@ -66,8 +66,7 @@ class WayMinimizer {
 
   void fill(std::size_t right, double bound) {
     const std::size_t last = problem_.places - 1;
-    const double alive = static_cast<double>(
-        std::min({static_cast<std::int64_t>(right) + 1, problem_.microbatches, problem_.alive_limit}));
+    const auto alive = static_cast<double>(std::min(static_cast<std::int64_t>(right) + 1, problem_.microbatches));
     for (std::size_t from = 0; from < problem_.places; ++from) {
       State& best = rows_[right][from] = {};
       if (from + right >= last) continue;  // too few pieces are left
@@ -105,11 +104,10 @@ std::optional<ChainSplit> split_chain(const SplitProblem& problem, TimesOf times
   std::optional<ChainSplit> best = least_way.run(std::numeric_limits<double>::infinity());
   if (!best) return std::nullopt;
   const double least_way_s = best->way_s;
-  const auto others = static_cast<double>(problem.microbatches - 1);
   double cycle_s = best->cycle_s;
-  while (others > 0.0) {
+  while (problem.cycles > 0.0) {
     // Splits still to come have a way of least_way_s or more.
-    const double useful = (best->time_s - least_way_s) / others;
+    const double useful = (best->time_s - least_way_s) / problem.cycles;
     const std::optional<ChainSplit> next = least_way.run(std::min(cycle_s * (1.0 - problem.step), useful));
     if (!next) break;
     cycle_s = next->cycle_s;

@@ -58,8 +58,7 @@ double ClusterLinks::all_reduce_seconds(const ReplicaGroup& group, std::int64_t 
   if (group.size() < 2 || bytes == 0) return 0.0;
   const auto members = static_cast<double>(group.size());
   const Link link = around(group);
-  return 2.0 * (members - 1.0) *
-         (link.latency_s + static_cast<double>(bytes) / members / link.bandwidth_bytes_per_s);
+  return 2.0 * (members - 1.0) * (link.latency_s + static_cast<double>(bytes) / members / link.bandwidth_bytes_per_s);
 }
 
 }  // namespace mp::partition

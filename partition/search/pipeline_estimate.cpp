@@ -17,7 +17,7 @@ struct StageDevices {
 };
 
 StageDevices devices_of(const ClusterLinks& links, const PipelineForm& form, std::size_t stage) {
-  const ReplicaGroup& group = form.stages[stage];
+  const ReplicaGroup& group = form.of_stage(stage);
   StageDevices devices;
   for (const DeviceId d : group) {
     devices.types.push_back(links.cluster().devices[d].type);
@@ -26,7 +26,7 @@ StageDevices devices_of(const ClusterLinks& links, const PipelineForm& form, std
   }
   std::sort(devices.types.begin(), devices.types.end());
   devices.types.erase(std::unique(devices.types.begin(), devices.types.end()), devices.types.end());
-  devices.from_before = links.between(form.stages[stage > 0 ? stage - 1 : 0], group);
+  devices.from_before = links.between(form.of_stage(stage > 0 ? stage - 1 : 0), group);
   return devices;
 }
 
@@ -58,21 +58,38 @@ Activations activations_of(RecomputePattern pattern, std::int64_t all, std::int6
           .made_again = static_cast<std::int64_t>(static_cast<double>(all) / blocks)};
 }
 
+// A device with v of p · v stages turns to the backward pass of a microbatch while others are still on their way: Σ of
+// its cycles is m · v, and it waits for p − 1 cycles of one stage (Narayanan et al., SC 2021, section 2.2):
+//   way + cycles · cycle = p · v · cycle + cycles · cycle = (m · v + p − 1) · cycle.
+double cycles_of(const PipelineForm& form) {
+  const auto p = static_cast<double>(form.devices.size());
+  const auto v = static_cast<double>(form.chunks);
+  return static_cast<double>(form.microbatches_of_member() - 1) * v - (p - 1.0) * (v - 1.0);
+}
+
+// Microbatches that stage `s` keeps for its backward pass: with several chunks a device's average over them.
+std::int64_t alive_at(const PipelineForm& form, std::size_t s) {
+  const auto p = static_cast<std::int64_t>(form.devices.size());
+  const std::int64_t v = form.chunks;
+  const std::int64_t r = static_cast<std::int64_t>(s) % p;
+  const std::int64_t tasks = v == 1 ? p - r : (v - 1) * p + 2 * (p - 1 - r) + 1;
+  return std::min(form.microbatches_of_member(), (tasks + v - 1) / v);
+}
+
 class Estimator {
  public:
   Estimator(const ModelChain& chain, const ClusterLinks& links, const std::vector<std::size_t>& places,
             const PipelineForm& form, const EstimateOptions& options)
       : chain_(chain), links_(links), places_(places), form_(form), options_(options) {
-    for (std::size_t s = 0; s < form.stages.size(); ++s) stages_.push_back(devices_of(links, form, s));
+    for (std::size_t s = 0; s < form.stages(); ++s) stages_.push_back(devices_of(links, form, s));
   }
 
   [[nodiscard]] std::optional<PipelineEstimate> run() const {
-    std::size_t fewest = form_.stages.front().size();
-    for (const ReplicaGroup& group : form_.stages) fewest = std::min(fewest, group.size());
-    const auto per_member =
-        (form_.microbatches + static_cast<std::int64_t>(fewest) - 1) / static_cast<std::int64_t>(fewest);
-    const SplitProblem problem{
-        .places = places_.size(), .stages = stages_.size(), .microbatches = per_member, .step = options_.cycle_step};
+    const SplitProblem problem{.places = places_.size(),
+                               .stages = stages_.size(),
+                               .microbatches = form_.microbatches_of_member(),
+                               .cycles = cycles_of(form_),
+                               .step = options_.cycle_step};
     const std::optional<ChainSplit> split =
         split_chain(problem, [this](std::size_t from, std::size_t to, std::size_t right, double bound) {
           return stage(places_[from], places_[to], stages_.size() - 1 - right, bound);
@@ -99,14 +116,14 @@ class Estimator {
   [[nodiscard]] bool fits(std::size_t from, std::size_t to, std::size_t s) const {
     if (stages_[s].memory_bytes == 0) return true;
     const auto limit = static_cast<double>(stages_[s].memory_bytes) * options_.memory_share;
-    return static_cast<double>(stage_memory_bytes(chain_, form_, from, to, stages_.size() - 1 - s)) <= limit;
+    return static_cast<double>(stage_memory_bytes(chain_, form_, from, to, s)) <= limit;
   }
 
   [[nodiscard]] std::optional<StageTimes> stage(std::size_t from, std::size_t to, std::size_t s, double bound) const {
     const StageSeconds seconds = slowest(from, to, s);
     if (seconds.pass_s() >= bound || !fits(from, to, s)) return std::nullopt;
     const ModelChain::Pinned pinned = chain_.pinned(from, to);
-    if (pinned.clash || (pinned.device && *pinned.device != form_.stages[s].front())) {
+    if (pinned.clash || (pinned.device && *pinned.device != form_.of_stage(s).front())) {
       return StageTimes{.cycle_s = std::numeric_limits<double>::infinity(), .pass_s = 0.0, .transfer_s = 0.0};
     }
     const CutBytes& cut = chain_.cut(from);
@@ -125,9 +142,9 @@ class Estimator {
     double longest_s = 0.0;
     double shared_s = 0.0;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
-      const auto members = static_cast<double>(form_.stages[s].size());
+      const auto members = static_cast<double>(form_.of_stage(s).size());
       const double exchange_s =
-          links_.all_reduce_seconds(form_.stages[s], chain_.bytes(cuts[s], cuts[s + 1]).gradients);
+          links_.all_reduce_seconds(form_.of_stage(s), chain_.bytes(cuts[s], cuts[s + 1]).gradients);
       const double update_s = slowest(cuts[s], cuts[s + 1], s).update_s / (form_.zero > 0 ? members : 1.0);
       longest_s = std::max(longest_s, exchange_s + update_s);
       if (s > 0) {
@@ -148,17 +165,22 @@ class Estimator {
 
 }  // namespace
 
+std::int64_t PipelineForm::microbatches_of_member() const {
+  std::size_t fewest = devices.front().size();
+  for (const ReplicaGroup& group : devices) fewest = std::min(fewest, group.size());
+  return share_of(microbatches, fewest);
+}
+
 std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& form, std::size_t from, std::size_t to,
-                                std::size_t right) {
-  const std::size_t members = form.stages[form.stages.size() - 1 - right].size();
+                                std::size_t s) {
+  const std::size_t members = form.of_stage(s).size();
   const StageBytes bytes = chain.bytes(from, to);
-  const std::int64_t own = share_of(form.microbatches, members);
-  const std::int64_t alive = std::min<std::int64_t>(own, static_cast<std::int64_t>(right) + 1);
   const std::int64_t optimizer = form.zero >= 1 ? share_of(bytes.optimizer, members) : bytes.optimizer;
   const std::int64_t received = from == 0 ? 0 : chain.cut(from).forward;
   const Activations held = activations_of(form.recompute, bytes.activations, received,
                                           from == 0 ? chain.cut(to).forward : received, to - from);
-  return bytes.parameters + optimizer + bytes.gradients + alive * held.kept + held.made_again + bytes.working;
+  const std::int64_t of_stage = bytes.parameters + optimizer + bytes.gradients + alive_at(form, s) * held.kept;
+  return form.chunks * of_stage + held.made_again + bytes.working;
 }
 
 double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, const PipelineForm& form) {
@@ -168,16 +190,13 @@ double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, c
     if (form.recompute != RecomputePattern::kNone) seconds.backward_s += seconds.forward_s;
     least_s = std::min(least_s, seconds.pass_s());
   }
-  std::size_t fewest = form.stages.front().size();
-  for (const ReplicaGroup& group : form.stages) fewest = std::min(fewest, group.size());
-  const auto others = static_cast<double>(share_of(form.microbatches, fewest) - 1);
-  return least_s * (1.0 + others / static_cast<double>(form.stages.size()));
+  return least_s * (1.0 + cycles_of(form) / static_cast<double>(form.stages()));
 }
 
 std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const ClusterLinks& links,
                                                   const std::vector<std::size_t>& places, const PipelineForm& form,
                                                   const EstimateOptions& options) {
-  MP_CHECK(!form.stages.empty() && places.size() >= 2);
+  MP_CHECK(!form.devices.empty() && cycles_of(form) >= 0.0 && places.size() >= 2);
   return Estimator(chain, links, places, form, options).run();
 }
 

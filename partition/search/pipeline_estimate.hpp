@@ -16,13 +16,17 @@
 
 namespace mp::partition {
 
-// How a pipeline uses its devices. Stage s is worked on by the members of stages[s], each taking its share of the
-// microbatches.
+// How a pipeline uses its devices: devices[r] are the members that share the microbatches of the stages r, r + p, r +
+// 2p … of p · chunks, p being the number of groups. Several chunks are for the schedule "interleaved".
 struct PipelineForm {
-  std::vector<ReplicaGroup> stages;
+  std::vector<ReplicaGroup> devices;
+  std::int32_t chunks = 1;
   std::int32_t microbatches = 1;  // of the whole step
   RecomputePattern recompute = RecomputePattern::kNone;
-  std::int32_t zero = 0;          // as Plan::zero
+  [[nodiscard]] std::size_t stages() const { return devices.size() * static_cast<std::size_t>(chunks); }
+  [[nodiscard]] const ReplicaGroup& of_stage(std::size_t s) const { return devices[s % devices.size()]; }
+  [[nodiscard]] std::int64_t microbatches_of_member() const;  // at most, of the smallest group
+  std::int32_t zero = 0;                                      // as Plan::zero
 };
 
 struct EstimateOptions {
@@ -35,9 +39,9 @@ struct PipelineEstimate {
   double time_s = std::numeric_limits<double>::infinity();
 };
 
-// Bytes of a device that works on the stretch with `right` stages behind it.
+// Bytes of a device that works on stage `s`, the stretch [from, to), and on others like it where it has several.
 [[nodiscard]] std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& form, std::size_t from,
-                                              std::size_t to, std::size_t right);
+                                              std::size_t to, std::size_t s);
 
 // A time that no split of the form is estimated below: the work divided evenly, transfers left out.
 [[nodiscard]] double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, const PipelineForm& form);

@@ -24,21 +24,24 @@ std::vector<DeviceId> sorted_by_host(const Cluster& cluster, const std::function
   return order;
 }
 
-std::vector<std::size_t> stage_counts(std::size_t devices, std::size_t most) {
+std::vector<std::size_t> stage_counts(std::size_t devices, std::size_t most, bool coarse) {
   constexpr std::size_t kEveryCountTo = 16;
   std::vector<std::size_t> counts;
   for (std::size_t p = 1; p <= std::min(devices, most); ++p) {
-    if (p <= kEveryCountTo || std::has_single_bit(p) || devices % p == 0 || p == most) counts.push_back(p);
+    const bool fine = p <= kEveryCountTo || devices % p == 0 || p == most || p % 8 == 0;
+    if (std::has_single_bit(p) || (coarse ? p % 16 == 0 : fine)) counts.push_back(p);
   }
   return counts;
 }
 
 PipelineForm form_of(const std::vector<DeviceId>& order, std::size_t stages, std::size_t members, bool members_beside,
                      std::int32_t microbatches) {
-  PipelineForm form{.stages = std::vector<ReplicaGroup>(stages), .microbatches = microbatches};
+  PipelineForm form;
+  form.devices.resize(stages);
+  form.microbatches = microbatches;
   for (std::size_t s = 0; s < stages; ++s) {
     for (std::size_t r = 0; r < members; ++r) {
-      form.stages[s].push_back(order[members_beside ? s * members + r : r * stages + s]);
+      form.devices[s].push_back(order[members_beside ? s * members + r : r * stages + s]);
     }
   }
   return form;
@@ -58,16 +61,25 @@ std::vector<std::size_t> replica_counts(std::size_t devices, std::size_t stages,
   return counts;
 }
 
-// The form with every setting of memory that the space allows.
-void add_with_settings(const PipelineForm& form, const SearchSpace& space, std::vector<PipelineForm>& forms) {
-  const std::int32_t most_zero = form.stages.front().size() > 1 ? space.most_zero : 0;
+// The form with every setting of memory that the space allows, and with several stages on a device.
+void add_with_settings(const PipelineForm& form, std::size_t most_stages, const SearchSpace& space,
+                       std::vector<PipelineForm>& forms) {
+  constexpr std::int32_t kMostChunks = 4;
+  const std::int32_t most_zero = form.devices.front().size() > 1 ? space.most_zero : 0;
   for (std::int32_t zero = 0; zero <= most_zero; ++zero) {
     for (const RecomputePattern recompute :
          {RecomputePattern::kNone, RecomputePattern::kBlocks, RecomputePattern::kAll}) {
       if (recompute != RecomputePattern::kNone && !space.recompute) continue;
-      forms.push_back(form);
-      forms.back().zero = zero;
-      forms.back().recompute = recompute;
+      if (recompute == RecomputePattern::kAll && space.coarse) continue;
+      PipelineForm with = form;
+      with.zero = zero;
+      with.recompute = recompute;
+      forms.push_back(with);
+      for (with.chunks = 2; with.chunks <= kMostChunks; with.chunks += space.coarse ? 2 : 1) {
+        const auto p = static_cast<std::int64_t>(form.devices.size());
+        if (p < 2 || with.microbatches_of_member() < p || with.stages() > most_stages) break;
+        forms.push_back(with);
+      }
     }
   }
 }
@@ -90,12 +102,12 @@ std::vector<std::vector<DeviceId>> device_orders(const Cluster& cluster, const I
 std::vector<PipelineForm> pipeline_forms(const std::vector<DeviceId>& order, std::int32_t microbatches,
                                          std::size_t most_stages, const SearchSpace& space) {
   std::vector<PipelineForm> forms;
-  for (const std::size_t stages : stage_counts(order.size(), most_stages)) {
+  for (const std::size_t stages : stage_counts(order.size(), most_stages, space.coarse)) {
     for (const std::size_t members : replica_counts(order.size(), stages, microbatches)) {
       if (members > 1 && !space.replicas) continue;
       for (const bool members_beside : {false, true}) {
         if (members_beside && (members == 1 || stages == 1)) continue;  // the same again
-        add_with_settings(form_of(order, stages, members, members_beside, microbatches), space, forms);
+        add_with_settings(form_of(order, stages, members, members_beside, microbatches), most_stages, space, forms);
       }
     }
   }

@@ -15,6 +15,7 @@ struct SearchSpace {
   bool replicas = true;
   bool recompute = true;
   std::int32_t most_zero = 0;
+  bool coarse = false;  // only the forms that differ much: for many devices
 };
 
 // Orders of the devices along a pipeline: as the cluster numbers them, and where devices differ the fastest first, the

@@ -143,10 +143,11 @@ void StepJudge::add_replicas(const StepPlan& plan, const Work& made, Prediction&
 JudgedPlan StepJudge::judge(const StepPlan& plan) {
   const bool one_replica = simulates_one_replica(plan);
   ++plans_judged_;
-  JudgedPlan judged{.plan = plan,
-                    .prediction = one_replica ? predict_one_replica(plan) : predict_program(plan, work(plan.microbatches)),
-                    .bytes_over = 0,
-                    .replicas_not_simulated = one_replica ? common_size(plan.replicas) - 1 : 0};
+  JudgedPlan judged{
+      .plan = plan,
+      .prediction = one_replica ? predict_one_replica(plan) : predict_program(plan, work(plan.microbatches)),
+      .bytes_over = 0,
+      .replicas_not_simulated = one_replica ? common_size(plan.replicas) - 1 : 0};
   judged.bytes_over = bytes_over(judged.prediction, cluster_);
   return judged;
 }

@@ -1,6 +1,7 @@
 #include "partition/search/step_search.hpp"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,38 +12,19 @@
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/plan/predict.hpp"
 #include "partition/model/device_limits.hpp"
 #include "partition/model/partition_model.hpp"
 #include "partition/search/improve_plan.hpp"
 #include "partition/search/model_chain.hpp"
+#include "partition/search/search_budget.hpp"
+#include "partition/search/smallest_changes.hpp"
 #include "partition/search/step_lower_bound.hpp"
 
 namespace mp::partition {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// How much the search may do, whatever the machine. A plan of a small model is some 10⁴ instructions; some 10⁶ are
-// compiled and simulated a second.
-struct Budget {
-  std::int64_t instructions = 0;
-  std::size_t microbatch_counts = 0;
-  std::size_t improved_plans = 0;
-};
-
-Budget budget_of(Effort effort) {
-  switch (effort) {
-    case Effort::kFast:
-      return {.instructions = 400'000, .microbatch_counts = 6, .improved_plans = 1};
-    case Effort::kDefault:
-      return {.instructions = 2'000'000, .microbatch_counts = 10, .improved_plans = 3};
-    case Effort::kHigh:
-      return {.instructions = 20'000'000, .microbatch_counts = 16, .improved_plans = 6};
-    case Effort::kBest:
-      return {.instructions = 200'000'000, .microbatch_counts = 32, .improved_plans = 12};
-  }
-  return {};
-}
 
 struct Estimated {
   double time_s = std::numeric_limits<double>::infinity();
@@ -71,20 +53,28 @@ class Searcher {
         shape_(shape),
         cluster_(cluster),
         options_(options),
-        budget_(budget_of(options.portfolio.effort)),
+        budget_(search_budget(options.portfolio.effort)),
         start_(Clock::now()),
-        judge_(model, source, shape, cluster) {}
+        judge_(model, source, shape, cluster) {
+    result_.microbatches_tried = options.microbatches
+                                     ? std::vector<std::int32_t>{*options.microbatches}
+                                     : microbatch_counts(batch_of(model, shape), budget_.microbatch_counts);
+  }
 
   StepSearch run() {
-    result_.microbatches_tried = options_.microbatches
-                                     ? std::vector<std::int32_t>{*options_.microbatches}
-                                     : microbatch_counts(batch_of(model_, shape_), budget_.microbatch_counts);
     judge_cuts();
     judge_single_devices();
-    estimate_pipelines();
-    judge_pipelines();
+    pipelines();
     improve();
     return conclude();
+  }
+
+  std::optional<JudgedPlan> first_fitting() {
+    first_fitting_ = true;
+    judge_single_devices();
+    if (!best_fits()) pipelines();
+    if (!best_fits()) return std::nullopt;
+    return std::move(result_.plans.front());
   }
 
  private:
@@ -98,17 +88,17 @@ class Searcher {
   }
   [[nodiscard]] bool out_of_work() const { return judge_.instructions() >= budget_.instructions; }
 
-  [[nodiscard]] std::vector<Schedule> schedules() const {
+  // Those to try: `first` goes alone where one takes much of the work. All do the same with one microbatch.
+  [[nodiscard]] std::vector<Schedule> schedules(const StepPlan& plan, Schedule first) {
     if (options_.schedule) return {*options_.schedule};
-    return {Schedule::k1f1b, Schedule::kGpipe};
+    if (plan.microbatches == 1 || judge_.instructions_of(plan) > budget_.instructions / 8) return {first};
+    return {kSchedules.begin(), kSchedules.end()};
   }
 
-  // The plan under every schedule; the best is kept. 1F1B alone where one takes much of the work.
+  // The plan under every schedule; the best is kept.
   void judge(StepPlan plan) {
     std::optional<JudgedPlan> best;
-    const bool large = judge_.instructions_of(plan) > budget_.instructions / 8;
-    const bool all_alike = (plan.microbatches == 1 || large) && !options_.schedule;
-    for (const Schedule schedule : all_alike ? std::vector{Schedule::k1f1b} : schedules()) {
+    for (const Schedule schedule : schedules(plan, plan.schedule)) {
       plan.schedule = schedule;
       JudgedPlan judged = judge_.judge(plan);
       if (!best || better(judged, *best)) best = std::move(judged);
@@ -180,6 +170,17 @@ class Searcher {
     });
   }
 
+  // Where what should fit does not when compiled, again with less memory allowed in the estimates.
+  void pipelines() {
+    for (const double share : {1.0, 0.92, 0.8, 0.6}) {
+      memory_share_ = share;
+      estimated_.clear();
+      estimate_pipelines();
+      judge_pipelines();
+      if (best_fits() || estimated_.empty() || out_of_time()) return;
+    }
+  }
+
   // What is estimated for one number of microbatches.
   struct Chained {
     ModelChain chain;
@@ -194,17 +195,19 @@ class Searcher {
   };
 
   void estimate_pipelines() {
-    constexpr std::size_t kMostPlaces = 300;
+    const std::size_t most_places = cluster_.devices.size() > kFewDevices ? 200 : 300;
+    SearchSpace space = options_.space;
+    space.coarse = cluster_.devices.size() > kFewDevices;
     std::vector<Chained> chained;
     std::vector<Promise> promises;
     for (const std::int32_t microbatches : result_.microbatches_tried) {
       if (out_of_time()) break;
       const StepJudge::Work& work = judge_.work(microbatches);
       ModelChain chain(work.training, work.units, cluster_, units_in_model_order(work.units));
-      std::vector<std::size_t> places = chain.cut_places(kMostPlaces);
+      std::vector<std::size_t> places = chain.cut_places(most_places);
       const IdVector<DeviceId, double> speeds = relative_speeds(work.training, work.units, cluster_);
       for (const std::vector<DeviceId>& order : device_orders(cluster_, speeds)) {
-        for (PipelineForm& form : pipeline_forms(order, microbatches, places.size() - 1, options_.space)) {
+        for (PipelineForm& form : pipeline_forms(order, microbatches, places.size() - 1, space)) {
           promises.push_back({least_pipeline_seconds(chain, cluster_, form), std::move(form), chained.size()});
         }
       }
@@ -232,31 +235,37 @@ class Searcher {
 
   void estimate(const ModelChain& chain, const std::vector<std::size_t>& places, const PipelineForm& form,
                 const StepJudge::Work& work) {
-    const double cycle_step = cluster_.devices.size() > kFewDevices ? 0.01 : 0.002;
+    const double cycle_step = cluster_.devices.size() > kFewDevices ? 0.02 : 0.002;
     ++result_.plans_estimated;
     const std::optional<PipelineEstimate> estimate = estimate_pipeline(
         chain, judge_.links(), places, form, {.memory_share = memory_share_, .cycle_step = cycle_step});
     if (!estimate) return;
     StepPlan plan = plan_on("pipeline", form.microbatches,
                             Placement(static_cast<std::size_t>(work.training.forward_nodes), kNone<DeviceId>));
-    for (std::size_t s = 0; s < form.stages.size(); ++s) {
+    for (std::size_t s = 0; s < form.stages(); ++s) {
       for (std::size_t place = estimate->cuts[s]; place < estimate->cuts[s + 1]; ++place) {
-        for (const NodeId n : work.units.nodes[chain.order()[place]]) plan.placement[n] = form.stages[s].front();
+        for (const NodeId n : work.units.nodes[chain.order()[place]]) plan.placement[n] = form.of_stage(s).front();
       }
-      if (form.stages[s].size() > 1) plan.replicas.push_back(form.stages[s]);
+    }
+    for (const ReplicaGroup& group : form.devices) {
+      if (group.size() > 1) plan.replicas.push_back(group);
     }
     plan.zero = form.zero;
+    if (form.chunks > 1) plan.schedule = Schedule::kInterleaved;
     estimated_.push_back({estimate->time_s, form.recompute, std::move(plan)});
   }
 
   // Best estimates first, until they promise nothing anymore.
   void judge_pipelines() {
     constexpr double kShare = 0.5;  // of the work; the rest is for improving
+    constexpr std::size_t kMostThatLack = 12;
     std::size_t judged = 0;
+    const std::int64_t until =
+        judge_.instructions() + static_cast<std::int64_t>(kShare * static_cast<double>(budget_.instructions));
     for (const Estimated& candidate : estimated_) {
-      const bool enough =
-          judged > 0 && static_cast<double>(judge_.instructions()) > kShare * static_cast<double>(budget_.instructions);
-      if (out_of_time() || (enough && best_fits())) break;
+      const bool enough = judged > 0 && judge_.instructions() > until;
+      if (out_of_time() || enough || (best_fits() && first_fitting_)) break;
+      if (!best_fits() && judged == kMostThatLack) break;
       if (best_fits() && candidate.time_s > kTrust * result_.plans.front().prediction.step_time_s) break;
       StepPlan plan = candidate.plan;
       plan.recompute = nodes_to_recompute(judge_.work(plan.microbatches).training, plan.placement, candidate.recompute);
@@ -313,8 +322,18 @@ class Searcher {
   [[noreturn]] void fail() const {
     if (result_.plans.empty()) throw InfeasibleError("no plan fits the memory of the devices");
     const JudgedPlan& best = result_.plans.front();
-    throw InfeasibleError(fmt::format("no plan fits the memory of the devices; the closest ({}) lacks {} bytes",
-                                      best.plan.algorithm, best.bytes_over));
+    DeviceId fullest{0};
+    for (const DeviceId d : overfull_devices(best.prediction, cluster_)) {
+      const auto over = [&](DeviceId x) {
+        return best.prediction.devices[index(x)].memory_bytes - cluster_.type_of(x).memory_bytes;
+      };
+      if (over(d) == best.bytes_over) fullest = d;
+    }
+    constexpr double kGigabyte = 1e9;
+    throw InfeasibleError(fmt::format(
+        "no plan fits the memory of the devices; the closest ({}) needs {:.6g} GB on {}, which has {:.6g} GB",
+        best.plan.algorithm, static_cast<double>(best.prediction.devices[index(fullest)].memory_bytes) / kGigabyte,
+        cluster_.devices[fullest].name, static_cast<double>(cluster_.type_of(fullest).memory_bytes) / kGigabyte));
   }
 
   static constexpr double kTrust = 1.5;  // what is estimated at more than this times the best is not worth judging
@@ -324,10 +343,11 @@ class Searcher {
   const StepShape& shape_;
   const Cluster& cluster_;
   const StepSearchOptions& options_;
-  Budget budget_;
+  SearchBudget budget_;
   Clock::time_point start_;
   StepJudge judge_;
   double memory_share_ = 1.0;
+  bool first_fitting_ = false;  // the first that fits will do
   std::vector<Estimated> estimated_;
   StepSearch result_;
 };
@@ -336,7 +356,19 @@ class Searcher {
 
 StepSearch search_step_time(const Model& model, const std::string& source, const StepShape& shape,
                             const Cluster& cluster, const StepSearchOptions& options) {
-  return Searcher(model, source, shape, cluster, options).run();
+  try {
+    return Searcher(model, source, shape, cluster, options).run();
+  } catch (const InfeasibleError& error) {
+    if (options.progress) options.progress("looking for the smallest change that fits");
+    const std::vector<std::string> changes = smallest_changes_that_fit(model, source, shape, cluster, options);
+    if (changes.empty()) throw;
+    throw InfeasibleError(fmt::format("{}. What would fit: {}", error.what(), fmt::join(changes, "; or ")));
+  }
+}
+
+std::optional<JudgedPlan> first_fitting_plan(const Model& model, const std::string& source, const StepShape& shape,
+                                             const Cluster& cluster, const StepSearchOptions& options) {
+  return Searcher(model, source, shape, cluster, options).first_fitting();
 }
 
 }  // namespace mp::partition

@@ -41,4 +41,9 @@ struct StepSearch {
 [[nodiscard]] StepSearch search_step_time(const Model& model, const std::string& source, const StepShape& shape,
                                           const Cluster& cluster, const StepSearchOptions& options);
 
+// Any plan that fits, found with little work; nothing where none is found.
+[[nodiscard]] std::optional<JudgedPlan> first_fitting_plan(const Model& model, const std::string& source,
+                                                           const StepShape& shape, const Cluster& cluster,
+                                                           const StepSearchOptions& options);
+
 }  // namespace mp::partition

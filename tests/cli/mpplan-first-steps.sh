@@ -87,3 +87,16 @@ case_output_that_cannot_be_written_is_said() {
   run bash -c '"$1" partition "$2" --devices 2 --json >/dev/full' _ "$mpplan" "$source/models/mlp.json"
   expect_code 5
 }
+
+case_published_sizes_have_names_and_flags_change_them() {
+  run $mpplan generate gpt --preset gpt2-124m -o a.json
+  expect_code 0
+  expect_json a.json 'd["name"] == "gpt2-124m" and sum(n["op"] == "Attention" for n in d["nodes"]) == 12'
+  run $mpplan generate gpt --preset gpt3-175b --layers 2 --name small -o b.json
+  expect_code 0
+  expect_json b.json 'd["name"] == "small" and sum(n["op"] == "Attention" for n in d["nodes"]) == 2'
+  expect_json b.json '[50257, 12288] in [p["shape"] for p in d["parameters"]]'
+  run $mpplan generate gpt --preset gpt5
+  expect_code 2
+  expect_err 'gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b, gpt3-6.7b, gpt3-175b'
+}

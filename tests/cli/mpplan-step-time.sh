@@ -64,6 +64,28 @@ case_what_fits_nowhere_is_infeasible() {
 JSON
   run $mpplan partition "$source/models/gpt-1m.json" --cluster small.json --objective step-time --effort fast
   expect_code 4
-  expect_err 'fits'
+  expect_err 'no plan fits the memory of the devices; the closest .* needs .* GB on .*, which has 0.001 GB'
+  expect_err 'What would fit: [0-9]+ devices instead of 2'
   expect_files small.json
+}
+
+case_a_model_over_hundreds_of_devices_says_what_was_simulated() {
+  run $mpplan generate gpt --preset gpt2-124m --layers 4 --batch 1024 -o gpt.json
+  expect_code 0
+  cat >hosts.py <<'PYTHON'
+import json
+print(json.dumps({
+    "format": "mp.cluster/1", "name": "32 hosts with 8",
+    "types": [{"name": "t", "memory_bytes": 16000000000, "flops_per_s": {"float32": 1e13},
+               "memory_bandwidth_bytes_per_s": 1e12, "launch_overhead_s": 3e-6}],
+    "devices": [{"type": "t", "host": h, "count": 8} for h in range(32)],
+    "links": {"within_host": {"latency_s": 8e-6, "bandwidth_bytes_per_s": 2e11},
+              "between_hosts": {"latency_s": 15e-6, "bandwidth_bytes_per_s": 2e10}}}))
+PYTHON
+  "$python" hosts.py >hosts.json
+  rm hosts.py
+  run $mpplan partition gpt.json --cluster hosts.json --objective step-time --effort fast --json
+  expect_code 0
+  expect_json - 'd["replicas_not_simulated"] > 0 and all(x["memory_bytes"] <= 16e9 for x in d["devices"])'
+  expect_json plan.json 'len(d["replicas"][0]) > 1 and len({x for g in d["replicas"] for x in g}) == sum(map(len, d["replicas"]))'
 }

@@ -92,7 +92,10 @@ TEST_CASE("a chain is split as well as the best of all splits, under memory", "[
     const auto microbatches = static_cast<std::int64_t>(1 + random.below(9));
     const RandomChain chain = random_chain(random, pieces);
     const double best = best_by_trying_all(chain, stages, microbatches);
-    const SplitProblem problem{.places = pieces + 1, .stages = stages, .microbatches = microbatches};
+    const SplitProblem problem{.places = pieces + 1,
+                               .stages = stages,
+                               .microbatches = microbatches,
+                               .cycles = static_cast<double>(microbatches - 1)};
     const auto split = mp::partition::split_chain(
         problem, [&](std::size_t from, std::size_t to, std::size_t right, double bound) -> std::optional<StageTimes> {
           if (!chain.fits(from, to, right) || chain.sum(chain.work, from, to) >= bound) return std::nullopt;
@@ -110,7 +113,7 @@ TEST_CASE("a chain is split as well as the best of all splits, under memory", "[
 }
 
 TEST_CASE("equal stages without transfers take m + p - 1 passes", "[search][split]") {
-  const SplitProblem problem{.places = 9, .stages = 4, .microbatches = 6};
+  const SplitProblem problem{.places = 9, .stages = 4, .microbatches = 6, .cycles = 5.0};
   const auto split = mp::partition::split_chain(
       problem, [](std::size_t from, std::size_t to, std::size_t, double bound) -> std::optional<StageTimes> {
         const auto pass = static_cast<double>(to - from);

@@ -5,6 +5,7 @@
 
 #include "lib/base/error.hpp"
 #include "lib/program/simulate.hpp"
+#include "lib/training/recompute.hpp"
 #include "partition/model/partition_model.hpp"
 #include "partition/search/step_search.hpp"
 #include "tests/partition/search/models.hpp"
@@ -29,8 +30,10 @@ StepSearchOptions quick() {
 }
 
 mp::Program program_of(const mp::Model& model, const mp::Cluster& cluster, const mp::partition::StepPlan& plan) {
-  return compile(training_graph_of(model, {.bindings = {}, .microbatches = plan.microbatches, .optimizer = {}}, "test"),
-                 plan.placement,
+  mp::TrainingGraph training =
+      training_graph_of(model, {.bindings = {}, .microbatches = plan.microbatches, .optimizer = {}}, "test");
+  if (!plan.recompute.empty()) training = recompute(training, plan.placement, plan.recompute);
+  return compile(std::move(training), plan.placement,
                  {.schedule = plan.schedule,
                   .devices = static_cast<std::int32_t>(cluster.devices.size()),
                   .cluster = &cluster,
@@ -139,5 +142,73 @@ TEST_CASE("plans keep the memory of their devices, or nothing is said to fit", "
       CHECK(judged.prediction.devices[mp::index(d)].memory_bytes <= half.type_of(d).memory_bytes);
     }
   }
-  CHECK_THROWS_AS(search_step_time(model, "test", {}, mixed_cluster(2, needed / 20), quick()), mp::InfeasibleError);
+}
+
+TEST_CASE("where nothing fits, the smallest changes are told, and they do fit", "[search]") {
+  const mp::Model model = chain_model(8, 64);
+  mp::Cluster small = mixed_cluster(2, 150'000);
+  std::string told;
+  try {
+    static_cast<void>(search_step_time(model, "test", {}, small, quick()));
+  } catch (const mp::InfeasibleError& error) {
+    told = error.what();
+  }
+  INFO(told);
+  REQUIRE(told.find("the closest (") != std::string::npos);
+  const std::size_t at = told.find(" devices instead of 2");
+  REQUIRE(at != std::string::npos);
+  const std::size_t begin = told.rfind(' ', at - 1) + 1;
+  const int enough = std::stoi(told.substr(begin, at - begin));
+  CHECK(enough > 2);
+  CHECK(search_step_time(model, "test", {}, mixed_cluster(enough + 1, 150'000), quick()).plans.front().fits());
+}
+
+TEST_CASE("recomputation is chosen where memory is short, and the program is sound", "[search]") {
+  const mp::Model model = chain_model(24, 32);
+  StepSearchOptions options = quick();
+  options.space.recompute = true;
+  options.microbatches = 1;
+  const StepSearch free = search_step_time(model, "test", {}, mp::uniform_cluster(2), options);
+  mp::Cluster tight = mp::uniform_cluster(2);
+  std::int64_t least = free.plans.front().prediction.devices[0].memory_bytes;
+  bool recomputed = false;
+  for (int round = 0; round < 8 && !recomputed; ++round) {
+    tight.types[0].memory_bytes = least;
+    least = least * 19 / 20;
+    StepSearch found;
+    try {
+      found = search_step_time(model, "test", {}, tight, options);
+    } catch (const mp::InfeasibleError&) {
+      break;
+    }
+    for (const JudgedPlan& judged : found.plans) {
+      CHECK(judged.fits());
+      CHECK(check_program(program_of(model, tight, judged.plan)) == std::vector<std::string>{});
+      recomputed = recomputed || !judged.plan.recompute.empty();
+    }
+  }
+  CHECK(recomputed);
+}
+
+TEST_CASE("a thousand devices carry a replicated pipeline within their memory", "[search]") {
+  const mp::Model model = chain_model(32, 256);
+  mp::Cluster cluster = mp::uniform_cluster(1024);
+  for (const mp::DeviceId d : mp::ids<mp::DeviceId>(1024)) {
+    cluster.devices[d].host = static_cast<std::int32_t>(mp::index(d)) / 8;
+  }
+  cluster.between_hosts = {.latency_s = 1e-5, .bandwidth_bytes_per_s = 1e9};
+  cluster.types[0].memory_bytes = 4'000'000;  // a quarter of the parameters with their gradients and states
+  StepSearchOptions options = quick();
+  options.space = {.replicas = true, .recompute = true, .most_zero = 1};
+  const mp::StepShape shape{.bindings = {{"batch", 1 << 16}}, .microbatches = 1, .optimizer = {}};
+  const StepSearch found = search_step_time(model, "test", shape, cluster, options);
+  const JudgedPlan& best = found.plans.front();
+  CHECK(best.prediction.step_time_s >= found.lower_bound_s);
+  REQUIRE(!best.plan.replicas.empty());
+  std::set<mp::DeviceId> used;
+  for (const mp::ReplicaGroup& group : best.plan.replicas) {
+    CHECK(group.size() == best.plan.replicas.front().size());
+    for (const mp::DeviceId d : group) CHECK(used.insert(d).second);
+  }
+  for (const mp::DevicePrediction& device : best.prediction.devices) CHECK(device.memory_bytes <= 4'000'000);
 }
