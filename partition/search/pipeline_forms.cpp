@@ -70,12 +70,12 @@ void add_with_settings(const PipelineForm& form, std::size_t most_stages, const 
     for (const RecomputePattern recompute :
          {RecomputePattern::kNone, RecomputePattern::kBlocks, RecomputePattern::kAll}) {
       if (recompute != RecomputePattern::kNone && !space.recompute) continue;
-      if (recompute == RecomputePattern::kAll && space.coarse) continue;
       PipelineForm with = form;
       with.zero = zero;
       with.recompute = recompute;
-      forms.push_back(with);
-      for (with.chunks = 2; with.chunks <= kMostChunks; with.chunks += space.coarse ? 2 : 1) {
+      if (!space.coarse || recompute != RecomputePattern::kAll) forms.push_back(with);
+      if (space.coarse && recompute == RecomputePattern::kBlocks) continue;  // small stages are made again whole
+      for (with.chunks = 2; with.chunks <= kMostChunks; ++with.chunks) {
         const auto p = static_cast<std::int64_t>(form.devices.size());
         if (p < 2 || with.microbatches_of_member() < p || with.stages() > most_stages) break;
         forms.push_back(with);

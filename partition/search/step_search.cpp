@@ -285,7 +285,10 @@ class Searcher {
     for (std::size_t i = 0; i < starts.size(); ++i) {
       if (out_of_time()) return;
       // The best gets half of what is left, the next half of the rest, …
-      const std::int64_t until = judge_.instructions() + (work_left >> (i + 1));
+      const std::int64_t share = work_left >> (i + 1);
+      constexpr std::int64_t kFewestMoves = 4;
+      if (share < kFewestMoves * judge_.instructions_of(starts[i].plan)) continue;
+      const std::int64_t until = judge_.instructions() + share;
       JudgedPlan improved = improve_plan(judge_, starts[i],
                                          {.most_instructions = until, .out_of_time = [this] { return out_of_time(); }});
       tell(fmt::format("{}: {:.6g} s, improved {:.6g} s", starts[i].plan.algorithm, starts[i].prediction.step_time_s,
@@ -319,8 +322,8 @@ class Searcher {
     return std::move(result_);
   }
 
-  [[noreturn]] void fail() const {
-    if (result_.plans.empty()) throw InfeasibleError("no plan fits the memory of the devices");
+  [[noreturn]] void fail() {
+    if (result_.plans.empty()) fail_by_parameters();
     const JudgedPlan& best = result_.plans.front();
     DeviceId fullest{0};
     for (const DeviceId d : overfull_devices(best.prediction, cluster_)) {
@@ -329,13 +332,28 @@ class Searcher {
       };
       if (over(d) == best.bytes_over) fullest = d;
     }
-    constexpr double kGigabyte = 1e9;
     throw InfeasibleError(fmt::format(
         "no plan fits the memory of the devices; the closest ({}) needs {:.6g} GB on {}, which has {:.6g} GB",
         best.plan.algorithm, static_cast<double>(best.prediction.devices[index(fullest)].memory_bytes) / kGigabyte,
         cluster_.devices[fullest].name, static_cast<double>(cluster_.type_of(fullest).memory_bytes) / kGigabyte));
   }
 
+  // Not even an estimate fits.
+  [[noreturn]] void fail_by_parameters() {
+    const StepJudge::Work& work = judge_.work(result_.microbatches_tried.back());
+    const StageBytes all = ModelChain(work.training, work.units, cluster_, units_in_model_order(work.units))
+                               .bytes(0, work.units.nodes.size());
+    double has = 0.0;
+    for (const ClusterDevice& device : cluster_.devices) {
+      has += static_cast<double>(cluster_.types[static_cast<std::size_t>(device.type)].memory_bytes);
+    }
+    throw InfeasibleError(fmt::format(
+        "no plan fits the memory of the devices: they have {:.6g} GB together, and parameters, gradients and "
+        "the optimizer's state alone are {:.6g} GB",
+        has / kGigabyte, static_cast<double>(all.parameters + all.gradients + all.optimizer) / kGigabyte));
+  }
+
+  static constexpr double kGigabyte = 1e9;
   static constexpr double kTrust = 1.5;  // what is estimated at more than this times the best is not worth judging
   static constexpr std::size_t kFewDevices = 64;
 

@@ -64,7 +64,7 @@ case_what_fits_nowhere_is_infeasible() {
 JSON
   run $mpplan partition "$source/models/gpt-1m.json" --cluster small.json --objective step-time --effort fast
   expect_code 4
-  expect_err 'no plan fits the memory of the devices; the closest .* needs .* GB on .*, which has 0.001 GB'
+  expect_err 'no plan fits the memory of the devices'
   expect_err 'What would fit: [0-9]+ devices instead of 2'
   expect_files small.json
 }

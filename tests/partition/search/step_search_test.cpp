@@ -25,7 +25,7 @@ StepSearchOptions quick() {
   options.portfolio.algorithms = {"linear+kl"};
   options.portfolio.effort = mp::partition::Effort::kFast;
   options.portfolio.seed = 1;
-  options.space = {.replicas = false, .recompute = false, .most_zero = 0};
+  options.space = {.replicas = true, .recompute = false, .most_zero = 1};
   return options;
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("where nothing fits, the smallest changes are told, and they do fit", 
     told = error.what();
   }
   INFO(told);
-  REQUIRE(told.find("the closest (") != std::string::npos);
+  REQUIRE(told.find("no plan fits the memory of the devices") == 0);
   const std::size_t at = told.find(" devices instead of 2");
   REQUIRE(at != std::string::npos);
   const std::size_t begin = told.rfind(' ', at - 1) + 1;
@@ -164,17 +164,21 @@ TEST_CASE("where nothing fits, the smallest changes are told, and they do fit", 
 }
 
 TEST_CASE("recomputation is chosen where memory is short, and the program is sound", "[search]") {
-  const mp::Model model = chain_model(24, 32);
+  mp::Model model = chain_model(24, 32);
+  model.dimensions["batch"] = 1024;  // activations count more than parameters
   StepSearchOptions options = quick();
   options.space.recompute = true;
   options.microbatches = 1;
   const StepSearch free = search_step_time(model, "test", {}, mp::uniform_cluster(2), options);
   mp::Cluster tight = mp::uniform_cluster(2);
-  std::int64_t least = free.plans.front().prediction.devices[0].memory_bytes;
+  std::int64_t least = 0;
+  for (const mp::DevicePrediction& device : free.plans.front().prediction.devices) {
+    least = std::max(least, device.memory_bytes);
+  }
   bool recomputed = false;
-  for (int round = 0; round < 8 && !recomputed; ++round) {
+  for (int round = 0; round < 12 && !recomputed; ++round) {
     tight.types[0].memory_bytes = least;
-    least = least * 19 / 20;
+    least = least * 9 / 10;
     StepSearch found;
     try {
       found = search_step_time(model, "test", {}, tight, options);
@@ -190,17 +194,17 @@ TEST_CASE("recomputation is chosen where memory is short, and the program is sou
   CHECK(recomputed);
 }
 
-TEST_CASE("a thousand devices carry a replicated pipeline within their memory", "[search]") {
+TEST_CASE("hundreds of devices carry a replicated pipeline within their memory", "[search]") {
   const mp::Model model = chain_model(32, 256);
-  mp::Cluster cluster = mp::uniform_cluster(1024);
-  for (const mp::DeviceId d : mp::ids<mp::DeviceId>(1024)) {
+  mp::Cluster cluster = mp::uniform_cluster(256);
+  for (const mp::DeviceId d : mp::ids<mp::DeviceId>(256)) {
     cluster.devices[d].host = static_cast<std::int32_t>(mp::index(d)) / 8;
   }
   cluster.between_hosts = {.latency_s = 1e-5, .bandwidth_bytes_per_s = 1e9};
   cluster.types[0].memory_bytes = 4'000'000;  // a quarter of the parameters with their gradients and states
   StepSearchOptions options = quick();
   options.space = {.replicas = true, .recompute = true, .most_zero = 1};
-  const mp::StepShape shape{.bindings = {{"batch", 1 << 16}}, .microbatches = 1, .optimizer = {}};
+  const mp::StepShape shape{.bindings = {{"batch", 1 << 14}}, .microbatches = 1, .optimizer = {}};
   const StepSearch found = search_step_time(model, "test", shape, cluster, options);
   const JudgedPlan& best = found.plans.front();
   CHECK(best.prediction.step_time_s >= found.lower_bound_s);
