@@ -24,6 +24,7 @@ struct ImportOptions {
   std::optional<std::string> name;
   std::string output = "model.json";
   std::optional<std::string> cluster_output;
+  std::optional<std::string> weights_output;
 };
 
 std::string format_list(bool with_descriptions) {
@@ -50,16 +51,20 @@ const partition::ImportFormat& format_of(const ImportOptions& options, const std
 }
 
 ExitCode run(const ImportOptions& options) {
-  const std::string bytes = read_file(options.input);
+  constexpr std::int64_t kMaxBytes = std::int64_t{1} << 31;  // where the largest format, ONNX, ends
+  const std::string bytes = read_file(options.input, kMaxBytes);
   const partition::ImportFormat& format = format_of(options, bytes);
   partition::ImportedModel imported = format.import(bytes, options.input);
   if (options.name) imported.model.name = *options.name;
   if (options.cluster_output && !imported.cluster) {
     throw UsageError(fmt::format("--cluster-out: files of the format {} name no devices", format.name));
   }
+  if (options.weights_output && !imported.write_values)
+    throw UsageError(fmt::format("--weights-out: {} holds no values of parameters", options.input));
   static_cast<void>(bind_model(imported.model, {}, options.input));  // nothing invalid leaves this program
   write_file_atomically(options.output, to_json(imported.model));
   if (options.cluster_output) write_file_atomically(*options.cluster_output, to_json(*imported.cluster));
+  if (options.weights_output) imported.write_values(*options.weights_output);
   fmt::print(stderr, "{}: {} nodes from {} ({})\n", options.output, imported.model.nodes.size(), options.input,
              format.name);
   if (options.cluster_output) {
@@ -67,6 +72,12 @@ ExitCode run(const ImportOptions& options) {
   } else if (imported.cluster) {
     fmt::print(stderr, "the file also names {} devices: --cluster-out FILE writes them\n",
                imported.cluster->devices.size());
+  }
+  if (imported.write_values && !options.weights_output) {
+    fmt::print(stderr,
+               "the file also holds the values of {} parameters: --weights-out FILE writes them, for mprun "
+               "train --load FILE\n",
+               imported.model.parameters.size());
   }
   return ExitCode::kGood;
 }
@@ -84,6 +95,10 @@ void add_import(CLI::App& app, Action& action) {
   command->add_option("--name", options->name, "Name of the model (default: the file's)")->type_name("NAME");
   command->add_option("-o,--output", options->output, "Model to write (default: model.json)")->type_name("FILE");
   command->add_option("--cluster-out", options->cluster_output, "Cluster to write, where the format names devices")
+      ->type_name("FILE");
+  command
+      ->add_option("--weights-out", options->weights_output,
+                   "Values of the parameters to write (safetensors), where the format holds them")
       ->type_name("FILE");
   command->footer("Formats:\n" + format_list(true) +
                   "\nExample:\n"

@@ -13,6 +13,7 @@
 #include "lib/files/json.hpp"
 #include "lib/files/parallel_option_fields.hpp"
 #include "lib/files/sha256.hpp"
+#include "lib/onnx/to_model.hpp"
 
 namespace mp {
 namespace {
@@ -248,8 +249,9 @@ void write_inputs_and_parameters(JsonWriter& writer, const Model& model) {
 }  // namespace
 
 ModelFile read_model(const std::string& path) {
-  const std::string bytes = read_file(path);
-  return {parse_model(bytes, path), sha256(bytes)};
+  const bool is_onnx = path.ends_with(".onnx");
+  const std::string bytes = read_file(path, is_onnx ? onnx::kMaxFileBytes : kMaxTextFileBytes);
+  return {is_onnx ? onnx::import(bytes, path).model : parse_model(bytes, path), sha256(bytes)};
 }
 
 Model parse_model(std::string_view text, const std::string& source) {

@@ -5,6 +5,7 @@
 
 #include "partition/import/dnn_partitioning.hpp"
 #include "partition/import/metis.hpp"
+#include "partition/import/onnx.hpp"
 #include "partition/import/pipedream.hpp"
 #include "partition/import/piper.hpp"
 
@@ -20,6 +21,7 @@ constexpr std::array kFormats = {
                  import_piper},
     ImportFormat{"pipedream", "Text profile: \"node1 -- layer -- forward_compute_time=…\" (PipeDream, SOSP 2019)",
                  looks_like_pipedream, import_pipedream},
+    ImportFormat{"onnx", "ONNX models (.onnx): graph, shapes, parameters", looks_like_onnx, import_onnx},
 };
 
 }  // namespace

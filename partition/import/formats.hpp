@@ -4,6 +4,7 @@
 // description in docs/import-formats.md.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,9 @@ namespace mp::partition {
 struct ImportedModel {
   Model model;
   std::optional<Cluster> cluster;  // where the format names devices
+  // Writes the values of the model's parameters to a file, as safetensors; empty where the format holds none. What was
+  // imported must still be there: `bytes` and the files that it names.
+  std::function<void(const std::string& path)> write_values{};
 };
 
 struct ImportFormat {

@@ -116,3 +116,20 @@ case_a_pipedream_profile_is_planned() {
   expect_err 'bad.txt: line 1: 1 of the values'
   expect_err 'line 2: no layer is named .node9.'
 }
+
+case_an_onnx_model_is_imported_and_planned_with_its_values() {
+  run $mpplan import "$source/tests/lib/onnx/data/mlp.onnx" -o model.json --weights-out weights.safetensors
+  expect_code 0
+  expect_err '^model.json: 4 nodes .*\(onnx\)$'
+  run $mpplan partition model.json --devices 2 --bind batch=8 -o plan.json
+  expect_code 0
+  run $mpplan partition "$source/tests/lib/onnx/data/mlp.onnx" --devices 2 --bind batch=8 -o direct.json
+  expect_code 0
+  expect_json direct.json 'd["model"]["path"].endswith("mlp.onnx") and len(d["assignment"]) == 4'
+  run $mpplan simulate direct.json
+  expect_code 0
+  run $mpplan import "$source/tests/lib/onnx/data/unknown.onnx" -o unknown.json
+  expect_code 3
+  expect_err "node 'hard' .Hardmax.: there is no operator 'Hardmax' here"
+  expect_files model.json weights.safetensors plan.json direct.json
+}

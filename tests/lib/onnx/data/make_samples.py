@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Makes the .onnx files beside this script: make_samples.py [FOLDER]. Needs the Python packages onnx and numpy.
+
+They are committed, so that no test needs the package; a test reads every one of them, and broken copies of them.
+"""
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OUT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
+RANDOM = np.random.default_rng(7)
+
+
+def weights(name, *shape, dtype=np.float32):
+    return numpy_helper.from_array((RANDOM.standard_normal(shape) * 0.1).astype(dtype), name)
+
+
+def integers(name, *values):
+    return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
+
+
+def value(name, shape, kind=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def save(name, nodes, inputs, outputs, initializers, opset=21, infer=False, **more):
+    graph = helper.make_graph(nodes, name, inputs, outputs, initializers, **more)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="make_samples")
+    model.ir_version = 9
+    onnx.checker.check_model(model)
+    if infer:
+        model = onnx.shape_inference.infer_shapes(model)
+    onnx.save(model, OUT / f"{name}.onnx")
+    return model
+
+
+def node(op, inputs, outputs, name="", **attributes):
+    return helper.make_node(op, inputs, outputs, name=name, **attributes)
+
+
+# A classifier with its loss: what can be trained.
+save("mlp", [node("Gemm", ["x", "w1", "b1"], ["h"], "fc1", transB=1), node("Relu", ["h"], ["r"], "relu"),
+             node("Gemm", ["r", "w2", "b2"], ["scores"], "fc2", transB=1),
+             node("SoftmaxCrossEntropyLoss", ["scores", "labels"], ["loss"], "loss", reduction="mean")],
+     [value("x", ["batch", 12]), value("labels", ["batch"], TensorProto.INT64)], [value("loss", [])],
+     [weights("w1", 16, 12), weights("b1", 16), weights("w2", 5, 16), weights("b2", 5)])
+
+# Today's forms: constants where opset 1 had attributes, one of them from a Constant node.
+save("forms", [node("Constant", [], ["axes"], value=integers("", 1)), node("Unsqueeze", ["x", "axes"], ["u"]),
+               node("Reshape", ["u", "shape"], ["flat"]), node("Slice", ["flat", "starts", "ends", "one"], ["s"]),
+               node("Pad", ["s", "pads", "zero"], ["p"]), node("Split", ["p", "split"], ["a", "b"], axis=1),
+               node("Sum", ["a", "a", "a"], ["sum"]), node("Cast", ["sum"], ["c"], to=TensorProto.FLOAT),
+               node("Identity", ["c"], ["q"]),
+               node("ReduceMean", ["q", "one"], ["m"], keepdims=0), node("Dropout", ["b", "ratio"], ["d", "mask"]),
+               node("Softmax", ["d"], ["y"])],
+     [value("x", ["N", 6])], [value("m", ["N"]), value("y", ["N", 4])],
+     [integers("shape", 0, -1), integers("starts", 1), integers("ends", 100), integers("one", 1),
+      integers("pads", 0, 1, 0, 1), numpy_helper.from_array(np.float32(0.5), "zero"), integers("split", 3, 4),
+      numpy_helper.from_array(np.float32(0.25), "ratio")])
+
+# What PyTorch's older exporter writes: shapes computed from other shapes.
+save("shapes", [node("Shape", ["x"], ["s"]), node("Gather", ["s", "zero"], ["n"], axis=0),
+                node("Unsqueeze", ["n", "zero_axis"], ["n1"]), node("Concat", ["n1", "rest"], ["target"], axis=0),
+                node("Reshape", ["x", "target"], ["heads"]), node("Transpose", ["heads"], ["t"], perm=[0, 2, 1, 3]),
+                node("Shape", ["w"], ["ws"], start=0, end=1), node("Mul", ["ws", "one"], ["two"]),
+                node("Concat", ["n1", "two", "minus"], ["back"], axis=0), node("Reshape", ["t", "back"], ["y"])],
+     [value("x", ["batch", 4, 8])], [value("y", ["batch", 4, 8])],
+     [numpy_helper.from_array(np.int64(0), "zero"), integers("zero_axis", 0), integers("rest", 4, 2, 4),
+      integers("one", 1), integers("minus", -1), weights("w", 4, 4)])
+
+# Convolution, normalisation with running statistics, pooling; old IR: initializers stand among the inputs.
+conv = [weights("k", 4, 2, 3, 3), weights("scale", 4), weights("bias", 4),
+        numpy_helper.from_array(np.zeros(4, np.float32), "mean"), numpy_helper.from_array(np.ones(4, np.float32), "var"),
+        weights("fc", 4, 3, dtype=np.float16)]
+save("convnet", [node("Conv", ["x", "k"], ["c"], "conv", pads=[1, 1, 1, 1], kernel_shape=[3, 3]),
+                 node("BatchNormalization", ["c", "scale", "bias", "mean", "var"], ["n"], "norm"),
+                 node("Relu", ["n"], ["r"], "relu"), node("MaxPool", ["r"], ["p"], "pool", kernel_shape=[2, 2], strides=[2, 2]),
+                 node("GlobalAveragePool", ["p"], ["g"], "average"), node("Flatten", ["g"], ["f"], "flat"),
+                 node("Cast", ["fc"], ["fc32"], "cast", to=TensorProto.FLOAT), node("MatMul", ["f", "fc32"], ["y"], "head")],
+     [value("x", [8, 2, 8, 8])] + [value(i.name, list(i.dims), i.data_type) for i in conv], [value("y", [8, 3])], conv)
+
+# Operators that nobody here knows, and a subgraph.
+body = helper.make_graph([node("Identity", ["x"], ["o"])], "body", [], [value("o", ["batch", 4])])
+save("unknown", [node("Hardmax", ["x"], ["h"], "hard"), node("If", ["yes"], ["i"], "branch", then_branch=body, else_branch=body),
+                 node("Add", ["h", "i"], ["y"])],
+     [value("x", ["batch", 4]), value("yes", [], TensorProto.BOOL)], [value("y", ["batch", 4])], [])
+
+# Weights in a file beside the model.
+graph = helper.make_graph([node("MatMul", ["x", "w"], ["y"], "product")], "external", [value("x", ["batch", 64])],
+                          [value("y", ["batch", 16])], [weights("w", 64, 16)])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+model.ir_version = 9
+(OUT / "external.data").unlink(missing_ok=True)
+onnx.save_model(model, OUT / "external.onnx", save_as_external_data=True, location="external.data", size_threshold=0)
