@@ -55,14 +55,14 @@ std::vector<Alternative> alternatives_of(const partition::ModelPartition& found)
 }  // namespace
 
 ExitCode run_partition_model(const PartitionOptions& options) {
-  if (options.objective == kMaxLoadObjective) return run_max_load(options);
+  if (options.objective == kMaxLoadObjective || names_pipeline(options)) {
+    const ModelFile file = read_model(options.input);
+    if (wants_pipeline(options, file.model)) return run_partition_pipeline(options, file, cluster_of(options));
+    return run_max_load(options);
+  }
   if (options.contiguous) throw UsageError("--contiguous is for --objective max-load; for cuts say --acyclic");
   if (options.objective == kStepTimeObjective) return run_step_time(options);
   const auto start = std::chrono::steady_clock::now();
-  if (options.objective == kMaxLoadObjective) {
-    const ModelFile file = read_model(options.input);
-    if (wants_pipeline(options, file.model)) return run_partition_pipeline(options, file, cluster_of(options));
-  }
   const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
   if (!objective) {
     throw UsageError(

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
@@ -101,8 +102,12 @@ std::string report_json(const Found& found) {
 
 }  // namespace
 
+bool names_pipeline(const PartitionOptions& options) {
+  return options.algorithm == kPiper || options.algorithm == kPipedream;
+}
+
 bool wants_pipeline(const PartitionOptions& options, const Model& model) {
-  const bool is_named = options.algorithm == kPiper || options.algorithm == kPipedream;
+  const bool is_named = names_pipeline(options);
   if (is_named && options.objective != kMaxLoadObjective)
     throw UsageError(fmt::format("--algorithm {} plans for --objective max-load alone", options.algorithm));
   const bool has_options = std::any_of(model.nodes.begin(), model.nodes.end(),

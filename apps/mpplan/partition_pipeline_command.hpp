@@ -1,8 +1,6 @@
 // mpplan partition --objective max-load --algorithm piper|pipedream: stages with replicas, from measured costs.
 #pragma once
 
-#include <string_view>
-
 #include "apps/common/run_main.hpp"
 #include "apps/mpplan/partition_options.hpp"
 #include "lib/cluster/cluster.hpp"
@@ -10,7 +8,8 @@
 
 namespace mp::apps {
 
-inline constexpr std::string_view kMaxLoadObjective = "max-load";
+// "--algorithm piper" or "pipedream".
+[[nodiscard]] bool names_pipeline(const PartitionOptions& options);
 
 // Whether the pipeline planners are asked for: by name, or by a model that has parallel options under max-load.
 [[nodiscard]] bool wants_pipeline(const PartitionOptions& options, const Model& model);
