@@ -62,15 +62,28 @@ Settings settings_of(Effort effort) {
   return {};
 }
 
-// METIS's k-way and recursive partitions, in this order.
+// The best of METIS's k-way partitions and the best of its recursive ones, in this order: of many seeds where the graph
+// is so small that all of them take a fraction of a second.
 std::vector<Assignment> metis_partitions(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
+  constexpr std::int32_t kSmall = 400;
+  constexpr std::uint64_t kSeeds = 100;
   const Settings settings = settings_of(task.effort);
+  const auto worth = [&](const Assignment& a) {
+    return std::tuple(violation_of(graph, a, limits), empty_blocks_of(a, limits.blocks), cut_of(graph, a));
+  };
+  const std::uint64_t seeds = graph.vertices() <= kSmall && task.effort != Effort::kFast ? kSeeds : 1;
   std::vector<Assignment> result;
   for (const MetisMethod method : {MetisMethod::kKway, MetisMethod::kRecursive}) {
-    Assignment found = metis_partition(
-        graph, limits,
-        {.method = method, .seed = task.seed, .cuts = settings.metis_cuts, .iterations = settings.metis_iterations});
-    result.push_back(with_fixed(graph, limits, std::move(found), task.fixed));
+    MetisOptions options{.method = method, .cuts = settings.metis_cuts, .iterations = settings.metis_iterations};
+    std::vector<Assignment> found;
+    for (std::uint64_t i = 0; i < seeds; ++i) {
+      options.seed = task.seed + i;
+      found.push_back(with_fixed(graph, limits, metis_partition(graph, limits, options), task.fixed));
+      options.cuts = 1;
+      options.iterations = MetisOptions{}.iterations;
+      if (task.deadline && std::chrono::steady_clock::now() >= *task.deadline) break;
+    }
+    result.push_back(std::ranges::min(found, {}, worth));
   }
   return result;
 }
