@@ -86,3 +86,9 @@ if(NOT MP_SANITIZE)
     COMMAND "${MP_PYTHON}" -B "${PROJECT_SOURCE_DIR}/tests/house/check_test.py")
   set_tests_properties("house: the rules hold" "house: every rule can be broken" PROPERTIES LABELS house)
 endif()
+
+file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/benchmarks/simulate/*.cpp")
+add_executable(simulate-benchmark EXCLUDE_FROM_ALL ${sources} "${PROJECT_SOURCE_DIR}/tests/lib/support/small_models.cpp"
+                                  "${PROJECT_SOURCE_DIR}/tests/lib/support/stage_chain.cpp")
+target_link_libraries(simulate-benchmark PRIVATE mp_options mp_lib)
+set_target_properties(simulate-benchmark PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")

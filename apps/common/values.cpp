@@ -38,10 +38,14 @@ std::optional<Optimizer> StepFlags::chosen_optimizer() const {
 }
 
 std::optional<Schedule> StepFlags::chosen_schedule() const {
-  if (!schedule) return std::nullopt;
+  if (!schedule || (may_choose_schedule && wants_auto_schedule())) return std::nullopt;
+  if (wants_auto_schedule()) {
+    throw UsageError("--schedule auto is for mpplan partition, which writes the schedule it finds into the plan");
+  }
   const std::optional<Schedule> found = find_schedule(*schedule);
   if (!found)
-    throw UsageError(fmt::format("--schedule {}: there are gpipe, 1f1b, interleaved, zero-bubble", *schedule));
+    throw UsageError(fmt::format("--schedule {}: there are gpipe, 1f1b, interleaved, zero-bubble{}", *schedule,
+                                 may_choose_schedule ? ", auto" : ""));
   return found;
 }
 
@@ -55,6 +59,15 @@ void add_shape_flags(CLI::App& command, StepFlags& flags) {
 
 void add_optimizer_flag(CLI::App& command, StepFlags& flags) {
   command.add_option("--optimizer", flags.optimizer, "sgd, adam or adamw: its state counts in the memory")
+      ->type_name("NAME");
+}
+
+void add_schedule_flag_with_auto(CLI::App& command, StepFlags& flags) {
+  flags.may_choose_schedule = true;
+  command
+      .add_option("--schedule", flags.schedule,
+                  "Order of the microbatches on a device: gpipe, 1f1b, interleaved, zero-bubble, or auto, the fastest "
+                  "of these that fits the memory, as simulated")
       ->type_name("NAME");
 }
 

@@ -13,6 +13,7 @@
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/partition_pipeline_command.hpp"
 #include "apps/mpplan/partition_report.hpp"
+#include "apps/mpplan/schedule_choice.hpp"
 #include "apps/mpplan/step_time_command.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
@@ -87,6 +88,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                    .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
                                    .cluster = &plan.cluster});
   plan.predicted = predict(program, units, plan.cluster);
+  complete_schedule(options, file.model, plan);
   plan.predicted->objective = options.objective;
   plan.predicted->alternatives = alternatives_of(found);
   require_memory(plan);

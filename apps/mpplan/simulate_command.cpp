@@ -10,16 +10,20 @@
 #include "apps/mpplan/plan_loading.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/json_writer.hpp"
+#include "lib/program/grid.hpp"
 #include "lib/program/simulate.hpp"
 #include "lib/program/trace.hpp"
 
 namespace mp::apps {
 namespace {
 
+constexpr std::size_t kGridColumns = 160;
+
 struct SimulateOptions {
   std::string plan;
   StepFlags step;
   std::optional<std::string> trace;
+  bool grid = false;
   bool json = false;
 };
 
@@ -67,6 +71,9 @@ ExitCode run(const SimulateOptions& options) {
     write_file_atomically(*options.trace,
                           to_trace_json(trace_of(loaded.prepared.program, loaded.plan.cluster, simulation)));
   }
+  if (options.grid && !options.json) {
+    fmt::print("{}\n", schedule_grid(loaded.prepared.program, loaded.plan.cluster, simulation, kGridColumns));
+  }
   fmt::print("{}", options.json ? json_of(simulation, loaded.plan.cluster) : text_of(simulation, loaded.plan.cluster));
   return ExitCode::kGood;
 }
@@ -82,6 +89,7 @@ void add_simulate(CLI::App& app, Action& action) {
   add_schedule_flag(*command, options->step);
   command->add_option("--trace", options->trace, "Write the timeline for Perfetto (ui.perfetto.dev)")
       ->type_name("FILE");
+  command->add_flag("--grid", options->grid, "Draw the passes of each device along the time: F0 F1 … B0 …");
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer("Example:\n  mpplan simulate plan.json --microbatches 8 --schedule gpipe --trace step.json");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

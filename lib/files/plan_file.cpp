@@ -98,6 +98,7 @@ void read_assignment(const JsonObject& root, Plan& plan) {
 
 // Only what is used is written: most plans have none of it.
 void write_parallelism(JsonWriter& writer, const Plan& plan) {
+  if (plan.alive_limit != 0) writer.member("alive_limit", plan.alive_limit);
   if (plan.zero != 0) writer.member("zero", plan.zero);
   if (!plan.replicas.empty()) {
     writer.key("replicas").begin_array();
@@ -119,9 +120,9 @@ void write_parallelism(JsonWriter& writer, const Plan& plan) {
 Plan parse_plan(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kPlanFormat);
-  const JsonObject root = document.root().object({"format", "model", "bindings", "cluster", "devices", "schedule",
-                                                  "microbatches", "optimizer", "algorithm", "seed", "zero", "replicas",
-                                                  "recompute", "stages", "predicted", "assignment"});
+  const JsonObject root = document.root().object(
+      {"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches", "optimizer", "algorithm",
+       "seed", "alive_limit", "zero", "replicas", "recompute", "stages", "predicted", "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);
@@ -129,6 +130,9 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   if (root["schedule"].present()) plan.schedule = root["schedule"].enumerator("schedule", kSchedules);
   if (root["microbatches"].present()) {
     plan.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, kMaxMicrobatches));
+  }
+  if (root["alive_limit"].present()) {
+    plan.alive_limit = static_cast<std::int32_t>(root["alive_limit"].integer(1, kMaxMicrobatches));
   }
   plan.zero = static_cast<std::int32_t>(root["zero"].integer(0, kMaxZero));
   plan.recompute = root["recompute"].strings();

@@ -98,6 +98,7 @@ struct Plan {
   std::vector<PlanStage> stages;       // of a pipeline planned as one, in its order; else none
   std::vector<std::string> recompute;  // forward nodes whose outputs backward makes again instead of keeping them
   Schedule schedule = Schedule::k1f1b;
+  std::int32_t alive_limit = 0;  // most microbatches alive at once on a device; 0: as many as the schedule wants
   std::int32_t microbatches = 1;
   Optimizer optimizer;    // memory depends on it; a recipe may change it
   std::string algorithm;  // empty: written by hand

@@ -107,6 +107,7 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
   PlacementUnits units = placement_units(training);
   Program program = compile(std::move(training), std::move(placement),
                             {.schedule = options.schedule.value_or(plan.schedule),
+                             .alive_limit = plan.alive_limit,
                              .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
                              .cluster = &plan.cluster,
                              .replicas = plan.replicas,

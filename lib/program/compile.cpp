@@ -61,7 +61,8 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
   const std::vector<Segment> segments =
       make_segments(training, devices_of_nodes(training, placement),
                     {.split_weight_gradients = splits_weight_gradients(options.schedule)});
-  const SchedulePolicy policy = make_policy(options.schedule, segments, options.devices, training.microbatches);
+  SchedulePolicy policy = make_policy(options.schedule, segments, options.devices, training.microbatches);
+  if (options.alive_limit > 0) limit_alive(policy, options.alive_limit);
   const std::vector<Task> tasks = list_schedule(segments, segment_durations(training, segments, cluster), policy,
                                                 training.microbatches, &replication);
   Emission emission = emit(training, placement, segments, tasks,

@@ -103,6 +103,12 @@ SchedulePolicy make_policy(Schedule schedule, const std::vector<Segment>& segmen
   return policy;
 }
 
+void limit_alive(SchedulePolicy& policy, std::int32_t alive) {
+  if (alive >= policy.groups.microbatches) return;
+  for (std::int32_t& limit : policy.alive_limit) limit = std::min(limit, alive);
+  policy.flush_between_passes = false;
+}
+
 bool splits_weight_gradients(Schedule schedule) { return schedule == Schedule::kZeroBubble; }
 
 }  // namespace mp

@@ -60,6 +60,10 @@ struct SchedulePolicy {
 [[nodiscard]] SchedulePolicy make_policy(Schedule schedule, const std::vector<Segment>& segments, std::int32_t devices,
                                          std::int32_t microbatches);
 
+// At most `alive` microbatches alive on any device (≥ 1), for the sake of memory. gpipe, which would never get to its
+// backward passes, then runs them as soon as they can.
+void limit_alive(SchedulePolicy& policy, std::int32_t alive);
+
 // Does the schedule want weight gradients as a pass of their own?
 [[nodiscard]] bool splits_weight_gradients(Schedule schedule);
 

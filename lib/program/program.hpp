@@ -95,6 +95,7 @@ struct Program {
 
 struct CompileOptions {
   Schedule schedule = Schedule::k1f1b;
+  std::int32_t alive_limit = 0;  // as Plan::alive_limit
   std::int32_t devices = 1;
   const Cluster* cluster = nullptr;         // whose speeds order the passes; null: uniform_cluster(devices)
   std::vector<ReplicaGroup> replicas = {};  // as Plan::replicas

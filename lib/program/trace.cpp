@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/files/json_writer.hpp"
+#include "lib/program/memory_profile.hpp"
 
 namespace mp {
 namespace {
@@ -69,6 +70,14 @@ void write_names(const Trace& trace, JsonWriter& json) {
   }
 }
 
+void write_counters(const Trace& trace, double microseconds_per_second, JsonWriter& json) {
+  for (const TraceCounter& counter : trace.counters) {
+    json.begin_object(JsonWriter::Layout::kInline).member("name", counter.name).member("ph", "C").member("pid", 0);
+    json.member("ts", counter.time_s * microseconds_per_second).key("args").begin_object();
+    json.member("bytes", counter.bytes).end().end();
+  }
+}
+
 }  // namespace
 
 TraceSpan describe(const Program& program, const Instruction& instruction) {
@@ -104,6 +113,11 @@ Trace trace_of(const Program& program, const Cluster& cluster, const Simulation&
     span.end_s = event.end_s;
     trace.spans.push_back(std::move(span));
   }
+  for (const DeviceId d : ids<DeviceId>(program.devices.size())) {
+    for (const MemoryPoint& point : memory_over_time(program, simulation, d)) {
+      trace.counters.push_back({name(d) + " memory", point.time_s, point.bytes});
+    }
+  }
   return trace;
 }
 
@@ -118,6 +132,7 @@ std::string to_trace_json(const Trace& trace) {
     json.member("ts", span.start_s * kMicrosecondsPerSecond);
     json.member("dur", (span.end_s - span.start_s) * kMicrosecondsPerSecond).end();
   }
+  write_counters(trace, kMicrosecondsPerSecond, json);
   json.end().end();
   return std::move(json).take();
 }

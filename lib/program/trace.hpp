@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,16 +22,25 @@ struct TraceSpan {
   friend bool operator==(const TraceSpan&, const TraceSpan&) = default;
 };
 
+// A value from a time on, drawn as a curve.
+struct TraceCounter {
+  std::string name;
+  double time_s = 0.0;
+  std::int64_t bytes = 0;
+  friend bool operator==(const TraceCounter&, const TraceCounter&) = default;
+};
+
 struct Trace {
   std::string process;              // "simulated step", "measured step"
   std::vector<std::string> tracks;  // a device or a link each
   std::vector<TraceSpan> spans;
+  std::vector<TraceCounter> counters = {};  // each name's by time
 };
 
 // The span's name and category of an instruction: what the node or tensor is called, and the microbatch.
 [[nodiscard]] TraceSpan describe(const Program& program, const Instruction& instruction);
 
-// One track per device, then one per link that is used.
+// One track per device, then one per link that is used; a counter per device: its memory over time.
 [[nodiscard]] Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation);
 
 // The Trace Event Format (Google, "Trace Event Format", 2016) as JSON: complete events, times in microseconds.

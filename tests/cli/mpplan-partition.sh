@@ -155,6 +155,27 @@ case_simulate_predicts_and_traces() {
   expect_out '^step '
 }
 
+case_the_fastest_schedule_is_found_and_drawn() {
+  run $mpplan partition "$source/models/mlp.json" --devices 4 --acyclic --bind batch=64 --microbatches 8 --schedule auto
+  expect_code 0
+  expect_err '^schedules tried: gpipe .*, 1f1b .*, interleaved .*, zero-bubble '
+  expect_json plan.json 'd["schedule"] in ("gpipe", "1f1b", "interleaved", "zero-bubble") and "alive_limit" not in d'
+  cp plan.json auto.json
+  for schedule in gpipe 1f1b interleaved zero-bubble; do
+    run $mpplan partition "$source/models/mlp.json" --devices 4 --acyclic --bind batch=64 --microbatches 8 \
+      --schedule $schedule
+    expect_code 0
+    expect_json plan.json 'd["predicted"]["step_time_s"] >= 0.999999999 * json.load(open("auto.json"))["predicted"]["step_time_s"]'
+  done
+  run $mpplan simulate auto.json --grid
+  expect_code 0
+  expect_out '^0 +F0'
+  expect_out '^3 +\.+'
+  run $mpplan simulate auto.json --schedule auto
+  expect_code 2
+  expect_err '--schedule auto is for mpplan partition'
+}
+
 case_inspect_shows_what_every_node_costs() {
   run $mpplan inspect "$source/models/simple.json" --json
   expect_code 0

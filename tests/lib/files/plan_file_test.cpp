@@ -43,17 +43,18 @@ mp::Plan everything() {
   plan.algorithm = "kernighan-lin";
   plan.seed = ~std::uint64_t{0};
   plan.replicas = {{DeviceId{1}, DeviceId{0}}};
+  plan.alive_limit = 3;
   plan.zero = 2;
   plan.recompute = {"z", "a/b~"};
-  plan.predicted = mp::Prediction{.objective = "cut",
-                                  .cut_bytes = 1,
-                                  .communication_volume_bytes = 2,
-                                  .imbalance = {0.25, 0.5},
-                                  .step_time_s = 0.001,
-                                  .bubble_fraction = 0.3,
-                                  .devices = {{1, 2, 0.25, 3}, {4, 5, 0.75, 6}},
-                                  .alternatives = {{"metis", 1, 2, {0.25, 0.5}, true, 0.001},
-                                                   {"linear", 7, 8, {0.5, 1.5}, false, std::nullopt}}};
+  plan.predicted = mp::Prediction{
+      .objective = "cut",
+      .cut_bytes = 1,
+      .communication_volume_bytes = 2,
+      .imbalance = {0.25, 0.5},
+      .step_time_s = 0.001,
+      .bubble_fraction = 0.3,
+      .devices = {{1, 2, 0.25, 3}, {4, 5, 0.75, 6}},
+      .alternatives = {{"metis", 1, 2, {0.25, 0.5}, true, 0.001}, {"linear", 7, 8, {0.5, 1.5}, false, std::nullopt}}};
   return plan;
 }
 
@@ -118,24 +119,30 @@ TEST_CASE("every mistake in a plan file has a message", "[files]") {
 
 TEST_CASE("replicas, ZeRO and recomputation of a plan are written where they are used", "[files]") {
   const std::string text = mp::to_json(everything());
-  CHECK(text.find("  \"zero\": 2,\n  \"replicas\": [\n    [1, 0]\n  ],\n"
+  CHECK(text.find("  \"alive_limit\": 3,\n  \"zero\": 2,\n  \"replicas\": [\n    [1, 0]\n  ],\n"
                   "  \"recompute\": [\n    \"z\",\n    \"a/b~\"\n  ],\n") != std::string::npos);
   mp::Plan plain = everything();
   plain.replicas.clear();
   plain.zero = 0;
   plain.recompute.clear();
-  for (const char* key : {"zero", "replicas", "recompute"}) CHECK(mp::to_json(plain).find(key) == std::string::npos);
+  plain.alive_limit = 0;
+  for (const char* key : {"alive_limit", "zero", "replicas", "recompute"}) {
+    CHECK(mp::to_json(plain).find(key) == std::string::npos);
+  }
   CHECK(mp::parse_plan(mp::to_json(plain), "f") == plain);
   const mp::Plan by_hand = parse(R"("replicas": [[0, 3], [1, 2]], "assignment": {"a": 0, "b": 1})");
   CHECK(by_hand.replicas == std::vector<mp::ReplicaGroup>{{DeviceId{0}, DeviceId{3}}, {DeviceId{1}, DeviceId{2}}});
   CHECK(by_hand.cluster == mp::uniform_cluster(4));
-  CHECK(error_of(R"("zero": 4, "replicas": [[], [5, "x"], 1], "recompute": [2], "devices": 3, "assignment": {})") ==
-        "f: /replicas/0: a group has at least one device, its leader first\n"
-        "f: /replicas/1/0: there is no device 5: the cluster has 3, numbered from 0\n"
-        "f: /replicas/1/1: the cluster has no device named 'x'\n"
-        "f: /replicas/2: an array is expected here, not 1\n"
-        "f: /zero: 4 is out of range: 0 to 3 is expected\n"
-        "f: /recompute/0: a string is expected here, not 2");
+  CHECK(
+      error_of(
+          R"("alive_limit": 0, "zero": 4, "replicas": [[], [5, "x"], 1], "recompute": [2], "devices": 3, "assignment": {})") ==
+      "f: /replicas/0: a group has at least one device, its leader first\n"
+      "f: /replicas/1/0: there is no device 5: the cluster has 3, numbered from 0\n"
+      "f: /replicas/1/1: the cluster has no device named 'x'\n"
+      "f: /replicas/2: an array is expected here, not 1\n"
+      "f: /alive_limit: 0 is out of range: 1 to 1000000 is expected\n"
+      "f: /zero: 4 is out of range: 0 to 3 is expected\n"
+      "f: /recompute/0: a string is expected here, not 2");
 }
 
 TEST_CASE("the digest in a plan is one", "[files]") {

@@ -112,6 +112,50 @@ TEST_CASE("lost instructions are found", "[program][check]") {
   }
 }
 
+TEST_CASE("instructions too many, or too early, are found", "[program][check]") {
+  Program program = sound_program();
+  const auto insert = [&](DeviceId device, std::size_t position, const Instruction& instruction) {
+    auto& list = program.devices[device].instructions;
+    const std::size_t at = step_of(program, {device, position});
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(position), instruction);
+    program.order.insert(program.order.begin() + static_cast<std::ptrdiff_t>(at), program.order[at]);
+    for (std::size_t i = at + 1; i < program.order.size(); ++i) {
+      if (program.order[i].device == device) ++program.order[i].instruction;
+    }
+  };
+  SECTION("a gradient that is added twice") {
+    const Place add = find(program, Opcode::kAccumulate);
+    insert(add.device, add.position, Instruction(at(program, add)));
+    CHECK(complains(program, "summed over"));
+  }
+  SECTION("a parameter that is updated twice") {
+    const Place update =
+        find(program, [](const Instruction& i) { return i.opcode == Opcode::kCompute && i.microbatch < 0; });
+    insert(update.device, update.position, Instruction(at(program, update)));
+    CHECK(complains(program, "runs twice"));
+  }
+  SECTION("an update before its gradients are summed") {
+    const Place update =
+        find(program, [](const Instruction& i) { return i.opcode == Opcode::kCompute && i.microbatch < 0; });
+    const Instruction early = at(program, update);
+    erase(program, update);
+    insert(update.device, 0, early);
+    CHECK(complains(program, "but finds"));
+  }
+  SECTION("a receive before everything else: both ends wait for each other") {
+    const Place receive = find(program, Opcode::kReceive, 4);
+    const Instruction early = at(program, receive);
+    erase(program, receive);
+    insert(receive.device, 0, early);
+    CHECK(complains(program, "is not on its way"));
+  }
+  SECTION("a loss that is fetched twice") {
+    const Place loss = find(program, Opcode::kFetchLoss);
+    insert(loss.device, loss.position, Instruction(at(program, loss)));
+    CHECK(complains(program, "is fetched 2 times"));
+  }
+}
+
 TEST_CASE("wrong operands are found", "[program][check]") {
   Program program = sound_program();
   const auto computes_twice_over = [&](const Instruction& instruction) {
@@ -182,6 +226,10 @@ TEST_CASE("wrong memory is found", "[program][check]") {
   SECTION("a crooked offset") {
     transient(192).offset_bytes += 4;
     CHECK(complains(program, "not aligned"));
+  }
+  SECTION("an arena smaller than needed") {
+    device.arena_bytes -= mp::kBufferAlignment;
+    CHECK(complains(program, "outside its part of the arena"));
   }
   SECTION("an arena larger than needed") {
     device.arena_bytes += mp::kBufferAlignment;

@@ -21,12 +21,14 @@ struct Case {
   std::int32_t devices = 1;
   std::int32_t microbatches = 1;
   Schedule schedule = Schedule::k1f1b;
+  std::int32_t alive_limit = 0;
   mp::OptimizerKind optimizer = mp::OptimizerKind::kAdamW;
 };
 
 Program compiled(const Graph& forward, const mp::Placement& placement, const Case& how) {
   mp::DifferentiateOptions options{.optimizer = {.kind = how.optimizer}, .microbatches = how.microbatches};
-  return compile(differentiate(forward, options), placement, {.schedule = how.schedule, .devices = how.devices});
+  return compile(differentiate(forward, options), placement,
+                 {.schedule = how.schedule, .alive_limit = how.alive_limit, .devices = how.devices});
 }
 
 std::int64_t bytes_sent(const Program& program) {
@@ -164,7 +166,9 @@ TEST_CASE("a program has no fault whatever the graph, the placement and the poli
   for (const Schedule schedule : mp::kSchedules) {
     for (const std::int32_t microbatches : {1, 2, 5}) {
       const auto devices = static_cast<std::int32_t>(1 + (seed + static_cast<std::uint64_t>(microbatches)) % 8);
-      const Case how{.devices = devices, .microbatches = microbatches, .schedule = schedule};
+      const auto alive_limit = static_cast<std::int32_t>(seed % 3);  // 0: none
+      const Case how{
+          .devices = devices, .microbatches = microbatches, .schedule = schedule, .alive_limit = alive_limit};
       const mp::Placement placement = mp::test::random_placement(seed, forward, devices);
       const Program program = compiled(forward, placement, how);
       INFO("seed " << seed << ", " << devices << " devices, " << microbatches << " microbatches, "

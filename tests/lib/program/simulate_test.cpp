@@ -124,8 +124,16 @@ TEST_CASE("a trace names devices, links and what they do", "[program][trace]") {
       {1, "s1 mb0", "forward", 2.0, 3.0},         {1, "s1.grad mb0", "backward", 3.0, 5.0},
       {3, "s1.grad.0 mb0", "transfer", 5.0, 6.0}, {0, "s0.grad mb0", "backward", 6.0, 8.0}};
   CHECK(trace.spans == spans);
+  REQUIRE_FALSE(trace.counters.empty());
+  CHECK(trace.counters.front().name == "device 0 memory");
+  CHECK(trace.counters.back().name == "device 1 memory");
+  for (const mp::TraceCounter& counter : trace.counters) {
+    const DeviceId d = counter.name == "device 0 memory" ? DeviceId{0} : DeviceId{1};
+    CHECK(counter.bytes <= program.devices[d].arena_bytes);
+  }
   const std::string json = to_trace_json(trace);
   CHECK(json.find(R"("traceEvents")") != std::string::npos);
+  CHECK(json.find(R"({"name": "device 1 memory", "ph": "C", "pid": 0, "ts": )") != std::string::npos);
   CHECK(json.find(
             R"({"name": "s1.grad mb0", "cat": "backward", "ph": "X", "pid": 0, "tid": 1, "ts": 3e6, "dur": 2e6})") !=
         std::string::npos);
