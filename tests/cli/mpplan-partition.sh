@@ -176,6 +176,26 @@ case_the_fastest_schedule_is_found_and_drawn() {
   expect_err '--schedule auto is for mpplan partition'
 }
 
+case_fewer_microbatches_are_alive_where_memory_is_short() {
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 4 --acyclic --bind batch=32 --microbatches 16 \
+    --schedule gpipe
+  expect_code 0
+  expect_json plan.json '"alive_limit" not in d and max(x["memory_bytes"] for x in d["predicted"]["devices"]) > 30e6'
+  python3 - <<'END'
+import json
+cluster = {"format": "mp.cluster/1", **json.load(open("plan.json"))["cluster"]}
+for kind in cluster["types"]: kind["memory_bytes"] = 14500000
+json.dump(cluster, open("small.json", "w"))
+END
+  for schedule in gpipe auto; do
+    run $mpplan partition "$source/models/gpt-1m.json" --cluster small.json --acyclic --bind batch=32 \
+      --microbatches 16 --schedule $schedule
+    expect_code 0
+    expect_json plan.json 'max(x["memory_bytes"] for x in d["predicted"]["devices"]) <= 14500000'
+    expect_json plan.json 'd["schedule"] != "gpipe" or 1 <= d["alive_limit"] < 16'
+  done
+}
+
 case_inspect_shows_what_every_node_costs() {
   run $mpplan inspect "$source/models/simple.json" --json
   expect_code 0
