@@ -1,8 +1,13 @@
 #include "apps/mpplan/model_planning.hpp"
 
+#include <fmt/core.h>
+
+#include <cstdio>
+
 #include "lib/base/error.hpp"
 #include "lib/files/cluster_file.hpp"
 #include "lib/files/paths.hpp"
+#include "lib/files/profile_file.hpp"
 
 namespace mp::apps {
 namespace {
@@ -21,6 +26,14 @@ Cluster cluster_of(const PartitionOptions& options) {
   if (options.blocks) throw UsageError("--blocks is for .graph files: a model is placed on devices (--devices N)");
   if (!options.devices) throw UsageError("say over what to partition: --devices N or --cluster FILE");
   return uniform_cluster(*options.devices);
+}
+
+Cluster measured_cluster(const PartitionOptions& options, const TrainingGraph& training, Cluster cluster) {
+  if (!options.profile) return cluster;
+  const Profile profile = read_profile(*options.profile);
+  const std::string gaps = profile_gaps(training, profile, *options.profile);
+  if (!gaps.empty()) fmt::print(stderr, "{}\n", gaps);
+  return profiled_cluster(cluster, profile);
 }
 
 StepShape step_shape_of(const PartitionOptions& options) {

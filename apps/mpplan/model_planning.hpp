@@ -7,6 +7,7 @@
 
 #include "apps/mpplan/partition_options.hpp"
 #include "lib/cluster/cluster.hpp"
+#include "lib/costs/profile.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/plan/plan.hpp"
 #include "lib/plan/prepare.hpp"
@@ -15,6 +16,10 @@ namespace mp::apps {
 
 // Throws UsageError where the flags name no devices.
 [[nodiscard]] Cluster cluster_of(const PartitionOptions& options);
+
+// The cluster with the times of --profile, if given; tells on standard error what the profile lacks of the graph.
+// Throws InputError as profile_gaps and profiled_cluster do.
+[[nodiscard]] Cluster measured_cluster(const PartitionOptions& options, const TrainingGraph& training, Cluster cluster);
 
 // Dimensions, optimizer and microbatches (1 where no flag says otherwise).
 [[nodiscard]] StepShape step_shape_of(const PartitionOptions& options);

@@ -21,6 +21,8 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
   command.add_option("--cluster", o.cluster, "Devices and links from a cluster file")
       ->type_name("FILE")
       ->excludes(devices);
+  command.add_option("--profile", o.profile, "Times measured on this machine (mprun profile), not the roofline")
+      ->type_name("FILE");
   command.add_option("--blocks", o.blocks, "Blocks to cut a .graph file into")
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));

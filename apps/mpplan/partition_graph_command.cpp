@@ -41,6 +41,7 @@ void require_graph_flags(const PartitionOptions& o) {
   if (!o.blocks) throw UsageError("say into how many blocks to cut the graph: --blocks N");
   const std::pair<bool, const char*> others[] = {{o.devices.has_value(), "--devices"},
                                                  {o.cluster.has_value(), "--cluster"},
+                                                 {o.profile.has_value(), "--profile"},
                                                  {o.memory_imbalance.has_value(), "--memory-imbalance"},
                                                  {!o.step.bind.empty(), "--bind"},
                                                  {o.objective != "cut", "--objective"},

@@ -74,12 +74,13 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
   if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
   const StepShape shape = step_shape_of(options);
-  Cluster cluster = cluster_of(options);
+  Cluster asked = cluster_of(options);
   const ModelFile file = read_model(options.input);
-  Plan plan = plan_of(options, file, std::move(cluster), shape);
   TrainingGraph training = training_graph_of(file.model, shape, options.input);
+  const Cluster cluster = measured_cluster(options, training, std::move(asked));
+  Plan plan = plan_of(options, file, without_measured_times(cluster), shape);
   const PlacementUnits units = placement_units(training);
-  const partition::ModelPartition found = partition::partition_model(training, units, plan.cluster, search);
+  const partition::ModelPartition found = partition::partition_model(training, units, cluster, search);
   const partition::PlacementCandidate& chosen = found.candidates[found.chosen];
   plan.assignment = assignment_of(training.graph, file.model, chosen.placement);
   plan.algorithm = chosen.found.algorithm;
@@ -87,7 +88,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                   {.schedule = plan.schedule,
                                    .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
                                    .cluster = &plan.cluster});
-  plan.predicted = predict(program, units, plan.cluster);
+  plan.predicted = predict(program, units, cluster);
   complete_schedule(options, file.model, plan);
   plan.predicted->objective = options.objective;
   plan.predicted->alternatives = alternatives_of(found);

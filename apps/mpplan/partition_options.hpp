@@ -14,6 +14,7 @@ struct PartitionOptions {
   std::string input;
   std::optional<std::int32_t> devices;
   std::optional<std::string> cluster;
+  std::optional<std::string> profile;  // of the machine: mprun profile
   std::optional<std::int32_t> blocks;  // of a .graph file
   std::optional<std::string> imbalance;
   std::optional<std::string> memory_imbalance;

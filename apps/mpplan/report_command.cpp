@@ -75,7 +75,8 @@ void add_report(CLI::App& app, Action& action) {
   command->add_option("plan", options->plan, "Plan (plan.json)")->required()->type_name("FILE");
   std::vector<std::string> names;
   for (const auto& [name, format] : formats()) names.push_back(name);
-  command->add_option("--format", options->format, "html, markdown, svg or dot (default: by the output's name, or html)")
+  command
+      ->add_option("--format", options->format, "html, markdown, svg or dot (default: by the output's name, or html)")
       ->check(CLI::IsMember(names))
       ->type_name("FORMAT");
   command->add_option("-o,--output", options->output, "Where to write (default: report.html, .md, .svg or .dot)")

@@ -10,6 +10,7 @@
 #include "apps/mpplan/plan_loading.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/json_writer.hpp"
+#include "lib/files/profile_file.hpp"
 #include "lib/program/grid.hpp"
 #include "lib/program/simulate.hpp"
 #include "lib/program/trace.hpp"
@@ -22,6 +23,7 @@ constexpr std::size_t kGridColumns = 160;
 struct SimulateOptions {
   std::string plan;
   StepFlags step;
+  std::optional<std::string> profile;
   std::optional<std::string> trace;
   bool grid = false;
   bool json = false;
@@ -64,9 +66,18 @@ std::string text_of(const Simulation& simulation, const Cluster& cluster) {
   return text + '\n' + links.text();
 }
 
+// The plan's cluster, with the times of --profile, if given. The program stays the one compiled for the plan.
+Cluster measured_cluster(const SimulateOptions& options, const LoadedPlan& loaded) {
+  if (!options.profile) return loaded.plan.cluster;
+  const Profile profile = read_profile(*options.profile);
+  const std::string gaps = profile_gaps(loaded.prepared.program.training, profile, *options.profile);
+  if (!gaps.empty()) fmt::print(stderr, "{}\n", gaps);
+  return profiled_cluster(loaded.plan.cluster, profile);
+}
+
 ExitCode run(const SimulateOptions& options) {
   const LoadedPlan loaded = load_plan(options.plan, options.step);
-  const Simulation simulation = simulate(loaded.prepared.program, loaded.plan.cluster);
+  const Simulation simulation = simulate(loaded.prepared.program, measured_cluster(options, loaded));
   if (options.trace) {
     write_file_atomically(*options.trace,
                           to_trace_json(trace_of(loaded.prepared.program, loaded.plan.cluster, simulation)));
@@ -87,6 +98,8 @@ void add_simulate(CLI::App& app, Action& action) {
   add_shape_flags(*command, options->step);
   add_optimizer_flag(*command, options->step);
   add_schedule_flag(*command, options->step);
+  command->add_option("--profile", options->profile, "Times measured on this machine (mprun profile), not the roofline")
+      ->type_name("FILE");
   command->add_option("--trace", options->trace, "Write the timeline for Perfetto (ui.perfetto.dev)")
       ->type_name("FILE");
   command->add_flag("--grid", options->grid, "Draw the passes of each device along the time: F0 F1 … B0 …");

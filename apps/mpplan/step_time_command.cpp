@@ -64,7 +64,7 @@ ExitCode run_step_time(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   refuse_flags_of_balance(options);
   const StepShape shape = step_shape_of(options);
-  Cluster cluster = cluster_of(options);
+  Cluster asked = cluster_of(options);
   const partition::StepSearchOptions search{
       .microbatches = options.step.microbatches,
       .schedule = options.step.chosen_schedule(),
@@ -72,9 +72,10 @@ ExitCode run_step_time(const PartitionOptions& options) {
       .portfolio = portfolio_options(options),
       .progress = [](const std::string& line) { fmt::print(stderr, "mpplan: {}\n", line); }};
   const ModelFile file = read_model(options.input);
-  Plan plan = plan_of(options, file, std::move(cluster), shape);
-  const partition::StepSearch found =
-      partition::search_step_time(file.model, options.input, shape, plan.cluster, search);
+  const Cluster cluster =
+      measured_cluster(options, training_graph_of(file.model, shape, options.input), std::move(asked));
+  Plan plan = plan_of(options, file, without_measured_times(cluster), shape);
+  const partition::StepSearch found = partition::search_step_time(file.model, options.input, shape, cluster, search);
   StepShape chosen_shape = shape;
   chosen_shape.microbatches = found.plans.front().plan.microbatches;
   complete(plan, found, microbatch_graph(file.model, chosen_shape, options.input), file.model);

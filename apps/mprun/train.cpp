@@ -212,7 +212,9 @@ ExitCode train(const TrainFlags& flags) {
                               .validation_loss = std::nullopt,
                               .unigram_entropy = data.unigram_entropy};
   if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
-  if (flags.trace) write_file_atomically(*flags.trace, to_trace_json(runtime::measured_trace(executor)));
+  if (flags.trace) {
+    write_file_atomically(*flags.trace, to_trace_json(runtime::measured_trace(executor, job.input.plan.cluster)));
+  }
   summary.validation_loss = validate(executor, job, backends, data, prepared.shape);
   if (metrics) metrics->write_line(runtime::summary_line(summary));
   report(summary);

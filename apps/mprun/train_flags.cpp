@@ -76,45 +76,33 @@ void override_with(const std::optional<T>& flag, std::optional<T>& value) {
   if (flag) value = flag;
 }
 
-void add_training_flags(CLI::App& command, TrainFlags& flags) {
-  const std::string group = "Training";
+void add_recipe_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--recipe", flags.recipe, "How to train (configs/*.json); flags override it")
       ->type_name("FILE")
       ->group(group);
-  command.add_option("--steps", flags.steps, "Steps to train [recipe, else 100]")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
-      ->type_name("N")
-      ->group(group);
-  command.add_option("--learning-rate", flags.learning_rate, "[recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("X")
-      ->group(group);
+}
+
+void add_optimizer_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--optimizer", flags.optimizer, "sgd, adam or adamw [recipe, else plan]")
       ->check(CLI::IsMember({"sgd", "adam", "adamw"}))
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--momentum", flags.momentum, "Momentum of sgd")
-      ->check(CLI::Range(0.0, 1.0))
-      ->type_name("X")
-      ->group(group);
-  command.add_option("--weight-decay", flags.weight_decay, "Weight decay of the optimizer")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("X")
-      ->group(group);
+}
+
+void add_microbatches_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--microbatches", flags.microbatches, "Microbatches of a step [recipe, else plan]")
       ->check(CLI::Range(1, 1 << 20))
       ->type_name("N")
       ->group(group);
-  command.add_option("--seed", flags.seed, "Seed of initial weights and data order [recipe, else 0]")
-      ->type_name("N")
-      ->group(group);
+}
+
+void add_bind_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--bind", flags.bind, "Dimension of the model, as batch=32; may be repeated [recipe, else plan]")
       ->type_name("NAME=N")
       ->group(group);
 }
 
-void add_file_flags(CLI::App& command, TrainFlags& flags) {
-  const std::string group = "Data and files";
+void add_data_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command
       .add_option(
           "--data", flags.data,
@@ -123,6 +111,50 @@ void add_file_flags(CLI::App& command, TrainFlags& flags) {
           "every Debian system has]")
       ->type_name("NAME=VALUE")
       ->group(group);
+}
+
+void add_backend_flags(CLI::App& command, TrainFlags& flags, const std::string& group) {
+  command.add_option("--backend", flags.backend, "auto, cpu or cuda [auto: what this machine can train on]")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--threads", flags.threads, "Threads of each cpu device [all cores]; the results do not depend on it")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_training_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = "Training";
+  add_recipe_flag(command, flags, group);
+  command.add_option("--steps", flags.steps, "Steps to train [recipe, else 100]")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--learning-rate", flags.learning_rate, "[recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X")
+      ->group(group);
+  add_optimizer_flag(command, flags, group);
+  command.add_option("--momentum", flags.momentum, "Momentum of sgd")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--weight-decay", flags.weight_decay, "Weight decay of the optimizer")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X")
+      ->group(group);
+  add_microbatches_flag(command, flags, group);
+  command.add_option("--seed", flags.seed, "Seed of initial weights and data order [recipe, else 0]")
+      ->type_name("N")
+      ->group(group);
+  add_bind_flag(command, flags, group);
+}
+
+void add_file_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = "Data and files";
+  add_data_flag(command, flags, group);
   command.add_option("--metrics", flags.metrics, "Write a JSON line a step, and a summary")
       ->type_name("FILE")
       ->group(group);
@@ -142,17 +174,7 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   add_file_flags(command, flags);
   add_checkpoint_flags(command, flags.checkpoints);
   const std::string group = "Running";
-  command
-      .add_option("--backend", flags.backend,
-                  "auto, cpu or cuda [auto: what this machine can train on]")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--threads", flags.threads, "Threads of each cpu device [all cores]; the results do not depend on it")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N")
-      ->group(group);
+  add_backend_flags(command, flags, group);
   command.add_option("--trace", flags.trace, "Write what ran when in the last step, for ui.perfetto.dev")
       ->type_name("FILE")
       ->group(group);
@@ -165,6 +187,16 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
       "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"
       "  mprun train plan.json --checkpoint-dir run1 --checkpoint-every 100        and after a stop, once more with --resume\n"
       "  mprun train plan.json --microbatches 4 --dump-program\n");
+}
+
+void add_step_shape_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = "As mprun train has them";
+  add_recipe_flag(command, flags, group);
+  add_optimizer_flag(command, flags, group);
+  add_microbatches_flag(command, flags, group);
+  add_bind_flag(command, flags, group);
+  add_data_flag(command, flags, group);
+  add_backend_flags(command, flags, group);
 }
 
 Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {

@@ -36,6 +36,9 @@ struct TrainFlags {
 };
 
 void add_train_flags(CLI::App& command, TrainFlags& flags);
+// Those alone that shape a step (--recipe, --optimizer, --microbatches, --bind, --data) and say where it runs
+// (--backend, --threads).
+void add_step_shape_flags(CLI::App& command, TrainFlags& flags);
 
 // The recipe of --recipe (or an empty one) with the flags in place of what it says. Throws UsageError for a flag's
 // value that makes no sense, InputError for the recipe file.

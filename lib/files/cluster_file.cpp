@@ -13,7 +13,7 @@
 namespace mp {
 namespace {
 
-// Reads the devices of one entry: one, or `count` of them with numbered names.
+// Reads the devices of one entry: one, or `count` of them on each of `hosts` hosts with numbered names.
 class DeviceReader {
  public:
   explicit DeviceReader(const std::vector<DeviceType>& types) {
@@ -21,16 +21,21 @@ class DeviceReader {
   }
 
   void read(JsonValue value, Cluster& cluster) {
-    const JsonObject fields = value.object({"name", "type", "host", "count"});
+    const JsonObject fields = value.object({"name", "type", "host", "hosts", "count"});
     ClusterDevice device;
     if (fields["type"].present() || type_names_.size() != 1) {
       device.type = static_cast<std::int32_t>(fields.require("type").choice("device type", type_names_));
     }
     device.host = static_cast<std::int32_t>(fields["host"].integer(0, kMaxDevices));
-    const bool numbered = fields["count"].present() || !fields["name"].present();
-    const std::int64_t count = fields["count"].present() ? fields["count"].integer(1, kMaxDevices) : 1;
+    const auto number = [&](std::string_view key) {
+      return fields[key].present() ? fields[key].integer(1, kMaxDevices) : std::int64_t{1};
+    };
+    const bool numbered = fields["count"].present() || fields["hosts"].present() || !fields["name"].present();
+    const std::int64_t count = number("count");
+    const std::int64_t all = count * number("hosts");
     const std::string name = fields["name"].string();
-    for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t i = 0; i < all; ++i) {
+      if (i > 0 && i % count == 0) ++device.host;
       if (static_cast<std::int64_t>(cluster.devices.size()) == kMaxDevices) {
         value.issue(fmt::format("more than {} devices", kMaxDevices));
         return;

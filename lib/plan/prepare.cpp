@@ -25,26 +25,6 @@ std::int64_t nearest_divisor(std::int64_t batch, std::int64_t wanted) {
   return 1;
 }
 
-Bindings microbatch_bindings(const Model& model, const StepShape& shape) {
-  Bindings bindings = shape.bindings;
-  if (shape.microbatches < 1) throw UsageError(fmt::format("{} microbatches; 1 is the least", shape.microbatches));
-  if (shape.microbatches == 1) return bindings;
-  const auto asked = bindings.find(kBatchDimension);
-  const auto known = model.dimensions.find(kBatchDimension);
-  if (asked == bindings.end() && known == model.dimensions.end()) {
-    throw UsageError(fmt::format("{} microbatches divide the dimension '{}', which model {} does not have; use 1",
-                                 shape.microbatches, kBatchDimension, quoted(model.name)));
-  }
-  const std::int64_t batch = asked != bindings.end() ? asked->second : known->second;
-  if (batch < 1) return bindings;  // bind_model says what is wrong with it
-  if (batch % shape.microbatches != 0 || batch < shape.microbatches) {
-    throw UsageError(fmt::format("a batch of {} does not divide into {} microbatches; {} would do", batch,
-                                 shape.microbatches, nearest_divisor(batch, shape.microbatches)));
-  }
-  bindings.insert_or_assign(std::string(kBatchDimension), batch / shape.microbatches);
-  return bindings;
-}
-
 Bindings all_dimensions(const Model& model, const Plan& plan, const PrepareOptions& options) {
   Bindings bindings = options.bindings;
   bindings.insert(plan.bindings.begin(), plan.bindings.end());
@@ -87,6 +67,26 @@ TrainingGraph differentiated(const Graph& forward, const StepShape& shape) {
 }
 
 }  // namespace
+
+Bindings microbatch_bindings(const Model& model, const StepShape& shape) {
+  Bindings bindings = shape.bindings;
+  if (shape.microbatches < 1) throw UsageError(fmt::format("{} microbatches; 1 is the least", shape.microbatches));
+  if (shape.microbatches == 1) return bindings;
+  const auto asked = bindings.find(kBatchDimension);
+  const auto known = model.dimensions.find(kBatchDimension);
+  if (asked == bindings.end() && known == model.dimensions.end()) {
+    throw UsageError(fmt::format("{} microbatches divide the dimension '{}', which model {} does not have; use 1",
+                                 shape.microbatches, kBatchDimension, quoted(model.name)));
+  }
+  const std::int64_t batch = asked != bindings.end() ? asked->second : known->second;
+  if (batch < 1) return bindings;  // bind_model says what is wrong with it
+  if (batch % shape.microbatches != 0 || batch < shape.microbatches) {
+    throw UsageError(fmt::format("a batch of {} does not divide into {} microbatches; {} would do", batch,
+                                 shape.microbatches, nearest_divisor(batch, shape.microbatches)));
+  }
+  bindings.insert_or_assign(std::string(kBatchDimension), batch / shape.microbatches);
+  return bindings;
+}
 
 Graph microbatch_graph(const Model& model, const StepShape& shape, std::string_view source) {
   return bind_model(model, microbatch_bindings(model, shape), source);

@@ -22,6 +22,10 @@ struct StepShape {
   Optimizer optimizer;
 };
 
+// The shape's bindings, the batch being that of one microbatch. Throws UsageError where the microbatches do not divide
+// it.
+[[nodiscard]] Bindings microbatch_bindings(const Model& model, const StepShape& shape);
+
 // The model bound to one microbatch. `source` names the model's file in errors. Throws InputError for what is wrong
 // with the model, UsageError where the microbatches do not divide the batch (naming a number that does).
 [[nodiscard]] Graph microbatch_graph(const Model& model, const StepShape& shape, std::string_view source);

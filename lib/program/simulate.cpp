@@ -7,58 +7,20 @@
 #include <utility>
 
 #include "lib/base/check.hpp"
-#include "lib/costs/costs.hpp"
+#include "lib/cluster/route.hpp"
+#include "lib/program/instruction_times.hpp"
 
 namespace mp {
 namespace {
-
-// Seconds of nodes, looked up once per device type.
-class NodeTimes {
- public:
-  NodeTimes(const Graph& graph, const Cluster& cluster) : graph_(graph), cluster_(cluster) {
-    times_.resize(cluster.types.size());
-  }
-  double operator()(NodeId n, DeviceId d) {
-    IdVector<NodeId, double>& times = times_[static_cast<std::size_t>(cluster_.devices[d].type)];
-    if (times.empty()) times.assign(graph_.nodes().size(), kUnknown);
-    if (times[n] < 0.0) times[n] = node_seconds(graph_, n, cluster_.type_of(d));
-    return times[n];
-  }
-
- private:
-  static constexpr double kUnknown = -1.0;
-  const Graph& graph_;
-  const Cluster& cluster_;
-  std::vector<IdVector<NodeId, double>> times_;
-};
-
-// Seconds of everything but nodes and messages: bytes through memory. Feeds write once, copies read and write, sums
-// read two operands and write one.
-double move_seconds(const Program& program, const Instruction& instruction, const DeviceType& type) {
-  const double size_bytes = static_cast<double>(bytes(program.training.graph.tensor(instruction.tensor).type));
-  switch (instruction.opcode) {
-    case Opcode::kFeed:
-      return size_bytes / type.memory_bandwidth_bytes_per_s;
-    case Opcode::kCopy:
-      return type.launch_overhead_s + 2.0 * size_bytes / type.memory_bandwidth_bytes_per_s;
-    case Opcode::kAccumulate:
-      return type.launch_overhead_s + 3.0 * size_bytes / type.memory_bandwidth_bytes_per_s;
-    case Opcode::kCompute:
-    case Opcode::kSend:
-    case Opcode::kWaitSend:
-    case Opcode::kReceive:
-    case Opcode::kFetchLoss:
-      break;
-  }
-  return 0.0;
-}
 
 class Simulator {
  public:
   Simulator(const Program& program, const Cluster& cluster)
       : program_(program),
         cluster_(cluster),
-        node_times_(program.training.graph, cluster),
+        times_(program, cluster),
+        routes_(cluster),
+        resource_free_s_(static_cast<std::size_t>(routes_.resources()), 0.0),
         states_(program.devices.size()),
         transfers_(program.messages.size()) {
     MP_CHECK(cluster.devices.size() >= program.devices.size());
@@ -69,7 +31,10 @@ class Simulator {
   }
 
   Simulation run() && {
-    for (const DeviceId d : ids<DeviceId>(states_.size())) ready_.emplace(0.0, d);
+    for (const DeviceId d : ids<DeviceId>(states_.size())) {
+      states_[d].now_s = cluster_.step_overhead_s;
+      ready_.emplace(states_[d].now_s, d);
+    }
     while (!ready_.empty()) {
       const DeviceId d = ready_.top().second;
       ready_.pop();
@@ -83,10 +48,14 @@ class Simulator {
   struct DeviceState {
     std::size_t position = 0;
     double now_s = 0.0;
+    double busy_until_s = 0.0;  // end of the last work
   };
   struct Transfer {
     bool sent = false;
-    bool awaited = false;  // its receiver has come to it
+    bool arrived = false;       // arrival_s is known
+    bool awaited = false;       // its receiver has come to it
+    bool held = false;          // its sender waits for it to leave
+    std::int32_t position = 0;  // of the kSend in its device's list
     double sent_s = 0.0;
     double arrival_s = 0.0;
   };
@@ -109,57 +78,112 @@ class Simulator {
   bool step(DeviceId d, DeviceState& state, const Instruction& instruction) {
     switch (instruction.opcode) {
       case Opcode::kCompute:
-        work(d, state, node_times_(instruction.node, d));
-        return true;
       case Opcode::kFeed:
       case Opcode::kCopy:
       case Opcode::kAccumulate:
-        work(d, state, move_seconds(program_, instruction, cluster_.type_of(d)));
+        work(d, state, times_(d, instruction, active_with(d, state.now_s)));
         return true;
       case Opcode::kSend:
-        send(d, state, instruction.message);
+        send(state, instruction.message);
         return true;
       case Opcode::kReceive:
+        return receive(d, state, instruction.message);
       case Opcode::kWaitSend:
-        return wait(d, state, instruction.message);
+        return wait_send(d, state, instruction.message);
       case Opcode::kFetchLoss:
         return true;
     }
     return true;
   }
 
+  // Devices of the host that are at work as `d` starts to be, itself among them. Devices are run in the order of their
+  // times, so what the others do at that moment is known.
+  [[nodiscard]] std::int32_t active_with(DeviceId d, double now_s) const {
+    if (!times_.depends_on_active()) return 1;
+    std::int32_t active = 1;
+    for (const DeviceId other : ids<DeviceId>(states_.size())) {
+      const bool shares = other != d && cluster_.devices[other].host == cluster_.devices[d].host;
+      active += shares && states_[other].busy_until_s > now_s ? 1 : 0;
+    }
+    return active;
+  }
+
   void work(DeviceId d, DeviceState& state, double seconds) {
     if (seconds <= 0.0) return;
     const double start = state.now_s;
     state.now_s += seconds;
+    state.busy_until_s = state.now_s;
     out_.devices[index(d)].busy_s += seconds;
     out_.events.push_back({d, static_cast<std::int32_t>(state.position), start, state.now_s});
   }
 
-  void send(DeviceId d, DeviceState& state, std::int32_t id) {
+  void send(const DeviceState& state, std::int32_t id) {
     const Message& message = program_.messages[static_cast<std::size_t>(id)];
     Transfer& transfer = transfers_[static_cast<std::size_t>(id)];
     LinkState& link = links_[{message.from, message.to}];
-    const Link& wire = cluster_.link(message.from, message.to);
-    const double start = std::max(state.now_s, link.free_s);
+    link.bytes += message.size_bytes;
     transfer.sent = true;
     transfer.sent_s = state.now_s;
-    transfer.arrival_s = start + wire.latency_s + static_cast<double>(message.size_bytes) / wire.bandwidth_bytes_per_s;
-    link.free_s = transfer.arrival_s;
-    link.bytes += message.size_bytes;
-    out_.events.push_back({d, static_cast<std::int32_t>(state.position), start, transfer.arrival_s});
+    transfer.position = static_cast<std::int32_t>(state.position);
+    if (cluster_.transfer_by == TransferBy::kBackground) {
+      const double start = std::max(state.now_s, link.free_s);
+      arrive(message, transfer, occupy(message, start), routes_(message.from, message.to));
+      link.free_s = transfer.arrival_s;
+    }
     if (transfer.awaited) ready_.emplace(states_[message.to].now_s, message.to);
   }
 
-  bool wait(DeviceId d, DeviceState& state, std::int32_t id) {
+  // When everything on the message's way is free, from `earliest_s` on; keeps it busy from then.
+  double occupy(const Message& message, double earliest_s) {
+    const Route route = routes_(message.from, message.to);
+    for (const RouteHop& hop : route.hops()) {
+      earliest_s = std::max(earliest_s, resource_free_s_[static_cast<std::size_t>(hop.resource)]);
+    }
+    for (const RouteHop& hop : route.hops()) {
+      resource_free_s_[static_cast<std::size_t>(hop.resource)] =
+          earliest_s + static_cast<double>(message.size_bytes) / hop.bytes_per_s;
+    }
+    return earliest_s;
+  }
+
+  void arrive(const Message& message, Transfer& transfer, double start_s, const Route& route) {
+    transfer.arrived = true;
+    transfer.arrival_s = start_s + route.seconds(message.size_bytes);
+    out_.events.push_back({message.from, transfer.position, start_s, transfer.arrival_s});
+  }
+
+  bool receive(DeviceId d, DeviceState& state, std::int32_t id) {
     Transfer& transfer = transfers_[static_cast<std::size_t>(id)];
     transfer.awaited = !transfer.sent;
     if (!transfer.sent) return false;
-    if (transfer.arrival_s > state.now_s) {
-      out_.devices[index(d)].communication_s += transfer.arrival_s - std::max(state.now_s, transfer.sent_s);
-      state.now_s = transfer.arrival_s;
+    if (!transfer.arrived) {  // the receiver copies: at once if the message is there, else when it is told of it
+      const Message& message = program_.messages[static_cast<std::size_t>(id)];
+      Route route = routes_(message.from, message.to);
+      if (state.now_s > transfer.sent_s) route.latency_s = 0.0;
+      arrive(message, transfer, occupy(message, std::max(state.now_s, transfer.sent_s)), route);
+      if (transfer.held) ready_.emplace(states_[message.from].now_s, message.from);
     }
+    wait_until(d, state, transfer.arrival_s, transfer);
     return true;
+  }
+
+  bool wait_send(DeviceId d, DeviceState& state, std::int32_t id) {
+    Transfer& transfer = transfers_[static_cast<std::size_t>(id)];
+    transfer.held = !transfer.arrived;
+    if (!transfer.arrived) return false;
+    double gone_s = transfer.arrival_s;
+    if (cluster_.transfer_by == TransferBy::kReceiver && gone_s > state.now_s) {  // the receiver has to tell it
+      const Message& message = program_.messages[static_cast<std::size_t>(id)];
+      gone_s += cluster_.link(message.to, message.from).latency_s;
+    }
+    wait_until(d, state, gone_s, transfer);
+    return true;
+  }
+
+  void wait_until(DeviceId d, DeviceState& state, double until_s, const Transfer& transfer) {
+    if (until_s <= state.now_s) return;
+    out_.devices[index(d)].communication_s += until_s - std::max(state.now_s, transfer.sent_s);
+    state.now_s = until_s;
   }
 
   void finish() {
@@ -190,7 +214,9 @@ class Simulator {
 
   const Program& program_;
   const Cluster& cluster_;
-  NodeTimes node_times_;
+  InstructionTimes times_;
+  Routes routes_;
+  std::vector<double> resource_free_s_;
   IdVector<DeviceId, DeviceState> states_;
   std::vector<Transfer> transfers_;
   std::map<std::pair<DeviceId, DeviceId>, LinkState> links_;

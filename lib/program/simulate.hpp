@@ -44,8 +44,11 @@ struct Simulation {
 };
 
 // Each device works through its list in order; a message occupies its directed link for latency + bytes / bandwidth,
-// messages on one link follow each other; kReceive waits for arrival, kWaitSend, too. Transfers take no time of the
-// devices. The cluster has at least the program's devices.
+// messages on one link follow each other, and wait for the shared capacities on their way (lib/cluster/route.hpp),
+// first come, first served; kReceive waits for arrival, kWaitSend, too. Transfers take no time of the devices, except
+// where the receiver copies (TransferBy::kReceiver): then a message moves once its receiver has come to it. With
+// measured times, a node takes longer the more devices of its host are at work as it starts. The cluster has at least
+// the program's devices.
 [[nodiscard]] Simulation simulate(const Program& program, const Cluster& cluster);
 
 }  // namespace mp

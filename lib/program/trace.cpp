@@ -2,9 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <map>
+#include <algorithm>
 #include <utility>
 
+#include "lib/base/check.hpp"
 #include "lib/files/json_writer.hpp"
 #include "lib/program/memory_profile.hpp"
 
@@ -57,13 +58,28 @@ std::string_view verb(Opcode opcode) {
   return "";
 }
 
+using Ends = std::pair<DeviceId, DeviceId>;
+
+// Ordered pairs of devices that some message goes between, ascending.
+std::vector<Ends> used_links(const Program& program) {
+  std::vector<Ends> links;
+  links.reserve(program.messages.size());
+  for (const Message& message : program.messages) links.emplace_back(message.from, message.to);
+  std::sort(links.begin(), links.end());
+  links.erase(std::unique(links.begin(), links.end()), links.end());
+  return links;
+}
+
 void write_names(const Trace& trace, JsonWriter& json) {
-  json.begin_object(JsonWriter::Layout::kInline).member("name", "process_name").member("ph", "M").member("pid", 0);
+  json.begin_object(JsonWriter::Layout::kInline)
+      .member("name", "process_name")
+      .member("ph", "M")
+      .member("pid", trace.process_id);
   json.key("args").begin_object().member("name", trace.process).end().end();
   for (std::size_t i = 0; i < trace.tracks.size(); ++i) {
     for (const bool is_name : {true, false}) {
       json.begin_object(JsonWriter::Layout::kInline).member("name", is_name ? "thread_name" : "thread_sort_index");
-      json.member("ph", "M").member("pid", 0).member("tid", i).key("args").begin_object();
+      json.member("ph", "M").member("pid", trace.process_id).member("tid", i).key("args").begin_object();
       is_name ? json.member("name", trace.tracks[i]) : json.member("sort_index", i);
       json.end().end();
     }
@@ -72,7 +88,10 @@ void write_names(const Trace& trace, JsonWriter& json) {
 
 void write_counters(const Trace& trace, double microseconds_per_second, JsonWriter& json) {
   for (const TraceCounter& counter : trace.counters) {
-    json.begin_object(JsonWriter::Layout::kInline).member("name", counter.name).member("ph", "C").member("pid", 0);
+    json.begin_object(JsonWriter::Layout::kInline)
+        .member("name", counter.name)
+        .member("ph", "C")
+        .member("pid", trace.process_id);
     json.member("ts", counter.time_s * microseconds_per_second).key("args").begin_object();
     json.member("bytes", counter.bytes).end().end();
   }
@@ -91,15 +110,24 @@ TraceSpan describe(const Program& program, const Instruction& instruction) {
   return span;
 }
 
-Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation) {
-  Trace trace{.process = "simulated step", .tracks = {}, .spans = {}};
+std::vector<std::string> trace_tracks(const Program& program, const Cluster& cluster) {
   const auto name = [&](DeviceId d) { return "device " + cluster.devices[d].name; };
-  for (const DeviceId d : ids<DeviceId>(program.devices.size())) trace.tracks.push_back(name(d));
-  std::map<std::pair<DeviceId, DeviceId>, std::size_t> link_tracks;
-  for (const LinkTraffic& link : simulation.links) {
-    link_tracks[{link.from, link.to}] = trace.tracks.size();
-    trace.tracks.push_back(name(link.from) + " → " + name(link.to));
-  }
+  std::vector<std::string> tracks;
+  for (const DeviceId d : ids<DeviceId>(program.devices.size())) tracks.push_back(name(d));
+  for (const auto& [from, to] : used_links(program)) tracks.push_back(name(from) + " → " + name(to));
+  return tracks;
+}
+
+std::size_t link_track(const Program& program, DeviceId from, DeviceId to) {
+  const std::vector<Ends> links = used_links(program);
+  const auto found = std::lower_bound(links.begin(), links.end(), Ends(from, to));
+  MP_CHECK(found != links.end() && *found == Ends(from, to));
+  return program.devices.size() + static_cast<std::size_t>(found - links.begin());
+}
+
+Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation) {
+  Trace trace{.process = "simulated step", .tracks = trace_tracks(program, cluster), .spans = {}};
+  const std::vector<Ends> links = used_links(program);
   for (const TimelineEvent& event : simulation.events) {
     const Instruction& instruction =
         program.devices[event.device].instructions[static_cast<std::size_t>(event.instruction)];
@@ -107,7 +135,8 @@ Trace trace_of(const Program& program, const Cluster& cluster, const Simulation&
     span.track = index(event.device);
     if (instruction.opcode == Opcode::kSend) {
       const Message& message = program.messages[static_cast<std::size_t>(instruction.message)];
-      span.track = link_tracks.at({message.from, message.to});
+      const auto link = std::lower_bound(links.begin(), links.end(), Ends(message.from, message.to));
+      span.track = program.devices.size() + static_cast<std::size_t>(link - links.begin());
     }
     span.start_s = event.start_s;
     span.end_s = event.end_s;
@@ -115,7 +144,7 @@ Trace trace_of(const Program& program, const Cluster& cluster, const Simulation&
   }
   for (const DeviceId d : ids<DeviceId>(program.devices.size())) {
     for (const MemoryPoint& point : memory_over_time(program, simulation, d)) {
-      trace.counters.push_back({name(d) + " memory", point.time_s, point.bytes});
+      trace.counters.push_back({trace.tracks[index(d)] + " memory", point.time_s, point.bytes});
     }
   }
   return trace;
@@ -128,7 +157,7 @@ std::string to_trace_json(const Trace& trace) {
   write_names(trace, json);
   for (const TraceSpan& span : trace.spans) {
     json.begin_object(JsonWriter::Layout::kInline).member("name", span.name).member("cat", span.category);
-    json.member("ph", "X").member("pid", 0).member("tid", span.track);
+    json.member("ph", "X").member("pid", trace.process_id).member("tid", span.track);
     json.member("ts", span.start_s * kMicrosecondsPerSecond);
     json.member("dur", (span.end_s - span.start_s) * kMicrosecondsPerSecond).end();
   }

@@ -32,6 +32,7 @@ struct TraceCounter {
 
 struct Trace {
   std::string process;              // "simulated step", "measured step"
+  int process_id = 0;               // different ones can be put into one file and laid over each other
   std::vector<std::string> tracks;  // a device or a link each
   std::vector<TraceSpan> spans;
   std::vector<TraceCounter> counters = {};  // each name's by time
@@ -40,7 +41,12 @@ struct Trace {
 // The span's name and category of an instruction: what the node or tensor is called, and the microbatch.
 [[nodiscard]] TraceSpan describe(const Program& program, const Instruction& instruction);
 
-// One track per device, then one per link that is used; a counter per device: its memory over time.
+// One track per device ("device gpu0"), then one per link that is used ("device gpu0 → device gpu1"), by (from, to).
+[[nodiscard]] std::vector<std::string> trace_tracks(const Program& program, const Cluster& cluster);
+// The position among them of the link, which is used.
+[[nodiscard]] std::size_t link_track(const Program& program, DeviceId from, DeviceId to);
+
+// The simulated step on these tracks; a counter per device: its memory over time.
 [[nodiscard]] Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation);
 
 // The Trace Event Format (Google, "Trace Event Format", 2016) as JSON: complete events, times in microseconds.

@@ -113,6 +113,12 @@ TEST_CASE("many equal devices are one line", "[files]") {
   CHECK(cluster.devices[mp::DeviceId{1}] == mp::ClusterDevice{"gpu1", 0, 1});
   CHECK(cluster.devices[mp::DeviceId{3}] == mp::ClusterDevice{"gpu3", 0, 1});
   CHECK(cluster.devices[mp::DeviceId{4}] == mp::ClusterDevice{"4", 0, 1});
+  const mp::Cluster hosts =
+      parse(std::string(kTypes) + R"(, "devices": [{"name": "d", "host": 2, "hosts": 3, "count": 2}],
+      "links": {"within_host": {"bandwidth_bytes_per_s": 1}, "between_hosts": {"bandwidth_bytes_per_s": 1}})");
+  REQUIRE(hosts.devices.size() == 6);
+  CHECK(hosts.devices[mp::DeviceId{1}] == mp::ClusterDevice{"d1", 0, 2});
+  CHECK(hosts.devices[mp::DeviceId{5}] == mp::ClusterDevice{"d5", 0, 4});
 }
 
 TEST_CASE("hosts need a link between them only where there are several", "[files]") {
