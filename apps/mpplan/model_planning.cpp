@@ -38,7 +38,7 @@ Cluster measured_cluster(const PartitionOptions& options, const TrainingGraph& t
 
 StepShape step_shape_of(const PartitionOptions& options) {
   return {.bindings = options.step.bindings(),
-          .microbatches = options.step.microbatches.value_or(1),
+          .microbatches = options.step.microbatches.value_or(options.replicas),
           .optimizer = options.step.chosen_optimizer().value_or(Optimizer{})};
 }
 

@@ -21,7 +21,7 @@ namespace mp::apps {
 // Throws InputError as profile_gaps and profiled_cluster do.
 [[nodiscard]] Cluster measured_cluster(const PartitionOptions& options, const TrainingGraph& training, Cluster cluster);
 
-// Dimensions, optimizer and microbatches (1 where no flag says otherwise).
+// Dimensions, optimizer and microbatches (one a replica where no flag says otherwise).
 [[nodiscard]] StepShape step_shape_of(const PartitionOptions& options);
 
 // The file that the plan is written to.

@@ -5,6 +5,7 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/parallelism.hpp"
 #include "apps/mpplan/partition_graph_command.hpp"
 #include "apps/mpplan/partition_model_command.hpp"
 #include "apps/mpplan/partition_options.hpp"
@@ -38,6 +39,26 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
   add_shape_flags(command, o.step);
   add_optimizer_flag(command, o.step);
   add_schedule_flag_with_auto(command, o.step);
+}
+
+void add_parallelism_flags(CLI::App& command, PartitionOptions& o) {
+  command
+      .add_option("--replicas", o.replicas,
+                  "Train so many copies of one placement side by side, each on its part of the devices, with every "
+                  "N-th microbatch (default: 1; --microbatches then is N unless told otherwise)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096));
+  command
+      .add_option("--zero", o.zero,
+                  "What replicas hold once instead of each: 1 optimizer state, 2 gradients, too, 3 parameters, too "
+                  "(default: 0, nothing)")
+      ->type_name("LEVEL")
+      ->check(CLI::Range(0, 3));
+  command
+      .add_option("--recompute", o.recompute,
+                  "Which activations backward makes again instead of keeping them: none (default), blocks (all but "
+                  "narrow places), all (all but what a device received) or auto (the first that fits)")
+      ->type_name("PATTERN");
 }
 
 void add_search_flags(CLI::App& command, PartitionOptions& o) {
@@ -77,6 +98,7 @@ void add_partition(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("partition", "Place a model on devices at the least cut and write the plan");
   auto options = std::make_shared<PartitionOptions>();
   add_problem_flags(*command, *options);
+  add_parallelism_flags(*command, *options);
   add_search_flags(*command, *options);
   command
       ->add_option("-o,--output", options->output, "File to write (default: plan.json; for a .graph file GRAPH.part.N)")
@@ -86,13 +108,16 @@ void add_partition(CLI::App& app, Action& action) {
       "Examples:\n"
       "  mpplan partition models/gpt-1m.json --devices 4\n"
       "  mpplan partition models/gpt-1m.json --devices 4 --objective step-time\n"
+      "  mpplan partition models/gpt-1m.json --devices 8 --replicas 2 --zero 1 --recompute auto\n"
       "  mpplan partition mesh.graph --blocks 32 --imbalance 3%\n"
       "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o "
       "plan.json\n"
       "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 nothing keeps balance and memory, 5 disk.");
   command->callback([options, &action] {
     action = [options] {
-      return is_graph_file(*options) ? run_partition_graph(*options) : run_partition_model(*options);
+      if (!is_graph_file(*options)) return run_partition_model(*options);
+      refuse_parallelism_flags(*options, "a .graph file is no model");
+      return run_partition_graph(*options);
     };
   });
 }

@@ -11,6 +11,7 @@
 #include "apps/common/table.hpp"
 #include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
+#include "apps/mpplan/parallelism.hpp"
 #include "apps/mpplan/partition_pipeline_command.hpp"
 #include "apps/mpplan/partition_report.hpp"
 #include "apps/mpplan/schedule_choice.hpp"
@@ -33,8 +34,8 @@ void require_memory(const Plan& plan) {
   if (overfull.empty()) return;
   const DeviceId device = overfull.front();
   throw InfeasibleError(fmt::format(
-      "the plan needs {} on {}, which has {}: use more devices, a smaller batch (--bind batch=…) or more microbatches "
-      "(--microbatches)",
+      "the plan needs {} on {}, which has {}: use more devices, a smaller batch (--bind batch=…), more microbatches "
+      "(--microbatches) or --recompute auto",
       bytes_text(plan.predicted->devices[index(device)].memory_bytes), plan.cluster.devices[device].name,
       bytes_text(plan.cluster.type_of(device).memory_bytes)));
 }
@@ -57,12 +58,16 @@ std::vector<Alternative> alternatives_of(const partition::ModelPartition& found)
 
 ExitCode run_partition_model(const PartitionOptions& options) {
   if (options.objective == kMaxLoadObjective || names_pipeline(options)) {
+    refuse_parallelism_flags(options, "this one says itself how devices share the work");
     const ModelFile file = read_model(options.input);
     if (wants_pipeline(options, file.model)) return run_partition_pipeline(options, file, cluster_of(options));
     return run_max_load(options);
   }
   if (options.contiguous) throw UsageError("--contiguous is for --objective max-load; for cuts say --acyclic");
-  if (options.objective == kStepTimeObjective) return run_step_time(options);
+  if (options.objective == kStepTimeObjective) {
+    refuse_parallelism_flags(options, "with --objective step-time the search chooses");
+    return run_step_time(options);
+  }
   const auto start = std::chrono::steady_clock::now();
   const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
   if (!objective) {
@@ -75,20 +80,18 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
   const StepShape shape = step_shape_of(options);
   Cluster asked = cluster_of(options);
+  static_cast<void>(cluster_of_replica(options, asked));  // wrong flags are told before the model is read
   const ModelFile file = read_model(options.input);
-  TrainingGraph training = training_graph_of(file.model, shape, options.input);
+  const TrainingGraph training = training_graph_of(file.model, shape, options.input);
   const Cluster cluster = measured_cluster(options, training, std::move(asked));
   Plan plan = plan_of(options, file, without_measured_times(cluster), shape);
   const PlacementUnits units = placement_units(training);
-  const partition::ModelPartition found = partition::partition_model(training, units, cluster, search);
+  const partition::ModelPartition found =
+      partition::partition_model(training, units, cluster_of_replica(options, cluster), search);
   const partition::PlacementCandidate& chosen = found.candidates[found.chosen];
   plan.assignment = assignment_of(training.graph, file.model, chosen.placement);
   plan.algorithm = chosen.found.algorithm;
-  const Program program = compile(std::move(training), chosen.placement,
-                                  {.schedule = plan.schedule,
-                                   .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
-                                   .cluster = &plan.cluster});
-  plan.predicted = predict(program, units, cluster);
+  complete_parallelism(options, file.model, cluster, plan);
   complete_schedule(options, file.model, plan);
   plan.predicted->objective = options.objective;
   plan.predicted->alternatives = alternatives_of(found);

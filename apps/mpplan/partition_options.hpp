@@ -19,6 +19,9 @@ struct PartitionOptions {
   std::optional<std::string> imbalance;
   std::optional<std::string> memory_imbalance;
   StepFlags step;
+  std::int32_t replicas = 1;
+  std::int32_t zero = 0;
+  std::string recompute = "none";
   std::string objective = "cut";
   bool acyclic = false;
   bool contiguous = false;

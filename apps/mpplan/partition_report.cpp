@@ -1,6 +1,10 @@
 #include "apps/mpplan/partition_report.hpp"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
 
 #include "apps/common/table.hpp"
 #include "lib/files/json_writer.hpp"
@@ -36,6 +40,15 @@ std::string devices_table(const PartitionReport& report) {
   return table.text();
 }
 
+// " (2 replicas, ZeRO 1, 12 nodes recomputed)"
+std::string parallelism_text(const Plan& plan) {
+  std::vector<std::string> parts;
+  if (!plan.replicas.empty()) parts.push_back(fmt::format("{} replicas", plan.replicas.front().size()));
+  if (plan.zero > 0) parts.push_back(fmt::format("ZeRO {}", plan.zero));
+  if (!plan.recompute.empty()) parts.push_back(fmt::format("{} nodes recomputed", plan.recompute.size()));
+  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+}
+
 std::string bounds_text(const partition::Candidate& chosen) {
   if (chosen.optimal) return ", optimal";
   if (!chosen.lower_bound) return "";
@@ -52,9 +65,10 @@ std::string report_text(const PartitionReport& report) {
   const Plan& plan = report.plan;
   const Prediction& predicted = *plan.predicted;
   const PlacementCandidate& chosen = report.found.candidates[report.found.chosen];
-  std::string text = fmt::format("{}: {} nodes over {} devices, {} microbatch{}, {}, seed {}\n\n", plan.model_name,
-                                 plan.assignment.size(), plan.cluster.devices.size(), plan.microbatches,
-                                 plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind), plan.seed);
+  std::string text = fmt::format("{}: {} nodes over {} devices{}, {} microbatch{}, {}, seed {}\n\n", plan.model_name,
+                                 plan.assignment.size(), plan.cluster.devices.size(), parallelism_text(plan),
+                                 plan.microbatches, plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind),
+                                 plan.seed);
   text += candidates_table(report) + '\n' + devices_table(report) + '\n';
   if (report.found.imbalance.compute > partition::kDefaultImbalance && !report.options.imbalance) {
     text +=

@@ -1,0 +1,84 @@
+# shellcheck shell=bash disable=SC2154
+# Replicas, ZeRO and recomputation, from the flags of mpplan to the losses of mprun.
+
+losses() {
+  "$python" - "$1" <<'PYTHON'
+import json, sys
+with open(sys.argv[1]) as file: print(*(line["loss"] for line in map(json.loads, file) if "loss" in line))
+PYTHON
+}
+
+train() {
+  run "$mprun" train "$1" --data text=text --steps 2 --threads 1 --optimizer sgd --learning-rate 0.05 --seed 3 \
+    --metrics run.jsonl "${@:2}"
+  expect_code 0
+}
+
+case_every_kind_of_parallelism_has_the_losses_of_one_device() {
+  cp "$source/models/README.md" text
+  run "$mpplan" partition "$source/models/gpt-1m.json" --devices 1 --bind batch=4 --microbatches 2 -o one.json
+  train one.json
+  wanted=$(losses run.jsonl)
+  [[ $(wc -w <<<"$wanted") == 2 ]] || fail "two losses expected, got: $wanted"
+  for flags in "--zero 0" "--zero 1 --recompute all" "--zero 2 --schedule gpipe" "--zero 3 --recompute blocks"; do
+    # shellcheck disable=SC2086
+    run "$mpplan" partition "$source/models/gpt-1m.json" --devices 4 --replicas 2 --bind batch=4 $flags -o plan.json
+    expect_code 0
+    expect_out 'nodes over 4 devices \(2 replicas'
+    train plan.json
+    # Two microbatches on two replicas: added in the order in which one device adds them.
+    [[ $(losses run.jsonl) == "$wanted" ]] || fail "$flags: $(losses run.jsonl), not $wanted"
+  done
+}
+
+case_what_the_plan_says_is_what_the_runtime_allocates() {
+  run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 --zero 1 --recompute all -o plan.json
+  expect_code 0
+  digits=(--data images="$source/models/data/digits-images.idx3-ubyte"
+    --data labels="$source/models/data/digits-labels.idx1-ubyte")
+  run "$mprun" train plan.json "${digits[@]}" --steps 2 --metrics run.jsonl --save w.safetensors
+  expect_code 0
+  "$python" - <<'PYTHON' || fail "memory differs"
+import json
+plan = json.load(open("plan.json"))
+assert plan["replicas"] == [[0, 2], [1, 3]] and plan["zero"] == 1 and plan["microbatches"] == 2 and plan["recompute"]
+summary = json.loads(open("run.jsonl").read().splitlines()[-1])["summary"]
+assert [d["memory_bytes"] for d in plan["predicted"]["devices"]] == summary["peak_memory_bytes"]
+PYTHON
+  run "$mprun" train plan.json "${digits[@]}" --steps 1 --load w.safetensors
+  expect_code 0
+}
+
+case_recompute_auto_makes_what_does_not_fit_fit() {
+  run "$mpplan" partition "$source/models/gpt-1m.json" --devices 1 -o plan.json --json
+  need=$("$python" -c 'import json, sys; print(json.load(sys.stdin)["devices"][0]["memory_bytes"])' <"$out")
+  "$python" - "$need" <<'PYTHON'
+import json, sys
+device = {"name": "small", "memory_bytes": int(sys.argv[1]) - 1, "flops_per_s": {"float32": 1e12},
+          "memory_bandwidth_bytes_per_s": 1e11}
+with open("cluster.json", "w") as file:
+    json.dump({"format": "mp.cluster/1", "types": [device], "devices": [{"type": "small"}],
+               "links": {"within_host": {"bandwidth_bytes_per_s": 1e10}}}, file)
+PYTHON
+  run "$mpplan" partition "$source/models/gpt-1m.json" --cluster cluster.json --recompute auto -o fits.json
+  expect_code 0
+  expect_out 'nodes recomputed'
+}
+
+case_wrong_values_are_told() {
+  model=$source/models/mlp.json
+  run "$mpplan" partition "$model" --devices 4 --replicas 3
+  expect_code 2
+  expect_err '\-\-replicas 3: 4 devices do not divide into 3 parts'
+  run "$mpplan" partition "$model" --devices 4 --replicas 4 --microbatches 2
+  expect_code 2
+  expect_err '4 replicas need as many microbatches, and there are 2; 4 would do'
+  run "$mpplan" partition "$model" --devices 4 --zero 4
+  expect_code 2
+  run "$mpplan" partition "$model" --devices 4 --recompute some
+  expect_code 2
+  expect_err '\-\-recompute some: there are none, blocks, all, auto'
+  run "$mpplan" partition "$model" --devices 4 --replicas 2 --objective step-time
+  expect_code 2
+  expect_err 'with --objective step-time the search chooses'
+}
