@@ -40,6 +40,28 @@ void check_states(const TrainingGraph& training) {
   if (!issues.empty()) throw InputError("<graph>", std::move(issues));
 }
 
+// A stage that keeps a microbatch alive for as many stages as follow keeps more of them busy where those have more
+// replicas than itself: as PipeDream counts (Narayanan et al., SOSP 2019, section 3.2), all that follow over its own.
+void widen_limits(const std::vector<Segment>& segments, const Replication& replication, SchedulePolicy& policy) {
+  std::vector<std::int32_t> width;  // by level of the forward pass: members of its largest group
+  IdVector<DeviceId, std::size_t> first(policy.alive_limit.size(), segments.size());
+  for (const Segment& segment : segments) {
+    if (segment.pass != Pass::kForward) continue;
+    const auto level = static_cast<std::size_t>(segment.level);
+    if (width.size() <= level) width.resize(level + 1, 1);
+    width[level] = std::max(width[level], replication.size(segment.device));
+    first[segment.device] = std::min(first[segment.device], level);
+  }
+  for (const DeviceId d : ids<DeviceId>(first.size())) {
+    std::int32_t& limit = policy.alive_limit[d];
+    const auto end = std::min(width.size(), first[d] + static_cast<std::size_t>(limit));
+    std::int32_t following = 0;
+    for (std::size_t level = first[d]; level < end; ++level) following += width[level];
+    const std::int32_t own = replication.size(replication.leader(d));
+    limit = std::max(limit, (following + own - 1) / own);
+  }
+}
+
 void check_shape(const TrainingGraph& training, const Placement& placement, const CompileOptions& options,
                  const Replication& replication) {
   MP_CHECK(training.microbatches >= 1 && options.devices >= 1);
@@ -62,6 +84,7 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
       make_segments(training, devices_of_nodes(training, placement),
                     {.split_weight_gradients = splits_weight_gradients(options.schedule)});
   SchedulePolicy policy = make_policy(options.schedule, segments, options.devices, training.microbatches);
+  if (replication.any()) widen_limits(segments, replication, policy);
   if (options.alive_limit > 0) limit_alive(policy, options.alive_limit);
   const std::vector<Task> tasks = list_schedule(segments, segment_durations(training, segments, cluster), policy,
                                                 training.microbatches, &replication);

@@ -1,6 +1,7 @@
 #include "lib/program/emit.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -141,11 +142,24 @@ void Emitter::post(const Message& message, BufferId data, const Arrival& arrival
   arrivals_.push_back(arrival);
   incoming_[arrival.slot] = id;
   in_flight_[{message.from, message.to}].push_back(id);
+  if (options_.replication.any()) arrived_.push_back(arrival_of(message));
   push(message.from, {.opcode = Opcode::kSend,
                       .tensor = message.tensor,
                       .microbatch = message.microbatch,
                       .message = id,
                       .inputs = {data}});
+}
+
+// When a message posted now is there, behind those on the same link before it.
+std::int64_t Emitter::arrival_of(const Message& message) {
+  constexpr double kPicosecondsPerSecond = 1e12;
+  constexpr double kLongestSeconds = 1e4;  // keeps sums inside 63 bits
+  const Link& link = options_.cluster.link(message.from, message.to);
+  const double seconds =
+      link.latency_s + static_cast<double>(bytes(graph_.tensor(message.tensor).type)) / link.bandwidth_bytes_per_s;
+  std::int64_t& free = link_free_[{message.from, message.to}];
+  free = std::max(free, now_) + std::llround(std::min(seconds, kLongestSeconds) * kPicosecondsPerSecond);
+  return free;
 }
 
 void Emitter::receive_up_to(std::int32_t message) {

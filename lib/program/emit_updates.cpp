@@ -1,6 +1,5 @@
 // Sums over the members of a group, and the updates once a step.
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "lib/base/check.hpp"
@@ -78,17 +77,12 @@ void Emitter::finish_sum(ResidenceId sum, std::int32_t microbatch) {
   if (here == there) {
     reduction.arrived = std::max(reduction.arrived, now_);
   } else {
-    constexpr double kPicosecondsPerSecond = 1e12;
-    const Link& link = options_.cluster.link(here, there);
-    const double seconds =
-        link.latency_s + static_cast<double>(bytes(graph_.tensor(t).type)) / link.bandwidth_bytes_per_s;
-    const std::int64_t arrival = now_ + std::llround(seconds * kPicosecondsPerSecond);
-    reduction.arrived = std::max(reduction.arrived, arrival);
     const Slot into = buffers_.size();
     buffers_.push_back(kNone<BufferId>);
     incoming_.push_back(-1);
     sum_slots_[{t, options_.replication.position(here)}] = into;
     post({t, kOnceAStep, here, there}, buffer(sum, microbatch), {.slot = into});
+    reduction.arrived = std::max(reduction.arrived, arrived_.back());
   }
   if (++members_done_[t] == members) to_reduce_[there].push_back(reduction);
 }
@@ -96,6 +90,7 @@ void Emitter::finish_sum(ResidenceId sum, std::int32_t microbatch) {
 void Emitter::reduce_arrived(DeviceId device, std::int64_t now) {
   std::vector<Reduction>& waiting = to_reduce_[device];
   if (waiting.empty()) return;
+  now_ = now;
   std::vector<Reduction> left;
   for (const Reduction& reduction : std::exchange(waiting, {})) {
     if (reduction.arrived <= now) {

@@ -62,6 +62,7 @@ class Emitter {
   void copy(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferId from, BufferId to);
   // Messages
   void post(const Message& message, BufferId data, const Arrival& arrival);
+  [[nodiscard]] std::int64_t arrival_of(const Message& message);
   void receive_up_to(std::int32_t message);
   void receive(std::int32_t message);
   void send(ResidenceId from, std::int32_t microbatch);
@@ -100,9 +101,11 @@ class Emitter {
   std::vector<BufferId> buffers_;         // kNone: not there yet
   std::vector<std::int32_t> incoming_;    // message on its way; −1: none yet
   std::vector<Arrival> arrivals_;         // of messages
+  std::vector<std::int64_t> arrived_;     // of messages, with replicas: when they are there, as far as the links tell
   std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> in_flight_;
   std::int64_t now_ = 0;
-  IdVector<DeviceId, std::vector<Slot>> fetched_;  // since the task began
+  std::map<std::pair<DeviceId, DeviceId>, std::int64_t> link_free_;  // when what was posted so far has arrived
+  IdVector<DeviceId, std::vector<Slot>> fetched_;                    // since the task began
   std::map<std::pair<TensorId, DeviceId>, Slot> whole_slots_;
   std::map<std::pair<TensorId, std::int32_t>, Slot> sum_slots_;  // of a member's sum at the reducer
   IdVector<TensorId, DeviceId> reducer_;                         // kNone: not asked for yet

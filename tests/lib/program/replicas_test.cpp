@@ -210,3 +210,14 @@ TEST_CASE("programs of replicas have no fault, whatever the graph, the groups an
     }
   }
 }
+
+TEST_CASE("a short stage feeds two replicas of a long one", "[program][replicas]") {
+  // Forward 1 s and backward 2 s a node: one on the first stage, two on the second, which two devices share.
+  const Graph forward = mp::test::measured_chain({.stages = 3, .forward_s = 1.0, .backward_s = 2.0});
+  const TrainingGraph training = differentiate(forward, {.optimizer = kMomentum, .microbatches = 16});
+  const Program program = compile(training, {d0, d1, d1}, {.devices = 3, .replicas = {{d1, d2}}});
+  CHECK(check_program(program) == std::vector<std::string>{});
+  const double step_s = simulate(program, uniform_cluster(3)).step_time_s;
+  CHECK(step_s >= 48.0);  // 16 microbatches of 3 s on the first device
+  CHECK(step_s < 48.0 + 10.0);
+}
