@@ -31,7 +31,7 @@ case_a_profile_of_another_optimizer_or_microbatch_is_told() {
   expect_code 0
   run "$mpplan" simulate plan.json --profile profile.json --optimizer sgd
   expect_code 0
-  expect_err "2 of 11 nodes are not in profile.json, which was measured for a microbatch of 'simple' \(batch = 16\); the "
+  expect_err "4 of 14 nodes are not in profile.json, which was measured for a microbatch of 'simple' \(batch = 16\); the "
   expect_err 'roofline stands in for them: SgdUpdate'
   run "$mpplan" simulate plan.json --profile profile.json --microbatches 2
   expect_code 3
