@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <string>
 
@@ -76,6 +77,7 @@ void DeviceWorker::run_step(const StepRequest& request) {
     if (!times_.empty()) times_[i].start = std::chrono::steady_clock::now();
     try {
       execute(operations_[i], request);
+      if (detects_anomalies_) look_for_anomaly(i);
       if (!times_.empty()) backend_->synchronize();
     } catch (const Aborted&) {
       throw;
@@ -114,6 +116,25 @@ void DeviceWorker::execute(const Operation& operation, const StepRequest& reques
                                     inputs[0], sizeof(float));
   }
   MP_CHECK(false);
+}
+
+void DeviceWorker::look_for_anomaly(std::size_t instruction) {
+  const Instruction& done = own_->instructions[instruction];
+  if (done.opcode != Opcode::kCompute) return;
+  const Graph& graph = program_->training.graph;
+  const Node& node = graph.node(done.node);
+  for (std::size_t o = 0; o < done.outputs.size(); ++o) {
+    if (done.outputs[o] == kNone<BufferId> || node.outputs[o] == kNone<TensorId>) continue;
+    const Tensor& tensor = graph.tensor(node.outputs[o]);
+    if (tensor.type.type != DataType::kFloat32) continue;
+    std::vector<float> values(static_cast<std::size_t>(elements(tensor.type.shape)));
+    backend_->copy_to_host(values.data(), address(done.outputs[o]), bytes(tensor.type));
+    backend_->synchronize();
+    const auto odd = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+    if (odd == values.end()) continue;
+    throw RunError(fmt::format("its output '{}' holds {} (element {} of {}), and no node before it has made one",
+                               tensor.name, *odd, odd - values.begin(), values.size()));
+  }
 }
 
 void DeviceWorker::feed(const Operation& operation, const StepRequest& request) {

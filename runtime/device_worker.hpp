@@ -39,6 +39,9 @@ class DeviceWorker {
   // With `times` (one per instruction of the list) run_step records when each ran; an empty span turns it off.
   void record_times(std::span<InstructionTime> times) { times_ = times; }
 
+  // From now on run_step throws at the first NaN or infinity among the float32 outputs of a node.
+  void detect_anomalies() { detects_anomalies_ = true; }
+
   // Gives every parameter that lives here its first value, from streams named after the tensors.
   void initialise_parameters(std::uint64_t seed);
   void read(BufferId buffer, std::span<std::byte> host) const;
@@ -65,6 +68,7 @@ class DeviceWorker {
   [[nodiscard]] std::byte* address(BufferId buffer) const;
   void execute(const Operation& operation, const StepRequest& request);
   void feed(const Operation& operation, const StepRequest& request);
+  void look_for_anomaly(std::size_t instruction);
   [[noreturn]] void fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const;
 
   const Program* program_;
@@ -79,6 +83,7 @@ class DeviceWorker {
   std::vector<Operation> operations_;
   std::vector<std::byte> staging_;  // the largest feed
   std::span<InstructionTime> times_;
+  bool detects_anomalies_ = false;
 };
 
 }  // namespace mp::runtime

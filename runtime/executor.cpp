@@ -82,6 +82,10 @@ void Executor::write(TensorId parameter, std::span<const std::byte> values) {
   });
 }
 
+void Executor::detect_anomalies() {
+  threads_.run([&](std::size_t d) { workers_[d]->detect_anomalies(); });
+}
+
 void Executor::record_times() {
   threads_.run([&](std::size_t d) {
     const auto device = make_id<DeviceId>(d);

@@ -49,6 +49,10 @@ class Executor {
   void record_times();
   [[nodiscard]] const std::vector<InstructionTime>& times(DeviceId device) const { return times_[device]; }
 
+  // From now on every float32 value a node makes is looked at: the first NaN or infinity ends the step with a RunError
+  // that names device, node, tensor and element. Values are copied to the host: slow.
+  void detect_anomalies();
+
   [[nodiscard]] const Program& program() const { return program_; }
   [[nodiscard]] std::string_view backend_name(DeviceId device) const { return backends_[index(device)]->name(); }
   [[nodiscard]] const std::vector<DeviceMemoryUse>& memory() const { return memory_; }

@@ -28,7 +28,8 @@ TrainSummary train(Executor& executor, const DataSource& data, const TrainOption
     summary.steps = step + 1;
     const double seconds = seconds_since(step_start);
     if (!std::isfinite(summary.loss)) {
-      throw RunError(fmt::format("step {}: the loss is {}: training has diverged; try a lower learning rate than {:g}",
+      throw RunError(fmt::format("step {}: the loss is {}: training has diverged; try a lower learning rate than {:g}, "
+                                 "or find the node that made it first with --detect-anomaly",
                                  step + 1, summary.loss, options.learning_rate));
     }
     const bool goes_on = observer({.step = step + 1,

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   mp::apps::Action action;
   mp::apps::add_version(app);
   mp::apps::add_train(app, action);
+  mp::apps::add_verify(app, action);
   mp::apps::add_profile(app, action);
   mp::apps::add_devices(app, action);
   app.require_subcommand(1);

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "apps/common/outputs.hpp"
-#include "apps/common/plan_with_model.hpp"
 #include "apps/mprun/checkpointing.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/interrupt.hpp"
+#include "apps/mprun/job.hpp"
 #include "apps/mprun/progress.hpp"
 #include "apps/mprun/train_flags.hpp"
 #include "lib/base/error.hpp"
@@ -30,47 +30,7 @@
 namespace mp::apps {
 namespace {
 
-constexpr std::int64_t kDefaultSteps = 100;
 constexpr std::int64_t kMaxValidationSteps = 32;
-
-double default_learning_rate(OptimizerKind kind) { return kind == OptimizerKind::kSgd ? 0.01 : 0.001; }
-
-// What a plan and a recipe make together.
-struct Job {
-  PlanWithModel input;
-  Recipe recipe;
-  Optimizer optimizer;
-  runtime::TrainOptions options;
-};
-
-Job make_job(const TrainFlags& flags) {
-  Job job{.input = read_plan_with_model(flags.plan), .recipe = {}, .optimizer = {}, .options = {}};
-  Recipe& recipe = job.recipe = recipe_of(flags, job.input.plan.optimizer);
-  job.optimizer = recipe.optimizer.value_or(job.input.plan.optimizer);
-  job.options = {.steps = recipe.steps.value_or(kDefaultSteps),
-                 .learning_rate = recipe.learning_rate.value_or(default_learning_rate(job.optimizer.kind)),
-                 .schedule = recipe.learning_rate_schedule.value_or(LearningRateSchedule{}),
-                 .seed = recipe.seed.value_or(0)};
-  return job;
-}
-
-PreparedPlan prepare_job(const Job& job, const std::string& plan_path) {
-  return prepare(job.input.plan, job.input.model,
-                 {.optimizer = job.recipe.optimizer,
-                  .microbatches = job.recipe.microbatches,
-                  .schedule = std::nullopt,
-                  .bindings = job.recipe.bindings,
-                  .plan_source = plan_path,
-                  .model_source = job.input.model_path});
-}
-
-std::int64_t samples_of(const Graph& graph, std::int32_t microbatches) {
-  for (const GraphInput& input : graph.inputs()) {
-    const Shape& shape = graph.tensor(input.tensor).type.shape;
-    if (!shape.empty()) return shape[0] * microbatches;
-  }
-  return microbatches;
-}
 
 void announce(const Job& job, const runtime::TrainingData& data, const runtime::Executor& executor) {
   const Program& program = executor.program();
@@ -187,11 +147,8 @@ ExitCode train(const TrainFlags& flags) {
   }
   check_outputs(flags, job.recipe);
   check_checkpoint_flags(flags.checkpoints);
-  const Graph& graph = prepared.program.training.graph;
-  const std::int32_t microbatches = prepared.program.microbatches;
-  const runtime::TrainingData data = runtime::open_training_data(
-      graph, {.sources = job.recipe.data, .seed = job.options.seed, .microbatches = microbatches});
-  job.options.samples_per_step = samples_of(graph, microbatches);
+  const runtime::TrainingData data = open_data(job, prepared);
+  job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
   const runtime::BackendFactory backends =
       runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads});
@@ -199,6 +156,7 @@ ExitCode train(const TrainFlags& flags) {
   executor.initialise_parameters(job.options.seed);
   if (flags.load) runtime::load_weights(executor, *flags.load);
   if (flags.trace) executor.record_times();
+  if (flags.detect_anomaly) executor.detect_anomalies();
   announce(job, data, executor);
   const Metadata settings = settings_of(job, prepared, data);
   job.options.first_step = resume_from_checkpoint(flags.checkpoints, executor, settings);

@@ -152,31 +152,43 @@ void add_training_flags(CLI::App& command, TrainFlags& flags) {
   add_bind_flag(command, flags, group);
 }
 
-void add_file_flags(CLI::App& command, TrainFlags& flags) {
+void add_load_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
+  command.add_option("--load", flags.load, "Start from the weights of this file (safetensors)")
+      ->type_name("FILE")
+      ->group(group);
+}
+
+void add_output_flags(CLI::App& command, TrainFlags& flags) {
   const std::string group = "Data and files";
-  add_data_flag(command, flags, group);
   command.add_option("--metrics", flags.metrics, "Write a JSON line a step, and a summary")
       ->type_name("FILE")
       ->group(group);
   command.add_option("--save", flags.save, "Write the weights after the last step (safetensors)")
       ->type_name("FILE")
       ->group(group);
-  command.add_option("--load", flags.load, "Start from the weights of this file (safetensors)")
-      ->type_name("FILE")
-      ->group(group);
 }
 
 }  // namespace
 
-void add_train_flags(CLI::App& command, TrainFlags& flags) {
+void add_run_flags(CLI::App& command, TrainFlags& flags) {
   command.add_option("plan", flags.plan, "The plan, made by mpplan or written by hand")->required()->type_name("PLAN");
   add_training_flags(command, flags);
-  add_file_flags(command, flags);
+  add_data_flag(command, flags, "Data and files");
+  add_load_flag(command, flags, "Data and files");
+  add_backend_flags(command, flags, "Running");
+}
+
+void add_train_flags(CLI::App& command, TrainFlags& flags) {
+  add_run_flags(command, flags);
+  add_output_flags(command, flags);
   add_checkpoint_flags(command, flags.checkpoints);
   const std::string group = "Running";
-  add_backend_flags(command, flags, group);
   command.add_option("--trace", flags.trace, "Write what ran when in the last step, for ui.perfetto.dev")
       ->type_name("FILE")
+      ->group(group);
+  command
+      .add_flag("--detect-anomaly", flags.detect_anomaly,
+                "Look at every value a node makes; stop at the first NaN or infinity and name its node (slower)")
       ->group(group);
   command.add_flag("--dump-program", flags.dump_program, "Print what each device would do in a step, and stop")
       ->group(group);

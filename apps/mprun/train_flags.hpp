@@ -32,10 +32,13 @@ struct TrainFlags {
   std::string backend = "auto";
   int threads = 0;
   bool dump_program = false;
+  bool detect_anomaly = false;
   CheckpointFlags checkpoints;
 };
 
 void add_train_flags(CLI::App& command, TrainFlags& flags);
+// Those alone that say what to run and how, not where results go.
+void add_run_flags(CLI::App& command, TrainFlags& flags);
 // Those alone that shape a step (--recipe, --optimizer, --microbatches, --bind, --data) and say where it runs
 // (--backend, --threads).
 void add_step_shape_flags(CLI::App& command, TrainFlags& flags);

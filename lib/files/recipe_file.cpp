@@ -12,16 +12,29 @@
 namespace mp {
 namespace {
 
-constexpr std::array kShapes = {LearningRateShape::kConstant, LearningRateShape::kCosine};
+constexpr std::array kShapes = {LearningRateShape::kConstant, LearningRateShape::kLinear, LearningRateShape::kCosine,
+                                LearningRateShape::kStep};
 
 LearningRateSchedule read_schedule(JsonValue value) {
-  const JsonObject fields = value.object({"shape", "warmup_steps", "final_fraction"});
+  const JsonObject fields = value.object({"shape", "warmup_steps", "final_fraction", "every_steps", "factor"});
   LearningRateSchedule schedule{.shape = LearningRateShape::kConstant,
                                 .warmup_steps = fields["warmup_steps"].integer(0),
                                 .final_fraction = fields["final_fraction"].number_at_least(0.0)};
   if (fields["shape"].present()) schedule.shape = fields["shape"].enumerator("shape", kShapes);
-  if (schedule.shape == LearningRateShape::kConstant) {
-    fields["final_fraction"].issue("belongs to the shape cosine; constant stays as it is");
+  const bool falls_to_the_end =
+      schedule.shape == LearningRateShape::kLinear || schedule.shape == LearningRateShape::kCosine;
+  if (!falls_to_the_end) {
+    fields["final_fraction"].issue(schedule.shape == LearningRateShape::kConstant
+                                       ? "belongs to the shapes linear and cosine; constant stays as it is"
+                                       : "belongs to the shapes linear and cosine; step has every_steps and factor");
+  }
+  if (schedule.shape == LearningRateShape::kStep) {
+    schedule.every_steps = fields.require("every_steps").integer(1);
+    if (fields["factor"].present()) schedule.factor = fields["factor"].number_at_least(0.0);
+    if (schedule.factor > 1.0) fields["factor"].issue("must be at most 1");
+  } else {
+    fields["every_steps"].issue("belongs to the shape step");
+    fields["factor"].issue("belongs to the shape step");
   }
   if (schedule.final_fraction > 1.0) fields["final_fraction"].issue("must be at most 1");
   return schedule;

@@ -9,8 +9,11 @@
 namespace mp {
 namespace {
 
-constexpr std::array<std::pair<LearningRateShape, std::string_view>, 2> kShapes = {
-    {{LearningRateShape::kConstant, "constant"}, {LearningRateShape::kCosine, "cosine"}}};
+constexpr std::array<std::pair<LearningRateShape, std::string_view>, 4> kShapes = {
+    {{LearningRateShape::kConstant, "constant"},
+     {LearningRateShape::kLinear, "linear"},
+     {LearningRateShape::kCosine, "cosine"},
+     {LearningRateShape::kStep, "step"}}};
 
 }  // namespace
 
@@ -31,11 +34,16 @@ double learning_rate_at(const LearningRateSchedule& schedule, double learning_ra
     return learning_rate * static_cast<double>(step + 1) / static_cast<double>(schedule.warmup_steps);
   }
   if (schedule.shape == LearningRateShape::kConstant) return learning_rate;
+  if (schedule.shape == LearningRateShape::kStep) {
+    const std::int64_t drops = (step - schedule.warmup_steps) / schedule.every_steps;
+    return learning_rate * std::pow(schedule.factor, static_cast<double>(drops));
+  }
   const std::int64_t length = std::max<std::int64_t>(1, steps - 1 - schedule.warmup_steps);
   const double progress =
       std::min(1.0, static_cast<double>(step - schedule.warmup_steps) / static_cast<double>(length));
-  const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-  return learning_rate * (schedule.final_fraction + (1.0 - schedule.final_fraction) * cosine);
+  const bool is_linear = schedule.shape == LearningRateShape::kLinear;
+  const double height = is_linear ? 1.0 - progress : 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  return learning_rate * (schedule.final_fraction + (1.0 - schedule.final_fraction) * height);
 }
 
 }  // namespace mp

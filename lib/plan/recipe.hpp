@@ -13,16 +13,19 @@
 
 namespace mp {
 
-enum class LearningRateShape : std::uint8_t { kConstant, kCosine };
-[[nodiscard]] std::string_view name_of(LearningRateShape shape);  // "constant", "cosine"
+enum class LearningRateShape : std::uint8_t { kConstant, kLinear, kCosine, kStep };
+[[nodiscard]] std::string_view name_of(LearningRateShape shape);  // "constant", "linear", "cosine", "step"
 [[nodiscard]] std::optional<LearningRateShape> find_learning_rate_shape(std::string_view name);
 
-// After `warmup_steps` steps of linear growth the rate stays, or falls along half a cosine to `final_fraction` of its
-// height at the last step (Loshchilov & Hutter, "SGDR", ICLR 2017, without restarts).
+// After `warmup_steps` steps of linear growth the rate stays, or falls to `final_fraction` of its height at the last step
+// along a line or half a cosine (Loshchilov & Hutter, "SGDR", ICLR 2017, without restarts), or is multiplied by `factor`
+// after every `every_steps` steps.
 struct LearningRateSchedule {
   LearningRateShape shape = LearningRateShape::kConstant;
   std::int64_t warmup_steps = 0;
-  double final_fraction = 0.0;  // kCosine
+  double final_fraction = 0.0;    // kLinear, kCosine
+  std::int64_t every_steps = 1;   // kStep
+  double factor = 0.1;            // kStep
   friend bool operator==(const LearningRateSchedule&, const LearningRateSchedule&) = default;
 };
 

@@ -32,7 +32,7 @@ TEST_CASE("a recipe may say nothing or everything", "[files]") {
   all.steps = 10;
   all.optimizer = mp::Optimizer{.kind = mp::OptimizerKind::kSgd, .momentum = 0.9, .weight_decay = 0.0};
   all.learning_rate = 0.5;
-  all.learning_rate_schedule = {mp::LearningRateShape::kCosine, 3, 0.1};
+  all.learning_rate_schedule = {.shape = mp::LearningRateShape::kCosine, .warmup_steps = 3, .final_fraction = 0.1};
   all.seed = 7;
   all.microbatches = 2;
   all.bindings = {{"batch", 4}};
@@ -65,9 +65,17 @@ TEST_CASE("every mistake in a recipe file has a message", "[files]") {
         "f: /steps: 0 is too small: 1 or more is expected\n"
         "f: /learning_rate: -1 is too small: 0 or more is expected");
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "cosin", "final_fraction": 2})") ==
-        "f: /learning_rate_schedule/shape: unknown shape 'cosin'; did you mean 'cosine'?; known: constant, cosine\n"
-        "f: /learning_rate_schedule/final_fraction: belongs to the shape cosine; constant stays as it is\n"
+        "f: /learning_rate_schedule/shape: unknown shape 'cosin'; did you mean 'cosine'?; known: constant, linear, cosine, "
+        "step\n"
+        "f: /learning_rate_schedule/final_fraction: belongs to the shapes linear and cosine; constant stays as it is\n"
         "f: /learning_rate_schedule/final_fraction: must be at most 1");
+  CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "step", "factor": 2, "final_fraction": 0.5})") ==
+        "f: /learning_rate_schedule: key 'every_steps' is missing\n"
+        "f: /learning_rate_schedule/factor: must be at most 1\n"
+        "f: /learning_rate_schedule/final_fraction: belongs to the shapes linear and cosine; step has every_steps and "
+        "factor");
+  CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "linear", "every_steps": 3})") ==
+        "f: /learning_rate_schedule/every_steps: belongs to the shape step");
   CHECK(error_of(R"(, "data": {"text": [""], "image": "x"})") ==
         "f: /data/image: unknown key 'image'; did you mean 'images'?; known: text, images, labels, fill\n"
         "f: /data/text/0: must not be empty");
