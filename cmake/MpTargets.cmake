@@ -55,6 +55,11 @@ function(mp_library name folder)
   target_link_libraries(${name} PUBLIC mp_options ${ARG_LINKS})
 endfunction()
 
+# For code that is compiled more often than it runs: at -O3 the templates of CLI11 and Catch2 take twice the time.
+function(mp_compile_quickly target)
+  target_compile_options(${target} PRIVATE "$<$<CONFIG:Release>:-O1>")
+endfunction()
+
 function(mp_program name folder)
   cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
@@ -63,6 +68,7 @@ function(mp_program name folder)
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE mp_options ${ARG_LINKS})
+  mp_compile_quickly(${name})  # they parse flags and print; the libraries do the work
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   install(TARGETS ${name})
 endfunction()

@@ -10,6 +10,7 @@ function(mp_test_program area)
   endif()
   add_executable(test_${area} ${sources})
   target_link_libraries(test_${area} PRIVATE mp_options mp_${area} mp_catch_main)
+  mp_compile_quickly(test_${area})
   target_precompile_headers(test_${area} PRIVATE "${tests}/support/catch.hpp")
   set_target_properties(test_${area} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   catch_discover_tests(test_${area} TEST_PREFIX "${area}: " DISCOVERY_MODE PRE_TEST
