@@ -44,6 +44,7 @@ Program two_devices(std::int32_t microbatches) {
   const TensorId y = builder.add("Gemm", "second", {h, w2});
   Program program;
   program.training.graph = std::move(builder).build();
+  program.training.home.assign(program.training.graph.tensors().size(), kNone<NodeId>);
   program.microbatches = microbatches;
   program.devices.resize(2);
   const auto buffers = [&](DeviceId d, TensorId parameter, TensorId in, TensorId out) {

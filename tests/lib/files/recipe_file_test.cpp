@@ -70,10 +70,10 @@ TEST_CASE("every mistake in a recipe file has a message", "[files]") {
         "f: /learning_rate_schedule/final_fraction: belongs to the shapes linear and cosine; constant stays as it is\n"
         "f: /learning_rate_schedule/final_fraction: must be at most 1");
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "step", "factor": 2, "final_fraction": 0.5})") ==
-        "f: /learning_rate_schedule: key 'every_steps' is missing\n"
-        "f: /learning_rate_schedule/factor: must be at most 1\n"
         "f: /learning_rate_schedule/final_fraction: belongs to the shapes linear and cosine; step has every_steps and "
-        "factor");
+        "factor\n"
+        "f: /learning_rate_schedule: \"every_steps\" is missing\n"
+        "f: /learning_rate_schedule/factor: must be at most 1");
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "linear", "every_steps": 3})") ==
         "f: /learning_rate_schedule/every_steps: belongs to the shape step");
   CHECK(error_of(R"(, "data": {"text": [""], "image": "x"})") ==
