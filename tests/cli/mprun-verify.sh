@@ -47,3 +47,20 @@ case_training_with_finite_values_passes_the_search() {
   run "$mprun" train plan.json --steps 3 --optimizer sgd --detect-anomaly
   expect_code 0
 }
+
+case_replicas_have_the_losses_of_one_device() {
+  plan gpt-1m 4 --replicas 2 --zero 1 --recompute all
+  run "$mprun" verify plan.json --steps 2 --bind batch=4 --data text="$source/docs" --threads 1
+  expect_code 0
+  expect_out '^(good|equal): '
+  run "$mprun" verify plan.json --steps 2 --bind batch=4 --microbatches 4 --data text="$source/docs" --threads 1
+  expect_code 0
+  expect_out '^good: losses [0-9.e-]+ apart at the most'
+}
+
+case_plans_for_the_shortest_step_have_the_losses_of_one_device() {
+  run $mpplan partition "$source/models/gpt-1m.json" --devices 3 --objective step-time --effort fast -o plan.json
+  expect_code 0
+  run "$mprun" verify plan.json --steps 2 --data text="$source/docs" --threads 1
+  expect_code 0
+}
