@@ -11,6 +11,15 @@
 #include "lib/program/node_order.hpp"
 
 namespace mp {
+namespace {
+
+std::int64_t to_picoseconds(double seconds) {
+  constexpr double kPicosecondsPerSecond = 1e12;
+  constexpr double kLongestSeconds = 1e4;  // keeps sums inside 63 bits
+  return std::llround(std::min(seconds, kLongestSeconds) * kPicosecondsPerSecond);
+}
+
+}  // namespace
 
 Emitter::Emitter(const TrainingGraph& training, const Placement& placement, const EmitOptions& options)
     : training_(training),
@@ -20,9 +29,14 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
       residences_(training, placement, leader_of_),
       ownership_(training, placement, options.replication, options.zero),
       slots_of_(residences_.all().size(), 0),
+      times_(training.graph, options.cluster),
+      clock_(options.replication.devices(), 0),
       fetched_(options.replication.devices()),
       reducer_(training.graph.tensors().size(), kNone<DeviceId>),
-      to_reduce_(options.replication.devices()) {
+      to_reduce_(options.replication.devices()),
+      reads_left_(training.graph.tensors().size(), 0),
+      to_update_(options.replication.devices()),
+      is_updated_(training.graph.nodes().size(), false) {
   out_.devices.resize(options.replication.devices());
   out_.lifetimes.resize(options.replication.devices());
   std::size_t slots = 0;
@@ -30,6 +44,9 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
     slots_of_[r] = slots;
     const std::int32_t of_members = options.replication.size(residences_[r].device);
     slots += static_cast<std::size_t>(residences_[r].once_a_step ? of_members : training.microbatches);
+  }
+  for (const NodeId n : ids<NodeId>(graph_.nodes().size())) {
+    if (training.phase[n] != Phase::kUpdate) count_reads(n, training.microbatches);
   }
   buffers_.resize(slots, kNone<BufferId>);
   incoming_.resize(slots, -1);
@@ -70,6 +87,19 @@ void Emitter::run(NodeId n, std::int32_t microbatch) {
   }
   for (const TensorId t : node.outputs) {
     if (t != kNone<TensorId>) publish(n, t, microbatch);
+  }
+  count_reads(n, -1);
+}
+
+// Views of a parameter are the parameter.
+void Emitter::count_reads(NodeId n, std::int64_t times) {
+  for (TensorId t : graph_.node(n).inputs) {
+    if (t == kNone<TensorId>) continue;
+    for (NodeId from = graph_.tensor(t).producer; from != kNone<NodeId>; from = graph_.tensor(t).producer) {
+      if (!graph_.node(from).op->is_view) break;
+      t = graph_.node(from).inputs.front();
+    }
+    if (graph_.tensor(t).kind == TensorKind::kParameter) reads_left_[t] += times;
   }
 }
 
@@ -125,6 +155,7 @@ void Emitter::push(DeviceId device, Instruction instruction) {
       life.end = std::max(life.end, position + 1);
     }
   }
+  if (options_.replication.any()) advance_clock(device, instruction);
   list.push_back(std::move(instruction));
   out_.order.push_back({device, position});
 }
@@ -150,15 +181,23 @@ void Emitter::post(const Message& message, BufferId data, const Arrival& arrival
                       .inputs = {data}});
 }
 
+// As far as the links tell: what messages wait for elsewhere is the simulator's.
+void Emitter::advance_clock(DeviceId device, const Instruction& instruction) {
+  std::int64_t& clock = clock_[device];
+  if (instruction.opcode == Opcode::kReceive) {
+    clock = std::max(clock, arrived_[static_cast<std::size_t>(instruction.message)]);
+  } else {
+    clock += to_picoseconds(times_(device, instruction, 1));
+  }
+}
+
 // When a message posted now is there, behind those on the same link before it.
 std::int64_t Emitter::arrival_of(const Message& message) {
-  constexpr double kPicosecondsPerSecond = 1e12;
-  constexpr double kLongestSeconds = 1e4;  // keeps sums inside 63 bits
   const Link& link = options_.cluster.link(message.from, message.to);
   const double seconds =
       link.latency_s + static_cast<double>(bytes(graph_.tensor(message.tensor).type)) / link.bandwidth_bytes_per_s;
   std::int64_t& free = link_free_[{message.from, message.to}];
-  free = std::max(free, now_) + std::llround(std::min(seconds, kLongestSeconds) * kPicosecondsPerSecond);
+  free = std::max(free, clock_[message.from]) + to_picoseconds(seconds);
   return free;
 }
 
@@ -211,10 +250,10 @@ Emission emit(const TrainingGraph& training, const Placement& placement, const s
   if (options.replication.any()) {
     for (const NodeRun& run : order_nodes(training, segments, tasks, options.replication, options.cluster)) {
       const DeviceId device = emitter.device(run.node, run.microbatch);
-      emitter.reduce_arrived(device, run.start);
+      emitter.idle_until(device, run.start);
+      emitter.reduce_arrived(device);
       emitter.order_parameters(run.node, run.microbatch);
       if (run.next != kNone<NodeId>) emitter.order_parameters(run.next, run.microbatch);
-      emitter.set_time(run.end);
       emitter.run(run.node, run.microbatch);
       if (run.ends_task) emitter.end_task(device);
     }

@@ -75,7 +75,7 @@ void Emitter::finish_sum(ResidenceId sum, std::int32_t microbatch) {
   Reduction& reduction = sums_left_[t];
   reduction.gradient = t;
   if (here == there) {
-    reduction.arrived = std::max(reduction.arrived, now_);
+    reduction.arrived = std::max(reduction.arrived, clock_[here]);
   } else {
     const Slot into = buffers_.size();
     buffers_.push_back(kNone<BufferId>);
@@ -87,19 +87,17 @@ void Emitter::finish_sum(ResidenceId sum, std::int32_t microbatch) {
   if (++members_done_[t] == members) to_reduce_[there].push_back(reduction);
 }
 
-void Emitter::reduce_arrived(DeviceId device, std::int64_t now) {
-  std::vector<Reduction>& waiting = to_reduce_[device];
-  if (waiting.empty()) return;
-  now_ = now;
+void Emitter::reduce_arrived(DeviceId device) {
   std::vector<Reduction> left;
-  for (const Reduction& reduction : std::exchange(waiting, {})) {
-    if (reduction.arrived <= now) {
+  for (const Reduction& reduction : std::exchange(to_reduce_[device], {})) {
+    if (reduction.arrived <= clock_[device]) {
       reduce(reduction.gradient);
     } else {
       left.push_back(reduction);
     }
   }
-  waiting = std::move(left);
+  to_reduce_[device] = std::move(left);
+  update_what_is_ready(device);
 }
 
 // A member's sum at the reducer.
@@ -126,6 +124,51 @@ void Emitter::reduce(TensorId gradient) {
   }
   buffers_[whole_slot(gradient, here)] = total;
   publish_whole(gradient, here);
+  queue_updates(gradient, here);
+}
+
+void Emitter::queue_updates(TensorId read, DeviceId device) {
+  for (const NodeId reader : graph_.consumers(read)) {
+    if (training_.phase[reader] == Phase::kUpdate) to_update_[device].push_back(reader);
+  }
+}
+
+bool Emitter::has_operands(NodeId update, DeviceId device) const {
+  const std::vector<TensorId>& inputs = graph_.node(update).inputs;
+  return std::all_of(inputs.begin(), inputs.end(), [&](TensorId t) {
+    if (t == kNone<TensorId> || graph_.tensor(t).kind == TensorKind::kParameter) return true;
+    const auto at = whole_slots_.find({t, device});
+    return at != whole_slots_.end() && buffers_[at->second] != kNone<BufferId>;
+  });
+}
+
+// What lacks an operand comes again with it, or at the end.
+void Emitter::update_what_is_ready(DeviceId device) {
+  std::vector<NodeId> left;
+  std::vector<NodeId>& queue = to_update_[device];
+  for (std::size_t i = 0; i < queue.size(); ++i) {  // updates queue those that read what they make
+    const NodeId n = queue[i];
+    const TensorId parameter = ownership_.updated_by(n);
+    if (is_updated_[n] || !has_operands(n, device) || ownership_.executors(n).front() != device) continue;
+    if (parameter != kNone<TensorId> && reads_left_[parameter] > 0) {
+      left.push_back(n);
+    } else {
+      update_first(n);
+    }
+  }
+  queue = std::move(left);
+}
+
+// Where the update runs first; the new value leaves at once.
+void Emitter::update_first(NodeId n) {
+  const DeviceId device = ownership_.executors(n).front();
+  run_update(n, device);
+  send_new_values(n);
+  is_updated_[n] = true;
+  updated_.push_back(n);
+  for (const TensorId t : graph_.node(n).outputs) {
+    if (t != kNone<TensorId>) queue_updates(t, device);
+  }
 }
 
 // To every other device that reads it; a member takes it where its own sum was.
@@ -213,16 +256,28 @@ void Emitter::receive_new_values() {
   }
 }
 
-void Emitter::update() {
+// Sums that were still on their way as the passes ended, earliest first, and right behind each what it allows to
+// update.
+void Emitter::reduce_left() {
+  std::vector<std::pair<Reduction, DeviceId>> left;
   for (const DeviceId d : ids<DeviceId>(to_reduce_.size())) {
-    for (const Reduction& reduction : std::exchange(to_reduce_[d], {})) reduce(reduction.gradient);
+    update_what_is_ready(d);
+    for (const Reduction& reduction : std::exchange(to_reduce_[d], {})) left.emplace_back(reduction, d);
   }
-  const std::vector<NodeId> updates = updates_in_order(training_, leader_of_);
-  for (const NodeId n : updates) {
-    run_update(n, ownership_.executors(n).front());
-    send_new_values(n);
+  std::stable_sort(left.begin(), left.end(),
+                   [](const auto& a, const auto& b) { return a.first.arrived < b.first.arrived; });
+  for (const auto& [reduction, device] : left) {
+    reduce(reduction.gradient);
+    update_what_is_ready(device);
   }
-  for (const NodeId n : updates) {
+}
+
+void Emitter::update() {
+  reduce_left();
+  for (const NodeId n : updates_in_order(training_, leader_of_)) {
+    if (!is_updated_[n]) update_first(n);
+  }
+  for (const NodeId n : updated_) {
     const std::vector<DeviceId> devices = ownership_.executors(n);
     for (std::size_t i = 1; i < devices.size(); ++i) run_update(n, devices[i]);
   }

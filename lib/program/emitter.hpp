@@ -1,6 +1,7 @@
 // The state of emit(): what has been emitted, and where every value is.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -10,6 +11,7 @@
 
 #include "lib/base/ids.hpp"
 #include "lib/program/emit.hpp"
+#include "lib/program/instruction_times.hpp"
 #include "lib/program/ownership.hpp"
 #include "lib/program/residences.hpp"
 
@@ -31,9 +33,11 @@ class Emitter {
   void order_parameters(NodeId n, std::int32_t microbatch);
   // The device's task has ended: what it fetched is dropped.
   void end_task(DeviceId device);
-  // Adds the sums of the members that have had the time to arrive at `device`, time in picoseconds.
-  void reduce_arrived(DeviceId device, std::int64_t now);
-  void set_time(std::int64_t now) { now_ = now; }  // the end of what is emitted next
+  // Adds the sums of the members that have had the time to arrive at `device`, and updates what they are the gradients
+  // of where all passes have read it.
+  void reduce_arrived(DeviceId device);
+  // The device does nothing before that, in picoseconds.
+  void idle_until(DeviceId device, std::int64_t time) { clock_[device] = std::max(clock_[device], time); }
   void update();
   [[nodiscard]] Emission finish() &&;
 
@@ -62,12 +66,14 @@ class Emitter {
   void copy(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferId from, BufferId to);
   // Messages
   void post(const Message& message, BufferId data, const Arrival& arrival);
+  void advance_clock(DeviceId device, const Instruction& instruction);
   [[nodiscard]] std::int64_t arrival_of(const Message& message);
   void receive_up_to(std::int32_t message);
   void receive(std::int32_t message);
   void send(ResidenceId from, std::int32_t microbatch);
   // Passes
   void fetch(ResidenceId r, std::int32_t microbatch);
+  void count_reads(NodeId n, std::int64_t times);
   [[nodiscard]] bool is_fetched(const Residence& root, DeviceId device) const;
   void order_parameter(ResidenceId root, std::int32_t microbatch);
   void compute(NodeId n, std::int32_t microbatch);
@@ -87,6 +93,11 @@ class Emitter {
   void publish_whole(TensorId t, DeviceId device);
   [[nodiscard]] BufferId whole(TensorId t, DeviceId device);
   [[nodiscard]] BufferId operand_of_update(TensorId t, DeviceId device);
+  void queue_updates(TensorId read, DeviceId device);
+  [[nodiscard]] bool has_operands(NodeId update, DeviceId device) const;
+  void update_what_is_ready(DeviceId device);
+  void update_first(NodeId n);
+  void reduce_left();
   void run_update(NodeId n, DeviceId device);
   void send_new_values(NodeId n);
   void receive_new_values();
@@ -103,7 +114,8 @@ class Emitter {
   std::vector<Arrival> arrivals_;         // of messages
   std::vector<std::int64_t> arrived_;     // of messages, with replicas: when they are there, as far as the links tell
   std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> in_flight_;
-  std::int64_t now_ = 0;
+  InstructionTimes times_;
+  IdVector<DeviceId, std::int64_t> clock_;  // with replicas: when the device has done what is emitted, in picoseconds
   std::map<std::pair<DeviceId, DeviceId>, std::int64_t> link_free_;  // when what was posted so far has arrived
   IdVector<DeviceId, std::vector<Slot>> fetched_;                    // since the task began
   std::map<std::pair<TensorId, DeviceId>, Slot> whole_slots_;
@@ -112,6 +124,10 @@ class Emitter {
   std::map<TensorId, Reduction> sums_left_;                      // arrived: the latest so far
   std::map<TensorId, std::int32_t> members_done_;
   IdVector<DeviceId, std::vector<Reduction>> to_reduce_;
+  IdVector<TensorId, std::int64_t> reads_left_;        // of parameters, by passes, over all microbatches
+  IdVector<DeviceId, std::vector<NodeId>> to_update_;  // updates that read a sum which is there
+  IdVector<NodeId, bool> is_updated_;
+  std::vector<NodeId> updated_;           // in the order of their first runs
   std::vector<std::int32_t> new_values_;  // messages
   Emission out_;
 };

@@ -6,8 +6,8 @@
 
 namespace mp {
 
-InstructionTimes::InstructionTimes(const Program& program, const Cluster& cluster)
-    : graph_(program.training.graph), cluster_(cluster), types_(cluster.types.size()) {
+InstructionTimes::InstructionTimes(const Graph& graph, const Cluster& cluster)
+    : graph_(graph), cluster_(cluster), types_(cluster.types.size()) {
   depends_on_active_ = std::any_of(cluster.types.begin(), cluster.types.end(), [](const DeviceType& type) {
     return type.measured != nullptr && type.measured->devices > 1;
   });

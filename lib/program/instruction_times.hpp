@@ -10,10 +10,10 @@
 
 namespace mp {
 
-// Program and cluster must outlive it.
+// Graph and cluster must outlive it.
 class InstructionTimes {
  public:
-  InstructionTimes(const Program& program, const Cluster& cluster);
+  InstructionTimes(const Graph& graph, const Cluster& cluster);
 
   // With `active` ≥ 1 devices of the host at work, this one among them. Messages and losses take no time here.
   [[nodiscard]] double operator()(DeviceId device, const Instruction& instruction, std::int32_t active);

@@ -36,14 +36,12 @@ std::vector<NodeRun> order_nodes(const TrainingGraph& training, const std::vecto
     std::int64_t now = std::max(free, ready_at[static_cast<std::size_t>(task.segment) * microbatches + at]);
     for (std::size_t i = 0; i < segment.nodes.size(); ++i) {
       const bool last = i + 1 == segment.nodes.size();
-      const std::int64_t end = now + duration[segment.nodes[i]];
       runs.push_back({.node = segment.nodes[i],
                       .microbatch = task.microbatch,
                       .next = last ? kNone<NodeId> : segment.nodes[i + 1],
                       .ends_task = last,
-                      .start = now,
-                      .end = end});
-      now = end;
+                      .start = now});
+      now += duration[segment.nodes[i]];
     }
     free = now;
     for (const std::int32_t next : segment.successors) {

@@ -18,7 +18,6 @@ struct NodeRun {
   NodeId next = kNone<NodeId>;  // of the task; kNone at its end
   bool ends_task = false;
   std::int64_t start = 0;  // picoseconds, where transfers take no time
-  std::int64_t end = 0;
 };
 
 // `tasks` by start time, as list_schedule gives them: every node starts when its device is free and its task's

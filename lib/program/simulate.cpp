@@ -18,7 +18,7 @@ class Simulator {
   Simulator(const Program& program, const Cluster& cluster)
       : program_(program),
         cluster_(cluster),
-        times_(program, cluster),
+        times_(program.training.graph, cluster),
         routes_(cluster),
         resource_free_s_(static_cast<std::size_t>(routes_.resources()), 0.0),
         states_(program.devices.size()),
