@@ -51,10 +51,10 @@ struct EmitOptions {
 // - each member sums the gradients of its microbatches, and sends the sum to the reducer, the owner of the parameter or
 //   who stands for it, right behind its last microbatch; the reducer adds the sums in the order of the group, between
 //   two of its nodes once they have had the time to arrive, and sends the result to whoever updates with it;
-// - a parameter is updated as soon as its sum is there and no pass will read it any more, and its new value sent at
-//   once; the others receive it when all else is done;
-// - parameters that ZeRO keeps on their owner alone are sent to a member one reading node before it needs them, received
-//   right before that, and dropped with its task.
+// - a parameter whose new value others wait for is updated as soon as its sum is there and no pass will read it any
+//   more, and the value sent at once; they receive it when all else is done. Other updates fill the wait for sums;
+// - parameters that ZeRO keeps on their owner alone are sent to a member one reading node before it needs them, and
+//   received right before that; they are dropped with its task.
 [[nodiscard]] Emission emit(const TrainingGraph& training, const Placement& placement,
                             const std::vector<Segment>& segments, const std::vector<Task>& tasks,
                             const EmitOptions& options);

@@ -97,7 +97,7 @@ void Emitter::reduce_arrived(DeviceId device) {
     }
   }
   to_reduce_[device] = std::move(left);
-  update_what_is_ready(device);
+  update_what_is_ready(device, 0);
 }
 
 // A member's sum at the reducer.
@@ -142,17 +142,18 @@ bool Emitter::has_operands(NodeId update, DeviceId device) const {
   });
 }
 
-// What lacks an operand comes again with it, or at the end.
-void Emitter::update_what_is_ready(DeviceId device) {
+// What nobody waits for fills the time until `fill_until`. What lacks an operand comes again with it, or at the end.
+void Emitter::update_what_is_ready(DeviceId device, std::int64_t fill_until) {
   std::vector<NodeId> left;
   std::vector<NodeId>& queue = to_update_[device];
   for (std::size_t i = 0; i < queue.size(); ++i) {  // updates queue those that read what they make
     const NodeId n = queue[i];
     const TensorId parameter = ownership_.updated_by(n);
-    if (is_updated_[n] || !has_operands(n, device) || ownership_.executors(n).front() != device) continue;
-    if (parameter != kNone<TensorId> && reads_left_[parameter] > 0) {
+    const bool is_awaited = parameter == kNone<TensorId> || ownership_.sends_new_value(parameter);
+    const bool is_read = parameter != kNone<TensorId> && reads_left_[parameter] > 0;
+    if (is_read || (!is_awaited && clock_[device] >= fill_until)) {
       left.push_back(n);
-    } else {
+    } else if (!is_updated_[n] && has_operands(n, device) && ownership_.executors(n).front() == device) {
       update_first(n);
     }
   }
@@ -256,19 +257,19 @@ void Emitter::receive_new_values() {
   }
 }
 
-// Sums that were still on their way as the passes ended, earliest first, and right behind each what it allows to
-// update.
+// Sums that were still on their way as the passes ended, earliest first; while one is awaited, what can be updated is.
 void Emitter::reduce_left() {
   std::vector<std::pair<Reduction, DeviceId>> left;
   for (const DeviceId d : ids<DeviceId>(to_reduce_.size())) {
-    update_what_is_ready(d);
+    update_what_is_ready(d, 0);
     for (const Reduction& reduction : std::exchange(to_reduce_[d], {})) left.emplace_back(reduction, d);
   }
   std::stable_sort(left.begin(), left.end(),
                    [](const auto& a, const auto& b) { return a.first.arrived < b.first.arrived; });
   for (const auto& [reduction, device] : left) {
+    update_what_is_ready(device, reduction.arrived);
     reduce(reduction.gradient);
-    update_what_is_ready(device);
+    update_what_is_ready(device, 0);
   }
 }
 

@@ -34,7 +34,7 @@ class Emitter {
   // The device's task has ended: what it fetched is dropped.
   void end_task(DeviceId device);
   // Adds the sums of the members that have had the time to arrive at `device`, and updates what they are the gradients
-  // of where all passes have read it.
+  // of where all passes have read it and others wait for the new value.
   void reduce_arrived(DeviceId device);
   // The device does nothing before that, in picoseconds.
   void idle_until(DeviceId device, std::int64_t time) { clock_[device] = std::max(clock_[device], time); }
@@ -95,7 +95,7 @@ class Emitter {
   [[nodiscard]] BufferId operand_of_update(TensorId t, DeviceId device);
   void queue_updates(TensorId read, DeviceId device);
   [[nodiscard]] bool has_operands(NodeId update, DeviceId device) const;
-  void update_what_is_ready(DeviceId device);
+  void update_what_is_ready(DeviceId device, std::int64_t fill_until);
   void update_first(NodeId n);
   void reduce_left();
   void run_update(NodeId n, DeviceId device);

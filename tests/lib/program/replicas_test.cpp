@@ -245,7 +245,7 @@ TEST_CASE("gradients and new values of replicas move while they compute", "[prog
     const double ratio = simulate(program, cluster).step_time_s / work_s;
     CAPTURE(zero, ratio, at_once.step_time_s / work_s);
     CHECK(at_once.step_time_s < 1.05 * work_s);
-    CHECK(ratio >= 1.0);
+    CHECK(ratio >= 0.999999);  // rounding
     CHECK(ratio < 1.125);
   }
 }
