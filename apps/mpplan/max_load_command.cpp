@@ -78,10 +78,12 @@ void complete(Plan& plan, const partition::MaxLoadSearch& found) {
 ExitCode run_max_load(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   refuse_flags_of_cuts(options);
+  partition::Effort effort = portfolio_options(options).effort;
+  if (options.time_limit_s && effort == partition::Effort::kDefault) effort = partition::Effort::kBest;
   const partition::MaxLoadOptions search{
       .contiguous = options.contiguous,
       .seed = options.seed,
-      .steps = annealing_steps(portfolio_options(options).effort),
+      .steps = annealing_steps(effort),
       .time_limit_s = options.time_limit_s,
       .progress = [](const std::string& line) { fmt::print(stderr, "mpplan: {}\n", line); }};
   const StepShape shape = step_shape_of(options);

@@ -14,15 +14,16 @@
 namespace mp::partition {
 namespace {
 
-constexpr std::int64_t kBaseSteps = 1'000'000;
+constexpr std::int64_t kHotSteps = 1'000'000;
+constexpr std::int64_t kColdSteps = 4'000'000;  // doubled each time, thrice
 
 struct Heat {
   double first = 0.0;
   double last = 0.0;
 };
 // Rounds come in threes: from the start, very hot and hot, which of the two crosses the barriers depends on how much a
-// transfer weighs; then from the best so far, with moves of a thousandth of the load.
-constexpr std::array kHeats = {Heat{0.05, 1e-4}, Heat{0.2, 1e-4}, Heat{0.003, 1e-5}};
+// transfer weighs; then long, from the best so far, with moves of a thousandth of the load.
+constexpr std::array kHeats = {Heat{0.05, 1e-4}, Heat{0.2, 1e-4}, Heat{0.004, 2e-5}};
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -84,12 +85,20 @@ class Rounds {
       const std::size_t kind = static_cast<std::size_t>(round) % kHeats.size();
       const bool cold = kind + 1 == kHeats.size();
       const Heat heat = kHeats[kind];
-      const std::int64_t steps = std::min(left, kBaseSteps * (2 + round / 3) / 2 * (cold ? 2 : 1));
+      const std::int64_t steps =
+          std::min(left, cold ? kColdSteps << std::min<std::int64_t>(round / 3, 3) : kHotSteps * (2 + round / 3) / 2);
+      const double begin = options_.time_used();
       LoadAnnealingResult found = anneal_load(problem_, cold ? best_.placement : start_,
                                               {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),
                                                .steps = steps,
                                                .first_temperature = heat.first,
                                                .last_temperature = heat.last,
+                                               .done =
+                                                   [&] {
+                                                     const double left_then = 1.0 - begin;
+                                                     const double used = options_.time_used() - begin;
+                                                     return left_then > 0.0 ? used / left_then : 1.0;
+                                                   },
                                                .enough_s = options_.lower_bound_s,
                                                .stop = options_.stop});
       if (found.seconds < best_.seconds) best_ = std::move(found);

@@ -16,6 +16,8 @@ struct FreePlacementOptions {
   std::optional<LoadPlacement> start{};  // a good placement, say the best pipeline
   double lower_bound_s = 0.0;            // known: no placement is better; the search ends where it meets it
   std::function<bool()> stop = [] { return false; };
+  // Share of the time allowed that is over, where there is a limit: the last round cools down in what is left.
+  std::function<double()> time_used = [] { return 0.0; };
   std::function<void(double seconds)> progress = [](double) {};  // after every round: the best so far
 };
 
@@ -25,7 +27,7 @@ struct FreePlacementResult {
 };
 
 // Rounds of annealing, hot ones from the start and cold ones from the best so far, longer and longer. Deterministic for
-// a seed unless stop() ends it.
+// a seed unless time is limited.
 [[nodiscard]] FreePlacementResult best_free_placement(const LoadProblem& problem, const FreePlacementOptions& options);
 
 }  // namespace mp::partition

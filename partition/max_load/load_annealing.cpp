@@ -13,6 +13,13 @@ namespace mp::partition {
 namespace {
 
 constexpr std::int64_t kStepsBetweenStops = 4096;
+constexpr double kMostHeats = 20.0;  // a rise by more is as good as never taken: one in e²⁰
+
+// Of kKinds proposals so many are swaps and moves of groups; the rest are moves of one unit.
+constexpr std::uint64_t kKinds = 8;
+constexpr std::uint64_t kSwaps = 1;
+constexpr std::uint64_t kGroups = 1;
+constexpr std::uint64_t kMostTogether = 6;  // units in a group
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -44,7 +51,8 @@ class Annealing {
       if (step % kStepsBetweenStops == 0) {
         if (options_.stop()) break;
         recount();
-        const double done = static_cast<double>(step) / static_cast<double>(options_.steps);
+        const double share = static_cast<double>(step) / static_cast<double>(options_.steps);
+        const double done = std::clamp(options_.done(), share, 1.0);
         temperature = options_.first_temperature * std::exp(cooling * done);
       }
       propose(temperature * energy_);
@@ -94,6 +102,12 @@ class Annealing {
     return after <= before || (heat > 0.0 && random_.unit() < std::exp((before - after) / heat));
   }
 
+  // As accepts(), of a sum of powers that has grown: one random number says how far the energy may go.
+  [[nodiscard]] bool accepts_rise(double sum, double heat) {
+    if (heat <= 0.0 || sum > power16(energy_ + kMostHeats * heat)) return false;
+    return sum < power16(energy_ - heat * std::log(1.0 - random_.unit()));
+  }
+
   void remember() {
     if (const std::int64_t ticks = largest(); ticks < best_ticks_) {
       best_ticks_ = ticks;
@@ -106,12 +120,11 @@ class Annealing {
     const std::int32_t device = some_device(unit);
     const std::int32_t from = state_.device_of(unit);
     if (device == from) return;
-    if (random_.below(4) == 0) {
-      propose_swap(unit, device, heat);
-      return;
-    }
+    const auto kind = random_.below(kKinds);
+    if (kind < kSwaps) return propose_swap(unit, device, heat);
+    if (kind < kSwaps + kGroups) return propose_group(unit, device, heat);
     if (!state_.may_move(unit, device)) return;
-    if (!accepts(energy_, root16(sum_after(unit, device)), heat)) return;
+    if (const double after = sum_after(unit, device); after > sum_ && !accepts_rise(after, heat)) return;
     take(unit, device);
     remember();
   }
@@ -139,6 +152,30 @@ class Annealing {
     take(unit, from);
   }
 
+  // The unit goes to the device with some that it is tied to: a single one would have to pay for its tensors in
+  // between.
+  void propose_group(std::int32_t unit, std::int32_t device, double heat) {
+    const std::int32_t from = state_.device_of(unit);
+    gather(unit, 2 + random_.below(kMostTogether - 1));
+    const double before = energy_;
+    std::size_t moved = 0;
+    while (moved < group_.size() && state_.may_move(group_[moved], device)) take(group_[moved++], device);
+    if (moved == group_.size() && accepts(before, energy_, heat)) return remember();
+    while (moved > 0) take(group_[--moved], from);
+  }
+
+  // The unit and up to `size` − 1 more of its device, each joined by a tensor to one before it.
+  void gather(std::int32_t unit, std::size_t size) {
+    group_.assign(1, unit);
+    for (std::size_t tries = 2 * size; tries > 0 && group_.size() < size; --tries) {
+      const auto& near = state_.neighbours_of(group_[random_.below(group_.size())]);
+      if (near.empty()) continue;
+      const std::int32_t next = near[random_.below(near.size())];
+      if (state_.device_of(next) != state_.device_of(unit)) continue;
+      if (std::find(group_.begin(), group_.end(), next) == group_.end()) group_.push_back(next);
+    }
+  }
+
   const LoadProblem& problem_;
   const LoadAnnealingOptions& options_;
   RandomSource random_;
@@ -147,6 +184,7 @@ class Annealing {
   std::vector<double> powers_;  // of the load of every device
   double sum_ = 0.0;
   double energy_ = 0.0;
+  std::vector<std::int32_t> group_;
   LoadPlacement best_;
   std::int64_t best_ticks_ = 0;
 };

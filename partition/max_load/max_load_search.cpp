@@ -94,9 +94,12 @@ class Search {
          .start = pipeline.placement,
          .lower_bound_s = result_.lower_bound_s,
          .stop = stop(),
-         .progress = [this](double seconds) {
-           tell(fmt::format("annealing: {}, at least {}", seconds_text(seconds), seconds_text(result_.lower_bound_s)));
-         }});
+         .time_used = [this] { return options_.time_limit_s ? seconds_since(start_) / *options_.time_limit_s : 0.0; },
+         .progress =
+             [this](double seconds) {
+               tell(fmt::format("annealing: {}, at least {}", seconds_text(seconds),
+                                seconds_text(result_.lower_bound_s)));
+             }});
     if (found.placement) add("annealing", *found.placement, seconds_since(begin));
   }
 
