@@ -61,10 +61,9 @@ MP_INLINE float expm1(float x) {
 // ln x of x > 0: x = m · 2ᵉ with m in [√½, √2); ln m = 2·artanh s, s = (m − 1) / (m + 1), as its series to s¹¹.
 // −Inf at 0, NaN below, +Inf at +Inf. Denormals count as 0.
 MP_INLINE float log(float x) {
-  const std::int32_t bits = std::bit_cast<std::int32_t>(x);
-  const std::int32_t shifted = bits - 0x3f3504f3;  // bits of √½
-  const std::int32_t e = shifted >> 23;
-  const float m = std::bit_cast<float>((shifted & 0x007fffff) + 0x3f3504f3);
+  const auto shifted = std::bit_cast<std::uint32_t>(x) - 0x3f3504f3U;  // bits of √½; wraps around for x < 0
+  const std::int32_t e = static_cast<std::int32_t>(shifted) >> 23;
+  const float m = std::bit_cast<float>((shifted & 0x007fffffU) + 0x3f3504f3U);
   const float s = (m - 1.0F) / (m + 1.0F);
   const float z = s * s;
   float p = 2.0F / 11.0F;

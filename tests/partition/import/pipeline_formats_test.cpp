@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -193,13 +194,14 @@ TEST_CASE("Piper's own workload: the authors' values, to the last digit they pri
     std::int32_t devices;
     std::int64_t memory_gib;
     double authors_s;
+    double last_digit_s;  // of the authors' value
   };
-  for (const Figure& figure : {Figure{8, 8, 0.16586},
-                               {32, 8, 0.041515},
-                               {64, 2, 0.032030},
-                               {64, 80, 0.0156502},
-                               {512, 8, 0.00256113},
-                               {2048, 8, 0.000703591}}) {
+  for (const Figure& figure : {Figure{8, 8, 0.16586, 1e-5},
+                               {32, 8, 0.041515, 1e-6},
+                               {64, 2, 0.032030, 1e-6},
+                               {64, 80, 0.0156502, 1e-7},
+                               {512, 8, 0.00256113, 1e-8},
+                               {2048, 8, 0.000703591, 1e-9}}) {
     INFO(figure.devices << " devices of " << figure.memory_gib << " GiB");
     Cluster cluster = uniform_cluster(figure.devices);
     cluster.within_host.bandwidth_bytes_per_s = 25.0 * (1LL << 30);
@@ -207,7 +209,7 @@ TEST_CASE("Piper's own workload: the authors' values, to the last digit they pri
     const auto plan = plan_piper(pipeline_problem(imported.model, cluster, {.microbatches = 1920}, "bert"));
     REQUIRE(plan);
     CHECK(plan->optimal);
-    CHECK(plan->time_s == Approx(figure.authors_s).epsilon(2e-5));
+    CHECK(std::abs(plan->time_s - figure.authors_s) <= 0.6 * figure.last_digit_s);
   }
 }
 
