@@ -97,7 +97,7 @@ case_bad_models_are_refused_with_the_place_and_nothing_is_written() {
 }
 
 case_what_cannot_be_balanced_or_does_not_fit_is_infeasible() {
-  run $mpplan partition "$source/models/gpt2-124m.json" --devices 8 --imbalance 3%
+  run $mpplan partition "$source/models/gpt2-124m.json" --devices 8 --imbalance 3% --effort fast
   expect_code 4
   expect_err 'Allow more'
   expect_files
