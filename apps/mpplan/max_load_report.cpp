@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/report_fields.hpp"
 #include "lib/files/json_writer.hpp"
 
 namespace mp::apps {
@@ -50,11 +51,6 @@ std::string candidates_table(const MaxLoadReport& report) {
                i == report.found.chosen ? "<- chosen" : ""});
   }
   return table.text();
-}
-
-void write_imbalance(JsonWriter& writer, const Imbalance& imbalance) {
-  writer.key("imbalance").begin_object(JsonWriter::Layout::kInline);
-  writer.member("compute", imbalance.compute).member("memory", imbalance.memory).end();
 }
 
 void write_devices(JsonWriter& writer, const MaxLoadReport& report) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/report_fields.hpp"
 #include "lib/files/json_writer.hpp"
 #include "partition/model/model_graph.hpp"
 
@@ -84,11 +85,6 @@ std::string report_text(const PartitionReport& report) {
 
 namespace {
 
-void write_imbalance(JsonWriter& writer, const Imbalance& imbalance) {
-  writer.key("imbalance").begin_object(JsonWriter::Layout::kInline);
-  writer.member("compute", imbalance.compute).member("memory", imbalance.memory).end();
-}
-
 void write_objective(JsonWriter& writer, const Prediction& predicted, const PlacementCandidate& placement) {
   const partition::Candidate& chosen = placement.found;
   writer.key("objective").begin_object(JsonWriter::Layout::kInline);
@@ -100,17 +96,6 @@ void write_objective(JsonWriter& writer, const Prediction& predicted, const Plac
     writer.null();
   }
   writer.member("optimal", chosen.optimal).end();
-}
-
-void write_devices(JsonWriter& writer, const Plan& plan) {
-  writer.key("devices").begin_array();
-  for (const DeviceId d : ids<DeviceId>(plan.predicted->devices.size())) {
-    const DevicePrediction& device = plan.predicted->devices[index(d)];
-    writer.begin_object(JsonWriter::Layout::kInline).member("name", plan.cluster.devices[d].name);
-    writer.member("nodes", device.nodes).member("parameters", device.parameters);
-    writer.member("compute_share", device.compute_share).member("memory_bytes", device.memory_bytes).end();
-  }
-  writer.end();
 }
 
 void write_candidates(JsonWriter& writer, const partition::ModelPartition& found) {

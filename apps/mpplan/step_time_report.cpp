@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/report_fields.hpp"
 #include "lib/files/json_writer.hpp"
 
 namespace mp::apps {
@@ -130,22 +131,6 @@ std::string step_time_text(const StepTimeReport& report) {
 }
 
 namespace {
-
-void write_imbalance(JsonWriter& writer, const Imbalance& imbalance) {
-  writer.key("imbalance").begin_object(JsonWriter::Layout::kInline);
-  writer.member("compute", imbalance.compute).member("memory", imbalance.memory).end();
-}
-
-void write_devices(JsonWriter& writer, const Plan& plan) {
-  writer.key("devices").begin_array();
-  for (const DeviceId d : ids<DeviceId>(plan.predicted->devices.size())) {
-    const DevicePrediction& device = plan.predicted->devices[index(d)];
-    writer.begin_object(JsonWriter::Layout::kInline).member("name", plan.cluster.devices[d].name);
-    writer.member("nodes", device.nodes).member("parameters", device.parameters);
-    writer.member("compute_share", device.compute_share).member("memory_bytes", device.memory_bytes).end();
-  }
-  writer.end();
-}
 
 void write_candidates(JsonWriter& writer, const partition::StepSearch& found) {
   writer.key("candidates").begin_array();
