@@ -5,14 +5,14 @@
 
 Weights are drawn as every backend draws them (RandomStream(seed, "<parameter>")), inputs from RandomStream(seed,
 "<input>"), the same in every step. The test that reads the file trains the models alike
-(tests/runtime/torch_training_test.cpp). The models are written here once more, in PyTorch's own operators.
+(tests/runtime/torch_training_test.cpp).
 """
 import json
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from random_stream import RandomStream, elements, float32
+from torch_models import gpt, llama, lstm, resnet, unet
 
 SEED = 11
 STEPS = 20
@@ -55,123 +55,6 @@ def inputs_of(model):
 
 def model_vocabulary(model):
     return next(p["shape"][0] for p in model["parameters"] if p["name"].endswith("embedding.weight"))
-
-
-def linear(p, name, x):
-    return F.linear(x, p[name + ".weight"], p.get(name + ".bias"))
-
-
-def attention(q, k, v, heads, kv_heads, causal):
-    def split(x, count):
-        return x.unflatten(-1, (count, -1)).transpose(1, 2)
-    mixed = F.scaled_dot_product_attention(split(q, heads), split(k, kv_heads), split(v, kv_heads), is_causal=causal,
-                                           enable_gqa=True)
-    return mixed.transpose(1, 2).flatten(-2)
-
-
-def attribute(model, op, name):
-    return next(n["attributes"][name] for n in model["nodes"] if n["op"] == op)
-
-
-def layers(p, pattern):
-    return [name[:-len(pattern)] for name in p if name.endswith(pattern)]
-
-
-def norm(p, name, x):
-    return F.layer_norm(x, x.shape[-1:], p[name + ".weight"], p[name + ".bias"])
-
-
-def gpt(model, p, inputs):
-    heads = attribute(model, "Attention", "q_num_heads")
-    x = F.embedding(inputs["tokens"], p["token_embedding.weight"]) + p["position_embedding.weight"]
-    for block in layers(p, "attention.query.weight"):
-        h = norm(p, block + "attention.norm", x)
-        q, k, v = (linear(p, block + "attention." + part, h) for part in ("query", "key", "value"))
-        x = x + linear(p, block + "attention.project", attention(q, k, v, heads, heads, True))
-        h = norm(p, block + "feed_forward.norm", x)
-        h = F.gelu(linear(p, block + "feed_forward.expand", h), approximate="tanh")
-        x = x + linear(p, block + "feed_forward.project", h)
-    logits = F.linear(norm(p, "final_norm", x), p["token_embedding.weight"])
-    return F.cross_entropy(logits.flatten(0, 1), inputs["targets"].flatten())
-
-
-def rotate(x, heads):
-    """Complex numbers made of a head's halves, times e^(i * position * frequency)."""
-    h = x.unflatten(-1, (heads, -1))
-    half = h.shape[-1] // 2
-    angles = torch.outer(torch.arange(x.shape[1]), 10000.0 ** (-torch.arange(half) / half))[:, None, :]
-    turned = torch.complex(h[..., :half], h[..., half:]) * torch.polar(torch.ones_like(angles), angles)
-    return torch.cat((turned.real, turned.imag), -1).flatten(-2)
-
-
-def llama(model, p, inputs):
-    heads = attribute(model, "Attention", "q_num_heads")
-    kv_heads = attribute(model, "Attention", "kv_num_heads")
-
-    def rms(name, x):
-        return F.rms_norm(x, x.shape[-1:], p[name + ".weight"], 1e-5)
-    x = F.embedding(inputs["tokens"], p["embedding.weight"])
-    for block in layers(p, "attention.query.weight"):
-        h = rms(block + "attention.norm", x)
-        q, k, v = (linear(p, block + "attention." + part, h) for part in ("query", "key", "value"))
-        mixed = attention(rotate(q, heads), rotate(k, kv_heads), v, heads, kv_heads, True)
-        x = x + linear(p, block + "attention.project", mixed)
-        h = rms(block + "feed_forward.norm", x)
-        h = F.silu(linear(p, block + "feed_forward.gate", h)) * linear(p, block + "feed_forward.expand", h)
-        x = x + linear(p, block + "feed_forward.project", h)
-    logits = linear(p, "logits", rms("final_norm", x))
-    return F.cross_entropy(logits.flatten(0, 1), inputs["targets"].flatten())
-
-
-def conv_norm(p, name, x, stride=1):
-    weight = p[name + ".weight"]
-    y = F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
-    return F.batch_norm(y, None, None, p[name + ".norm.weight"], p[name + ".norm.bias"], training=True)
-
-
-def resnet(model, p, inputs):
-    x = F.relu(conv_norm(p, "stem", inputs["x"]))
-    for block in layers(p, "conv1.weight"):
-        stride = 2 if block + "shortcut.weight" in p else 1
-        y = F.relu(conv_norm(p, block + "conv1", x, stride))
-        beside = conv_norm(p, block + "shortcut", x, stride) if stride == 2 else x
-        x = F.relu(conv_norm(p, block + "conv2", y) + beside)
-    return F.cross_entropy(linear(p, "classifier", x.mean((2, 3))), inputs["labels"])
-
-
-def unet(model, p, inputs):
-    def twice(name, x):
-        for part in ("conv1", "conv2"):
-            x = F.relu(conv_norm(p, name + part, x))
-        return x
-    strength = attribute(model, "Constant", "value_float")
-    levels = len(layers(p, "transposed.weight")) + 1
-    y = twice("down1.", inputs["x"] + strength * inputs["noise"])
-    beside = []
-    for level in range(2, levels + 1):
-        beside.append(y)
-        y = twice(f"down{level}.", F.max_pool2d(y, 2))
-    for level in range(levels - 1, 0, -1):
-        name = f"up{level}."
-        up = F.conv_transpose2d(y, p[name + "transposed.weight"], p[name + "transposed.bias"], stride=2)
-        y = twice(name, torch.cat((beside[level - 1], up), 1))
-    return F.mse_loss(F.conv2d(y, p["image.weight"], p["image.bias"]), inputs["target"])
-
-
-def lstm(model, p, inputs):
-    x = F.embedding(inputs["tokens"], p["embedding.weight"])
-    for name in layers(p, ".recurrent_weight"):
-        hidden = p[name + ".recurrent_weight"].shape[2]
-        module = torch.nn.LSTM(x.shape[-1], hidden, batch_first=True)
-
-        def gates(rows):  # ONNX: input, output, forget, cell; PyTorch: input, forget, cell, output
-            i, o, f, c = rows.chunk(4, 0)
-            return torch.cat((i, f, c, o), 0)
-        wb, rb = p[name + ".bias"].chunk(2)
-        own = {"weight_ih_l0": gates(p[name + ".weight"][0]), "weight_hh_l0": gates(p[name + ".recurrent_weight"][0]),
-               "bias_ih_l0": gates(wb), "bias_hh_l0": gates(rb)}
-        x, _ = torch.func.functional_call(module, own, (x,))
-    return F.cross_entropy(linear(p, "logits", x).flatten(0, 1), inputs["targets"].flatten())
 
 
 def train(model, loss_of, optimizer):
