@@ -66,7 +66,10 @@ void DeviceWorker::resolve(const Instruction& instruction) {
     operation.size_bytes = bytes(tensor.type);
     operation.input = tensor.source;
   }
-  if (instruction.opcode == Opcode::kFeed) {
+  const std::vector<TensorId>& fetched = program_->training.fetched;
+  const bool is_fetched = std::find(fetched.begin(), fetched.end(), instruction.tensor) != fetched.end();
+  if (instruction.opcode == Opcode::kFetchLoss && is_fetched) operation.fetched = instruction.tensor;
+  if (instruction.opcode == Opcode::kFeed || operation.fetched != kNone<TensorId>) {
     staging_.resize(std::max(staging_.size(), static_cast<std::size_t>(operation.size_bytes)));
   }
   operations_.push_back(operation);
@@ -112,8 +115,7 @@ void DeviceWorker::execute(const Operation& operation, const StepRequest& reques
     case Opcode::kReceive:
       return transport_->receive(operation.message, outputs[0]);
     case Opcode::kFetchLoss:
-      return backend_->copy_to_host(&request.microbatch_losses[static_cast<std::size_t>(operation.microbatch)],
-                                    inputs[0], sizeof(float));
+      return hand_over(operation, inputs[0], request);
   }
   MP_CHECK(false);
 }
@@ -141,6 +143,18 @@ void DeviceWorker::feed(const Operation& operation, const StepRequest& request) 
   const std::span slice(staging_.data(), static_cast<std::size_t>(operation.size_bytes));
   request.data->fill(static_cast<std::size_t>(operation.input), request.context.step, operation.microbatch, slice);
   backend_->copy_from_host(outputs_[operation.first_output], slice.data(), operation.size_bytes);
+}
+
+void DeviceWorker::hand_over(const Operation& operation, const void* values, const StepRequest& request) {
+  if (operation.fetched == kNone<TensorId>) {
+    float& loss = request.microbatch_losses[static_cast<std::size_t>(operation.microbatch)];
+    return backend_->copy_to_host(&loss, values, sizeof(float));
+  }
+  if (observer_ == nullptr) return;
+  backend_->copy_to_host(staging_.data(), values, operation.size_bytes);
+  backend_->synchronize();
+  (*observer_)(operation.fetched, operation.microbatch,
+               std::span(staging_).first(static_cast<std::size_t>(operation.size_bytes)));
 }
 
 void DeviceWorker::fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const {

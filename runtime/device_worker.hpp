@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,6 +29,10 @@ struct InstructionTime {
   std::chrono::steady_clock::time_point end;
 };
 
+// Hears of TrainingGraph::fetched: the values of a tensor for one microbatch. Called in the thread of the device that has
+// them, by several devices at once; the values are gone when it returns.
+using TensorObserver = std::function<void(TensorId, std::int32_t microbatch, std::span<const std::byte> values)>;
+
 // Everything is called from the device's own thread.
 class DeviceWorker {
  public:
@@ -42,6 +47,9 @@ class DeviceWorker {
   // From now on run_step throws at the first NaN or infinity among the float32 outputs of a node.
   void detect_anomalies() { detects_anomalies_ = true; }
 
+  // Outlives this; null turns it off.
+  void hand_fetched_to(const TensorObserver* observer) { observer_ = observer; }
+
   // Gives every parameter that lives here its first value, from streams named after the tensors.
   void initialise_parameters(std::uint64_t seed);
   void read(BufferId buffer, std::span<std::byte> host) const;
@@ -55,7 +63,8 @@ class DeviceWorker {
     std::int32_t microbatch = -1;
     std::int32_t message = -1;
     std::int32_t input = -1;      // kFeed: position in Graph::inputs()
-    std::int64_t size_bytes = 0;  // kFeed, kCopy, kAccumulate
+    TensorId fetched = kNone<TensorId>;  // kFetchLoss: the tensor, where it is not the loss
+    std::int64_t size_bytes = 0;         // kFeed, kCopy, kAccumulate, kFetchLoss
     std::size_t first_input = 0;  // position in inputs_
     std::size_t input_count = 0;
     std::size_t first_output = 0;  // position in outputs_
@@ -68,6 +77,7 @@ class DeviceWorker {
   [[nodiscard]] std::byte* address(BufferId buffer) const;
   void execute(const Operation& operation, const StepRequest& request);
   void feed(const Operation& operation, const StepRequest& request);
+  void hand_over(const Operation& operation, const void* values, const StepRequest& request);
   void look_for_anomaly(std::size_t instruction);
   [[noreturn]] void fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const;
 
@@ -81,7 +91,8 @@ class DeviceWorker {
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
   std::vector<Operation> operations_;
-  std::vector<std::byte> staging_;  // the largest feed
+  std::vector<std::byte> staging_;  // the largest feed or fetched tensor
+  const TensorObserver* observer_ = nullptr;
   std::span<InstructionTime> times_;
   bool detects_anomalies_ = false;
 };

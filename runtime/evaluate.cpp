@@ -1,34 +1,70 @@
 #include "runtime/evaluate.hpp"
 
-#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
 
-#include "lib/operators/operator.hpp"
 #include "lib/training/evaluation.hpp"
+#include "lib/training/inference.hpp"
 #include "runtime/weights.hpp"
 
 namespace mp::runtime {
+namespace {
 
-bool can_evaluate(const Graph& forward) {
-  return forward.loss() != kNone<TensorId> && std::none_of(forward.nodes().begin(), forward.nodes().end(),
-                                                           [](const Node& node) { return node.op->name == "Dropout"; });
+Program forward_program(const Program& trained, const Graph& forward) {
+  TrainingGraph evaluation = evaluation_graph(inference_graph(forward), trained.training);
+  if (const auto classification = classification_of(evaluation.graph)) {
+    evaluation.fetched = {classification->scores, classification->labels};
+  }
+  return compile(std::move(evaluation), trained.placement,
+                 {.schedule = trained.schedule,
+                  .devices = static_cast<std::int32_t>(trained.devices.size()),
+                  .cluster = nullptr,
+                  .replicas = trained.replicas,
+                  .zero = trained.zero});
 }
 
-double evaluate(Executor& trained, const Graph& forward, const BackendFactory& backends, const DataSource& data,
-                const EvaluateOptions& options) {
-  const Program& program = trained.program();
-  Executor executor(compile(evaluation_graph(forward, program.training), program.placement,
-                            {.schedule = program.schedule,
-                             .devices = static_cast<std::int32_t>(program.devices.size()),
-                             .cluster = nullptr,
-                             .replicas = program.replicas,
-                             .zero = program.zero}),
-                    backends);
-  copy_weights(trained, executor);
+}  // namespace
+
+bool can_evaluate(const Graph& forward) { return forward.loss() != kNone<TensorId>; }
+
+Evaluator::Evaluator(const Program& trained, const Graph& forward, const BackendFactory& backends)
+    : executor_(forward_program(trained, forward), backends) {
+  const TrainingGraph& training = executor_.program().training;
+  classification_ = classification_of(training.graph);
+  if (!classification_) return;
+  counter_ = std::make_unique<PredictionCounter>(training.graph, *classification_, training.microbatches);
+  executor_.hand_fetched_to([counter = counter_.get()](TensorId tensor, std::int32_t microbatch,
+                                                       std::span<const std::byte> values) {
+    counter->take(tensor, microbatch, values);
+  });
+}
+
+Evaluation Evaluator::run(Executor& trained, const DataSource& data, const EvaluateOptions& options) {
+  copy_weights(trained, executor_);
+  return run(data, options);
+}
+
+Evaluation Evaluator::run(const DataSource& data, const EvaluateOptions& options) {
+  if (counter_) counter_->reset();
   double sum = 0.0;
-  for (std::int64_t step = 0; step < options.steps; ++step) {
-    sum += executor.run_step({.seed = options.seed, .step = step}, data);
+  for (std::int64_t step = options.first_step; step < options.first_step + options.steps; ++step) {
+    sum += executor_.run_step({.seed = options.seed, .step = step}, data);
   }
-  return sum / static_cast<double>(options.steps);
+  Evaluation result{.loss = sum / static_cast<double>(options.steps), .perplexity = {}, .accuracy = {}};
+  if (!counter_ || counter_->labels() == 0) return result;
+  result.labels = counter_->labels();
+  result.accuracy = static_cast<double>(counter_->correct()) / static_cast<double>(result.labels);
+  if (!classification_->is_whole_loss) return result;
+  const bool is_mean = classification_->is_mean;
+  if (is_mean && executor_.program().training.graph.loss_reduction() == LossReduction::kSum) return result;
+  result.perplexity = std::exp(is_mean ? result.loss : sum / static_cast<double>(result.labels));
+  return result;
+}
+
+Evaluation evaluate(Executor& trained, const Graph& forward, const BackendFactory& backends, const DataSource& data,
+                    const EvaluateOptions& options) {
+  return Evaluator(trained.program(), forward, backends).run(trained, data, options);
 }
 
 }  // namespace mp::runtime

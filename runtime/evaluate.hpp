@@ -1,26 +1,57 @@
-// The loss on data that is not trained on.
+// Loss, accuracy and perplexity on data that is not trained on.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 #include "lib/graph/graph.hpp"
 #include "runtime/data/data_source.hpp"
 #include "runtime/executor.hpp"
+#include "runtime/predictions.hpp"
 
 namespace mp::runtime {
 
 struct EvaluateOptions {
+  std::int64_t first_step = 0;
   std::int64_t steps = 1;
   std::uint64_t seed = 0;
 };
 
-// Whether a forward pass in training mode measures what the model would answer: false where it drops values at random.
+struct Evaluation {
+  double loss = 0.0;  // mean over the steps
+  // exp of the mean cross entropy of a label, where the loss is that alone.
+  std::optional<double> perplexity;
+  // Share of the labels whose class has the largest score, where there is one SoftmaxCrossEntropyLoss.
+  std::optional<double> accuracy;
+  std::int64_t labels = 0;  // that it is the share of; those of ignore_index aside
+};
+
+// Whether a model has a loss to measure.
 [[nodiscard]] bool can_evaluate(const Graph& forward);
 
-// The mean loss over steps of `data` with the weights `trained` has now, which stay as they are: a program of the
-// forward pass alone (of `forward`, the graph that was trained), placed alike, with arenas of its own. Batch
-// normalisation takes the statistics of the batch, as in training.
-[[nodiscard]] double evaluate(Executor& trained, const Graph& forward, const BackendFactory& backends,
-                              const DataSource& data, const EvaluateOptions& options);
+// A program of the forward pass alone, in inference mode (lib/training/inference.hpp), placed as a training program
+// is, with arenas of its own. Made once, for any number of evaluations.
+class Evaluator {
+ public:
+  // `forward` is the graph that `trained` was made of. Throws RunError where the memory is not there.
+  Evaluator(const Program& trained, const Graph& forward, const BackendFactory& backends);
+
+  // The executor with this one's weights; they may be loaded or written there.
+  [[nodiscard]] Executor& executor() { return executor_; }
+  // Of the weights that `trained` has now.
+  [[nodiscard]] Evaluation run(Executor& trained, const DataSource& data, const EvaluateOptions& options);
+  // Of the weights that executor() has.
+  [[nodiscard]] Evaluation run(const DataSource& data, const EvaluateOptions& options);
+
+ private:
+  std::optional<Classification> classification_;
+  Executor executor_;
+  std::unique_ptr<PredictionCounter> counter_;
+};
+
+// All of that once.
+[[nodiscard]] Evaluation evaluate(Executor& trained, const Graph& forward, const BackendFactory& backends,
+                                  const DataSource& data, const EvaluateOptions& options);
 
 }  // namespace mp::runtime

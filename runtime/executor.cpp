@@ -86,6 +86,11 @@ void Executor::detect_anomalies() {
   threads_.run([&](std::size_t d) { workers_[d]->detect_anomalies(); });
 }
 
+void Executor::hand_fetched_to(TensorObserver observer) {
+  observer_ = std::move(observer);
+  threads_.run([&](std::size_t d) { workers_[d]->hand_fetched_to(observer_ ? &observer_ : nullptr); });
+}
+
 void Executor::record_times() {
   threads_.run([&](std::size_t d) {
     const auto device = make_id<DeviceId>(d);

@@ -49,6 +49,9 @@ class Executor {
   void record_times();
   [[nodiscard]] const std::vector<InstructionTime>& times(DeviceId device) const { return times_[device]; }
 
+  // From now on each step hands the tensors of TrainingGraph::fetched to `observer`; an empty one turns it off.
+  void hand_fetched_to(TensorObserver observer);
+
   // From now on every float32 value a node makes is looked at: the first NaN or infinity ends the step with a RunError
   // that names device, node, tensor and element. Values are copied to the host: slow.
   void detect_anomalies();
@@ -72,6 +75,7 @@ class Executor {
   std::vector<float> microbatch_losses_;
   IdVector<DeviceId, std::vector<InstructionTime>> times_;
   std::vector<DeviceMemoryUse> memory_;
+  TensorObserver observer_;
   DeviceThreads threads_;  // last: its threads use all of the above
 };
 

@@ -98,7 +98,8 @@ std::optional<double> validate(runtime::Executor& executor, const Job& job, cons
   const Graph forward = microbatch_graph(job.input.model, shape, job.input.model_path);
   if (!runtime::can_evaluate(forward)) return std::nullopt;
   return runtime::evaluate(executor, forward, backends, *data.held_out,
-                           {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed});
+                           {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed})
+      .loss;
 }
 
 // What decides the numbers of every step, for checkpoints.

@@ -6,48 +6,22 @@
 #include <string_view>
 #include <utility>
 
+#include "apps/mprun/data_flags.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/recipe_file.hpp"
 
 namespace mp::apps {
 namespace {
 
-// "name=value", both of them not empty.
-std::pair<std::string, std::string> split(std::string_view flag, const std::string& text, std::string_view example) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    throw UsageError(fmt::format("{} '{}': expected NAME=VALUE, as in {} {}", flag, text, flag, example));
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
 void apply_bindings(const std::vector<std::string>& bind, Bindings& bindings) {
   for (const std::string& text : bind) {
-    const auto [name, value] = split("--bind", text, "batch=32");
+    const auto [name, value] = split_flag("--bind", text, "batch=32");
     std::int64_t extent = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), extent);
     if (error != std::errc() || end != value.data() + value.size() || extent < 1) {
       throw UsageError(fmt::format("--bind '{}': '{}' is not a whole number of at least 1", text, value));
     }
     bindings.insert_or_assign(name, extent);
-  }
-}
-
-// The first --data text=… replaces the recipe's text, further ones add to it.
-void apply_data(const std::vector<std::string>& data, DataSources& sources) {
-  bool has_text = false;
-  for (const std::string& item : data) {
-    auto [name, value] = split("--data", item, "text=FILE_OR_FOLDER");
-    if (name == "text") {
-      if (!std::exchange(has_text, true)) sources.text.clear();
-      sources.text.push_back(std::move(value));
-    } else if (name == "images") {
-      sources.images = std::move(value);
-    } else if (name == "labels") {
-      sources.labels = std::move(value);
-    } else {
-      sources.fill.insert_or_assign(std::move(name), std::move(value));
-    }
   }
 }
 
@@ -99,17 +73,6 @@ void add_microbatches_flag(CLI::App& command, TrainFlags& flags, const std::stri
 void add_bind_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--bind", flags.bind, "Dimension of the model, as batch=32; may be repeated [recipe, else plan]")
       ->type_name("NAME=N")
-      ->group(group);
-}
-
-void add_data_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
-  command
-      .add_option(
-          "--data", flags.data,
-          "text=FILE_OR_FOLDER (may be repeated), images=FILE and labels=FILE (.npy or IDX), or INPUT=KIND with "
-          "the kinds normal, tokens, next-tokens, images, labels, copy:INPUT [recipe, else model; text: what "
-          "every Debian system has]")
-      ->type_name("NAME=VALUE")
       ->group(group);
 }
 
@@ -173,7 +136,7 @@ void add_output_flags(CLI::App& command, TrainFlags& flags) {
 void add_run_flags(CLI::App& command, TrainFlags& flags) {
   command.add_option("plan", flags.plan, "The plan, made by mpplan or written by hand")->required()->type_name("PLAN");
   add_training_flags(command, flags);
-  add_data_flag(command, flags, "Data and files");
+  add_data_flag(command, flags.data, "Data and files");
   add_load_flag(command, flags, "Data and files");
   add_backend_flags(command, flags, "Running");
 }
@@ -207,7 +170,7 @@ void add_step_shape_flags(CLI::App& command, TrainFlags& flags) {
   add_optimizer_flag(command, flags, group);
   add_microbatches_flag(command, flags, group);
   add_bind_flag(command, flags, group);
-  add_data_flag(command, flags, group);
+  add_data_flag(command, flags.data, group);
   add_backend_flags(command, flags, group);
 }
 
@@ -220,7 +183,7 @@ Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   override_with(flags.metrics, recipe.metrics);
   override_with(flags.save, recipe.weights);
   apply_bindings(flags.bind, recipe.bindings);
-  apply_data(flags.data, recipe.data);
+  apply_data_flags(flags.data, recipe.data);
   apply_optimizer(flags, plan_optimizer, recipe);
   return recipe;
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "lib/files/atomic_file.hpp"
+#include "lib/files/data_fields.hpp"
 #include "lib/files/fields.hpp"
 #include "lib/files/json.hpp"
 #include "lib/files/paths.hpp"
@@ -50,22 +51,6 @@ std::optional<std::int64_t> read_count(JsonValue value) {
   return value.integer(1);
 }
 
-DataSources read_data(JsonValue value) {
-  const JsonObject fields = value.object({"text", "images", "labels", "fill"});
-  DataSources data;
-  if (fields["text"].kind() == JsonKind::kString) {
-    data.text.push_back(fields["text"].nonempty_string());
-  } else {
-    for (const JsonValue item : fields["text"].items()) data.text.push_back(item.nonempty_string());
-  }
-  data.images = read_path(fields["images"]);
-  data.labels = read_path(fields["labels"]);
-  for (const auto& [input, source] : fields["fill"].members()) {
-    data.fill.emplace(input, source.nonempty_string());
-  }
-  return data;
-}
-
 void read_outputs(const JsonObject& root, Recipe& recipe) {
   recipe.metrics = read_path(root["metrics"]);
   recipe.weights = read_path(root["weights"]);
@@ -92,7 +77,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
     recipe.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, 1'000'000));
   }
   recipe.bindings = read_bindings(root["bindings"]);
-  recipe.data = read_data(root["data"]);
+  recipe.data = read_data_sources(root["data"]);
   read_outputs(root, recipe);
   document.finish();
   return recipe;
@@ -100,9 +85,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
 
 Recipe read_recipe(const std::string& path) {
   Recipe recipe = parse_recipe(read_file(path), path);
-  for (std::string& text : recipe.data.text) text = path_from_file(path, text);
-  if (recipe.data.images) recipe.data.images = path_from_file(path, *recipe.data.images);
-  if (recipe.data.labels) recipe.data.labels = path_from_file(path, *recipe.data.labels);
+  find_from(path, recipe.data);
   return recipe;
 }
 

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/graph/model.hpp"
+#include "lib/plan/data_sources.hpp"
 #include "lib/training/optimizer.hpp"
 
 namespace mp {
@@ -33,16 +32,6 @@ struct LearningRateSchedule {
 // bit of the cosine.
 [[nodiscard]] double learning_rate_at(const LearningRateSchedule& schedule, double learning_rate, std::int64_t step,
                                       std::int64_t steps);
-
-// Where training data comes from. Paths in a file are relative to the file's folder; read_recipe makes them
-// relative to the working directory, or absolute.
-struct DataSources {
-  std::vector<std::string> text;                         // files and folders, for "tokens" and "next-tokens"
-  std::optional<std::string> images;                     // .npy or IDX
-  std::optional<std::string> labels;                     // .npy or IDX
-  std::map<std::string, std::string, std::less<>> fill;  // input → what fills it (ModelInput::data), overriding
-  friend bool operator==(const DataSources&, const DataSources&) = default;
-};
 
 // What is absent falls to the plan (optimizer, microbatches, bindings), then to the program's default.
 struct Recipe {

@@ -36,7 +36,9 @@ class Replay {
         runs_(graph_.nodes().size(), 0),
         done_(graph_.nodes().size()),
         updated_on_(graph_.nodes().size()),
-        losses_(static_cast<std::size_t>(program.microbatches), 0) {
+        fetched_(program.training.fetched) {
+    if (graph_.loss() != kNone<TensorId>) fetched_.push_back(graph_.loss());
+    times_fetched_.assign(static_cast<std::size_t>(program.microbatches), std::vector<std::int32_t>(fetched_.size(), 0));
     for (const DeviceId d : ids<DeviceId>(program.devices.size())) {
       for (const Buffer& buffer : program.devices[d].buffers) {
         if (buffer.role == BufferRole::kParameter) arenas_[d].write(buffer, names_.parameter(buffer.tensor, 0));
@@ -257,9 +259,10 @@ class Replay {
   }
 
   void fetch_loss(const Instruction& instruction) {
-    if (instruction.tensor != graph_.loss()) return complain("fetches what is not the loss");
+    const auto tensor = std::find(fetched_.begin(), fetched_.end(), instruction.tensor);
+    if (tensor == fetched_.end()) return complain("fetches what is neither the loss nor asked for");
     read(instruction.inputs.front(), names_.made(instruction.tensor, instruction.microbatch), instruction.tensor);
-    ++losses_[static_cast<std::size_t>(instruction.microbatch)];
+    ++times_fetched_[static_cast<std::size_t>(instruction.microbatch)][static_cast<std::size_t>(tensor - fetched_.begin())];
   }
 
   void check_end() {
@@ -275,9 +278,12 @@ class Replay {
       if (!messages_[m].received) issues_.push_back(fmt::format("message {} is never received", m));
       if (!messages_[m].waited) issues_.push_back(fmt::format("message {} is never waited for", m));
     }
-    const std::int32_t losses = graph_.loss() == kNone<TensorId> ? 0 : 1;
-    for (std::size_t m = 0; m < losses_.size(); ++m) {
-      if (losses_[m] != losses) issues_.push_back(fmt::format("the loss of mb{} is fetched {} times", m, losses_[m]));
+    for (std::size_t m = 0; m < times_fetched_.size(); ++m) {
+      for (std::size_t t = 0; t < fetched_.size(); ++t) {
+        if (times_fetched_[m][t] == 1) continue;
+        const std::string& name = graph_.tensor(fetched_[t]).name;
+        issues_.push_back(fmt::format("{} of mb{} is fetched {} times", name, m, times_fetched_[m][t]));
+      }
     }
     for (const DeviceId d : ids<DeviceId>(program_.devices.size())) check_parameters_kept(d);
   }
@@ -311,7 +317,8 @@ class Replay {
   IdVector<NodeId, std::int32_t> runs_;
   IdVector<NodeId, std::set<std::int32_t>> done_;  // microbatches
   IdVector<NodeId, std::set<DeviceId>> updated_on_;
-  std::vector<std::int32_t> losses_;
+  std::vector<TensorId> fetched_;                         // the loss among them
+  std::vector<std::vector<std::int32_t>> times_fetched_;  // by microbatch, beside fetched_
   Program::Step at_;
 };
 

@@ -48,6 +48,11 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
   for (const NodeId n : ids<NodeId>(graph_.nodes().size())) {
     if (training.phase[n] != Phase::kUpdate) count_reads(n, training.microbatches);
   }
+  if (graph_.loss() != kNone<TensorId>) handed_over_after_.emplace(graph_.tensor(graph_.loss()).producer, graph_.loss());
+  for (const TensorId t : training.fetched) {
+    const NodeId producer = graph_.tensor(t).producer;
+    handed_over_after_.emplace(producer == kNone<NodeId> ? graph_.consumers(t).front() : producer, t);
+  }
   buffers_.resize(slots, kNone<BufferId>);
   incoming_.resize(slots, -1);
   for (const ResidenceId r : ids<ResidenceId>(residences_.all().size())) {
@@ -88,6 +93,8 @@ void Emitter::run(NodeId n, std::int32_t microbatch) {
   for (const TensorId t : node.outputs) {
     if (t != kNone<TensorId>) publish(n, t, microbatch);
   }
+  const auto [first, last] = handed_over_after_.equal_range(n);
+  for (auto tensor = first; tensor != last; ++tensor) hand_over(n, tensor->second, microbatch);
   count_reads(n, -1);
 }
 

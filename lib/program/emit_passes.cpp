@@ -103,16 +103,19 @@ void Emitter::settle_in_place(const Node& node, DeviceId device, Instruction& in
   }
 }
 
-// What follows when a tensor has been made: copies, sums, the loss, transfers.
+// What follows when a tensor has been made: copies, sums, transfers.
 void Emitter::publish(NodeId n, TensorId t, std::int32_t microbatch) {
   const ResidenceId r = residences_.value(t, leader_of_[n]);
   if (residences_[r].copied_from_state) copy_state(r, microbatch);
-  if (t == graph_.loss()) {
-    push(device(n, microbatch),
-         {.opcode = Opcode::kFetchLoss, .tensor = t, .microbatch = microbatch, .inputs = {buffer(r, microbatch)}});
-  }
   send(r, microbatch);
   if (residences_.is_accumulated(t)) accumulate(r, microbatch);
+}
+
+// After node `n`, which has made the tensor or read it.
+void Emitter::hand_over(NodeId n, TensorId t, std::int32_t microbatch) {
+  const BufferId data = buffer(residences_.value(t, leader_of_[n]), microbatch);
+  push(device(n, microbatch),
+       {.opcode = Opcode::kFetchLoss, .tensor = t, .microbatch = microbatch, .inputs = {data}});
 }
 
 void Emitter::copy_state(ResidenceId r, std::int32_t microbatch) {

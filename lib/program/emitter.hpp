@@ -80,6 +80,7 @@ class Emitter {
   [[nodiscard]] BufferId output(NodeId n, TensorId t, std::int32_t microbatch);
   void settle_in_place(const Node& node, DeviceId device, Instruction& instruction);
   void publish(NodeId n, TensorId t, std::int32_t microbatch);
+  void hand_over(NodeId n, TensorId t, std::int32_t microbatch);
   void copy_state(ResidenceId r, std::int32_t microbatch);
   void accumulate(ResidenceId r, std::int32_t microbatch);
 
@@ -127,6 +128,7 @@ class Emitter {
   IdVector<TensorId, std::int64_t> reads_left_;        // of parameters, by passes, over all microbatches
   IdVector<DeviceId, std::vector<NodeId>> to_update_;  // updates that read a sum which is there
   IdVector<NodeId, bool> is_updated_;
+  std::multimap<NodeId, TensorId> handed_over_after_;  // loss and fetched tensors, by the node that has them at hand
   std::vector<NodeId> updated_;           // in the order of their first runs
   std::vector<std::int32_t> new_values_;  // messages
   Emission out_;

@@ -20,7 +20,7 @@ enum class Opcode : std::uint8_t {
   kSend,        // start `message` from inputs[0], which stays untouched until the kWaitSend of the same message
   kWaitSend,    // wait until `message` has left its buffer
   kReceive,     // wait for `message`, into outputs[0]
-  kFetchLoss,   // hand the loss of the microbatch in inputs[0] to the caller
+  kFetchLoss,   // hand inputs[0] to the caller: the loss of the microbatch, or a tensor of TrainingGraph::fetched
 };
 
 struct Instruction {

@@ -50,7 +50,7 @@ std::string line(const Program& program, const Instruction& instruction) {
     case Opcode::kReceive:
       return fmt::format("RECEIVE {} <- device {}", what, peer(&Message::from));
     case Opcode::kFetchLoss:
-      return "LOSS " + what;
+      return (instruction.tensor == graph.loss() ? "LOSS " : "FETCH ") + what;
   }
   return what;
 }

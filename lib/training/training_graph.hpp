@@ -35,6 +35,9 @@ struct TrainingGraph {
   IdVector<TensorId, NodeId> home;  // of parameters (and optimizer state): forward node they live with; else kNone
   std::vector<TrainedParameter> trained;
   std::int32_t forward_nodes = 0;
+  // Inputs and outputs of forward nodes, neither parameters nor the loss, that are handed to the caller for each microbatch, as the loss
+  // is: what metrics and sampling read.
+  std::vector<TensorId> fetched{};
   std::int32_t microbatches = 1;
   [[nodiscard]] bool is_accumulated(TensorId tensor) const;  // made by kBackward, read by kUpdate
 };

@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <system_error>
+#include <utility>
 
 #include "lib/base/error.hpp"
 
@@ -41,17 +41,27 @@ bool looks_binary(std::span<const std::uint8_t> bytes) {
   return std::find(start.begin(), start.end(), std::uint8_t{0}) != start.end();
 }
 
-void add(Text& text, const MappedFile& file) {
-  const std::size_t held_out = file.bytes().size() / std::size_t{kHeldOutDivisor};
-  text.training.append(file.bytes().first(file.bytes().size() - held_out));
-  text.held_out.append(file.bytes().last(held_out));
+void add(Text& text, const TokenPiece& tokens) {
+  const std::size_t held_out = tokens.bytes.size() / tokens.width / std::size_t{kHeldOutDivisor} * tokens.width;
+  const std::size_t trained = tokens.bytes.size() - held_out;
+  TokenPiece first = tokens;
+  first.bytes = tokens.bytes.first(trained);
+  TokenPiece last = tokens;
+  last.bytes = tokens.bytes.last(held_out);
+  last.offset_bytes += static_cast<std::int64_t>(trained);
+  text.training.append(std::move(first));
+  text.held_out.append(std::move(last));
+}
+
+void add(Text& text, const MappedFile& file, const std::string& path) {
+  add(text, {.bytes = file.bytes(), .width = 1, .path = path, .offset_bytes = 0});
   text.files.push_back(file);
 }
 
 void add_all(Text& text, const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     const MappedFile file(path);
-    if (!looks_binary(file.bytes())) add(text, file);
+    if (!looks_binary(file.bytes())) add(text, file, path);
   }
 }
 
@@ -80,41 +90,6 @@ std::string described(const Text& text, const std::string& origin) {
 
 }  // namespace
 
-void TokenSequence::append(std::span<const std::uint8_t> bytes) {
-  if (bytes.empty()) return;
-  pieces_.push_back(bytes);
-  starts_.push_back(starts_.back() + static_cast<std::int64_t>(bytes.size()));
-}
-
-void TokenSequence::copy(std::int64_t first, std::span<std::int64_t> tokens) const {
-  const auto after = std::upper_bound(starts_.begin(), starts_.end(), first);
-  auto piece = static_cast<std::size_t>(after - starts_.begin()) - 1;
-  auto position = static_cast<std::size_t>(first - starts_[piece]);
-  for (std::int64_t& token : tokens) {
-    for (; position == pieces_[piece].size(); position = 0) ++piece;
-    token = pieces_[piece][position++];
-  }
-}
-
-std::array<std::int64_t, 256> TokenSequence::counts() const {
-  std::array<std::int64_t, 256> counts{};
-  for (const auto& piece : pieces_) {
-    for (const std::uint8_t byte : piece) ++counts[byte];
-  }
-  return counts;
-}
-
-double entropy(std::span<const std::int64_t> counts) {
-  double total = 0.0;
-  for (const std::int64_t count : counts) total += static_cast<double>(count);
-  double sum = 0.0;
-  for (const std::int64_t count : counts) {
-    const double share = static_cast<double>(count) / total;
-    if (count > 0) sum -= share * std::log(share);
-  }
-  return sum;
-}
-
 Text open_text(const std::vector<std::string>& paths) {
   Text text;
   std::string origin;
@@ -123,12 +98,33 @@ Text open_text(const std::vector<std::string>& paths) {
     if (fs::is_directory(path, error)) {
       add_all(text, files_below(path, [](const fs::path&) { return true; }));
     } else {
-      add(text, MappedFile(path));
+      add(text, MappedFile(path), path);
     }
     origin += (origin.empty() ? "" : ", ") + path;
   }
   if (text.training.size() == 0) fail(origin, "no text in it");
   text.description = described(text, origin);
+  return text;
+}
+
+Text open_token_files(const std::vector<std::string>& paths, const TokenFileOptions& options) {
+  Text text;
+  std::string origin;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    const bool is_folder = fs::is_directory(path, error);
+    const auto is_token_file = [](const fs::path& file) { return file.extension() == ".bin"; };
+    const std::vector<std::string> files = is_folder ? files_below(path, is_token_file) : std::vector{path};
+    if (files.empty()) fail(path, "no *.bin file in it");
+    for (const std::string& file : files) {
+      const TokenFile opened = open_token_file(file, options);
+      add(text, opened.tokens);
+      text.files.push_back(opened.file);
+    }
+    origin += (origin.empty() ? "" : ", ") + path;
+  }
+  text.description = fmt::format("{} ({} {}, {} tokens)", origin, text.files.size(),
+                                 text.files.size() == 1 ? "file" : "files", text.training.size() + text.held_out.size());
   return text;
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -53,10 +52,11 @@ class Opener {
   FeedPair open_tokens(const GraphInput& input, std::int64_t shift);
   FeedPair open_array(const GraphInput& input, bool is_labels);
   FeedPair copy_of(const Tensor& tensor, const std::string& source);
-  void open_the_text(const Tensor& tensor);
-  void check_vocabulary(const GraphInput& input) const;
+  void open_the_text(const GraphInput& input);
+  void count_tokens(const GraphInput& input);
   void check_labels(const GraphInput& input, const ArrayFile& array) const;
   void check_sample_shape(const Tensor& tensor, const ArrayFile& array) const;
+  Text find_text(const GraphInput& input) const;
   void hold_out(std::int64_t samples, std::int64_t rows);
 
   const Graph& graph_;
@@ -64,6 +64,7 @@ class Opener {
   std::vector<FeedPair> feeds_;
   std::shared_ptr<const Text> text_;
   std::int64_t context_ = 0;  // of every input of tokens
+  std::optional<std::int64_t> counted_below_;
   std::shared_ptr<const TextWindows> training_windows_;
   std::shared_ptr<const TextWindows> held_out_windows_;
   std::int64_t array_samples_ = -1;  // of images and labels alike
@@ -98,13 +99,23 @@ FeedPair Opener::open_normal(const Tensor& tensor) const {
           make_normal_feed(options_.seed, "held-out input " + tensor.name)};
 }
 
-void Opener::open_the_text(const Tensor& tensor) {
+Text Opener::find_text(const GraphInput& input) const {
+  const DataSources& sources = options_.sources;
+  if (!sources.token_files.empty()) {
+    std::optional<std::size_t> width;
+    if (sources.token_type) width = *sources.token_type == TokenType::kUint16 ? 2 : 4;
+    return open_token_files(sources.token_files, {.width = width, .vocabulary = index_bound(graph_, input.tensor)});
+  }
+  return sources.text.empty() ? open_default_text() : open_text(sources.text);
+}
+
+void Opener::open_the_text(const GraphInput& input) {
+  const Tensor& tensor = graph_.tensor(input.tensor);
   const std::int64_t context = context_ = tensor.type.shape[1];
-  const std::vector<std::string>& paths = options_.sources.text;
-  text_ = std::make_shared<const Text>(paths.empty() ? open_default_text() : open_text(paths));
+  text_ = std::make_shared<const Text>(find_text(input));
   if (text_->training.size() <= context) {
     throw InputError(text_->description,
-                     Issue{"", fmt::format("{} bytes to train on are too few for input '{}': a window of {} tokens and "
+                     Issue{"", fmt::format("{} tokens to train on are too few for input '{}': a window of {} tokens and "
                                            "the one after it are needed",
                                            text_->training.size(), tensor.name, context)});
   }
@@ -113,8 +124,7 @@ void Opener::open_the_text(const Tensor& tensor) {
     held_out_windows_ = std::make_shared<const TextWindows>(text_->held_out, context, options_.seed, false);
     hold_out(held_out_windows_->windows(), tensor.type.shape[0]);
   }
-  data_.description = "text: " + text_->description;
-  data_.unigram_entropy = entropy(text_->training.counts());
+  data_.description = (options_.sources.token_files.empty() ? "text: " : "tokens: ") + text_->description;
 }
 
 FeedPair Opener::open_tokens(const GraphInput& input, std::int64_t shift) {
@@ -123,31 +133,33 @@ FeedPair Opener::open_tokens(const GraphInput& input, std::int64_t shift) {
   if (tensor.type.type != DataType::kInt64 || shape.size() != 2 || elements(shape) == 0) {
     fail(tensor, fmt::format("tokens are int64[batch, context], but it is {}", to_string(tensor.type)));
   }
-  if (!text_) open_the_text(tensor);
+  if (!text_) open_the_text(input);
   const std::int64_t context = shape[1];
   if (context_ != context) {
     fail(tensor, fmt::format("has a context of {}, but another input of tokens has {}", context, context_));
   }
-  check_vocabulary(input);
+  count_tokens(input);
   FeedPair feeds{make_token_feed(training_windows_, context, shift), nullptr};
   if (held_out_windows_) feeds.held_out = make_token_feed(held_out_windows_, context, shift);
   return feeds;
 }
 
-void Opener::check_vocabulary(const GraphInput& input) const {
+// Also checks that the model knows all of them.
+void Opener::count_tokens(const GraphInput& input) {
+  constexpr std::int64_t kMostCounted = 1 << 24;
   const std::optional<std::int64_t> bound = index_bound(graph_, input.tensor);
-  std::array<std::int64_t, 256> counts = text_->training.counts();
-  const std::array<std::int64_t, 256> held_out = text_->held_out.counts();
-  for (std::size_t byte = 0; byte < counts.size(); ++byte) counts[byte] += held_out[byte];
-  std::size_t largest = counts.size() - 1;
-  while (counts[largest] == 0) --largest;
-  if (bound && static_cast<std::int64_t>(largest) >= *bound) {
-    throw InputError(
-        text_->description,
-        Issue{"", fmt::format("holds the byte {}, but input '{}' of the model takes values below {}: use a "
-                              "vocabulary of 256",
-                              largest, graph_.tensor(input.tensor).name, *bound)});
+  if (bound == counted_below_ && data_.unigram_entropy) return;  // the targets of the tokens
+  const TokenCounts trained = text_->training.counts(bound.value_or(kMostCounted));
+  const TokenCounts held_out = text_->held_out.counts(bound.value_or(kMostCounted));
+  const std::optional<std::string>& beyond = trained.first_beyond ? trained.first_beyond : held_out.first_beyond;
+  if (bound && beyond) {
+    throw InputError(*beyond, Issue{"", fmt::format("input '{}' of the model takes values below {}: its vocabulary is "
+                                                    "too small{}",
+                                                    graph_.tensor(input.tensor).name, *bound,
+                                                    options_.sources.token_files.empty() ? ", bytes need 256" : "")});
   }
+  counted_below_ = bound;
+  data_.unigram_entropy = entropy(trained.of_token);
 }
 
 void Opener::hold_out(std::int64_t samples, std::int64_t rows) {

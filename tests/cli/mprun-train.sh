@@ -122,7 +122,7 @@ case_bad_inputs_are_named() {
   echo short >short.txt
   run "$mprun" train gpt.json --data text=short.txt --metrics run.jsonl
   expect_code 3
-  expect_err '6 bytes to train on are too few'
+  expect_err '6 tokens to train on are too few'
   plan convnet convnet.json 1
   run "$mprun" train convnet.json --metrics run.jsonl
   expect_code 3

@@ -176,10 +176,10 @@ TEST_CASE("training lowers the loss on the digits, held-out ones too, and evalua
   const Graph forward =
       microbatch_graph(subject.model, {.bindings = {{"batch", 64}}, .microbatches = 2, .optimizer = adam}, "mlp");
   REQUIRE(can_evaluate(forward));
-  const auto held_out_loss = [&] {
+  const auto held_out = [&] {
     return evaluate(executor, forward, cpu_backends(1), *data.held_out, {.steps = data.held_out_steps});
   };
-  const double before = held_out_loss();
+  const double before = held_out().loss;
   CHECK(before > 0.8 * std::log(10.0));  // untrained: hardly better than chance among ten classes
   std::vector<double> losses;
   const TrainSummary summary =
@@ -193,7 +193,11 @@ TEST_CASE("training lowers the loss on the digits, held-out ones too, and evalua
   CHECK(losses.back() == summary.loss);
   CHECK(summary.loss < 0.5 * losses.front());
   const std::vector<float> weights = floats_of(executor, "fc1.weight");
-  CHECK(held_out_loss() < 0.5 * before);
+  const Evaluation after = held_out();
+  CHECK(after.loss < 0.5 * before);
+  CHECK(after.labels == 64 * data.held_out_steps);
+  CHECK(after.accuracy.value() > 0.8);
+  CHECK(after.perplexity.value() == Approx(std::exp(after.loss)));
   CHECK(floats_of(executor, "fc1.weight") == weights);
 }
 

@@ -49,6 +49,15 @@ TEST_CASE("a recipe may say nothing or everything", "[files]") {
     "metrics": "m.jsonl", "weights": "w.safetensors")") == all);
 }
 
+TEST_CASE("token files are instead of text", "[files]") {
+  const mp::DataSources data = parse(R"(, "data": {"token_files": ["a.bin", "b"], "token_type": "uint32"})").data;
+  CHECK(data.token_files == std::vector<std::string>{"a.bin", "b"});
+  CHECK(data.token_type == mp::TokenType::kUint32);
+  CHECK(error_of(R"(, "data": {"text": "a", "token_files": "b", "token_type": "int8"})") ==
+        "f: /data/token_files: is instead of text: give one of them\n"
+        "f: /data/token_type: unknown token type 'int8'; known: uint16, uint32");
+}
+
 TEST_CASE("paths of data are relative to the recipe", "[files]") {
   const mp::test::TemporaryFolder folder;
   mp::write_file_atomically(folder.file("r.json"), R"({"format": "mp.recipe/1", "metrics": "m.jsonl",
@@ -77,7 +86,8 @@ TEST_CASE("every mistake in a recipe file has a message", "[files]") {
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "linear", "every_steps": 3})") ==
         "f: /learning_rate_schedule/every_steps: belongs to the shape step");
   CHECK(error_of(R"(, "data": {"text": [""], "image": "x"})") ==
-        "f: /data/image: unknown key 'image'; did you mean 'images'?; known: text, images, labels, fill\n"
+        "f: /data/image: unknown key 'image'; did you mean 'images'?; known: text, token_files, token_type, "
+        "images, labels, fill\n"
         "f: /data/text/0: must not be empty");
 }
 

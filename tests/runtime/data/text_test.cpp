@@ -102,5 +102,5 @@ TEST_CASE("the default text is enough to train on") {
   const Text text = open_default_text();
   CHECK(text.training.size() > 200'000);
   CHECK(text.held_out.size() > 8'000);
-  CHECK(entropy(text.training.counts()) > 2.5);
+  CHECK(entropy(text.training.counts(256).of_token) > 2.5);
 }

@@ -140,7 +140,7 @@ TEST_CASE("data that does not fit the model is refused, with both sides of it") 
   sources = {};
   sources.text = {folder.write("short", "12345678")};
   CHECK(message_of(inputs_of({{"tokens", kTokens}}), sources)
-            .ends_with("8 bytes to train on are too few for input 'tokens': a window of 8 tokens and the one after it "
+            .ends_with("8 tokens to train on are too few for input 'tokens': a window of 8 tokens and the one after it "
                        "are needed"));
   CHECK(message_of(inputs_of({{"tokens", kTokens}, {"next-tokens", {DataType::kInt64, {2, 9}}}}), {}) ==
         "model 'g': input 'next-tokens': has a context of 9, but another input of tokens has 8");

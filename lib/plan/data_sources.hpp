@@ -1,0 +1,30 @@
+// Where training data comes from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mp {
+
+enum class TokenType : std::uint8_t { kUint16, kUint32 };
+inline constexpr std::array kTokenTypes = {TokenType::kUint16, TokenType::kUint32};
+[[nodiscard]] std::string_view name_of(TokenType type);  // "uint16", "uint32"
+
+// Paths in a file are relative to the file's folder; read_recipe makes them relative to the working directory, or
+// absolute.
+struct DataSources {
+  std::vector<std::string> text;                         // files and folders, for "tokens" and "next-tokens"
+  std::vector<std::string> token_files;                  // *.bin, and folders of them, instead of text
+  std::optional<TokenType> token_type;                   // of token files that do not say it themselves
+  std::optional<std::string> images;                     // .npy or IDX
+  std::optional<std::string> labels;                     // .npy or IDX
+  std::map<std::string, std::string, std::less<>> fill;  // input → what fills it (ModelInput::data), overriding
+  friend bool operator==(const DataSources&, const DataSources&) = default;
+};
+
+}  // namespace mp
