@@ -1,7 +1,7 @@
 #include "tests/runtime/cpu/support/graph_runner.hpp"
 
-#include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "lib/operators/operator.hpp"
 
@@ -9,32 +9,49 @@ namespace mp::runtime::testing {
 namespace {
 
 constexpr std::size_t kGuardBytes = 64;
-constexpr int kPoison = 0xff;  // as float32: NaN
+constexpr std::byte kPoison{0xff};  // as float32: NaN
 
 std::size_t size_of_tensor(const Tensor& tensor) { return static_cast<std::size_t>(bytes(tensor.type)); }
 
 }  // namespace
 
 GraphRunner::GraphRunner(const Graph& graph, int threads)
-    : graph_(graph), backend_(make_cpu_backend({.threads = threads})), memory_(graph.tensors().size()) {
+    : GraphRunner(graph, make_cpu_backend({.threads = threads})) {}
+
+GraphRunner::GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend)
+    : graph_(graph), backend_(std::move(backend)), memory_(graph.tensors().size()) {
+  const std::vector<std::byte> guard(kGuardBytes, kPoison);
   for (const TensorId id : ids<TensorId>(graph.tensors().size())) {
     const std::size_t size = size_of_tensor(graph.tensor(id));
     memory_[id] = backend_->allocate(static_cast<std::int64_t>(size + kGuardBytes));
-    std::memset(memory_[id].get() + size, kPoison, kGuardBytes);
+    backend_->copy_from_host(memory_[id].get() + size, guard.data(), kGuardBytes);
   }
   for (const NodeId id : ids<NodeId>(graph.nodes().size())) kernels_.push_back(backend_->make_kernel(graph, id));
+  backend_->synchronize();
+}
+
+void GraphRunner::set_bytes(TensorId tensor, const void* values, std::size_t size_bytes) {
+  backend_->copy_from_host(memory_[tensor].get(), values, static_cast<std::int64_t>(size_bytes));
+  backend_->synchronize();
 }
 
 void GraphRunner::set(TensorId tensor, const std::vector<float>& values) {
-  std::memcpy(memory_[tensor].get(), values.data(), values.size() * sizeof(float));
+  set_bytes(tensor, values.data(), values.size() * sizeof(float));
 }
 
 void GraphRunner::set(TensorId tensor, const std::vector<std::int64_t>& values) {
-  std::memcpy(memory_[tensor].get(), values.data(), values.size() * sizeof(std::int64_t));
+  set_bytes(tensor, values.data(), values.size() * sizeof(std::int64_t));
 }
 
 void GraphRunner::set(TensorId tensor, const std::vector<bool>& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) memory_[tensor].get()[i] = std::byte{values[i]};
+  std::vector<std::byte> bytes;
+  for (const bool value : values) bytes.push_back(std::byte{value});
+  set_bytes(tensor, bytes.data(), bytes.size());
+}
+
+void GraphRunner::poison(TensorId tensor) {
+  const std::vector<std::byte> bytes(size_of_tensor(graph_.tensor(tensor)), kPoison);
+  set_bytes(tensor, bytes.data(), bytes.size());
 }
 
 void GraphRunner::run(const StepContext& context, const std::vector<bool>& nodes) {
@@ -57,33 +74,37 @@ void GraphRunner::run_node(NodeId id, const StepContext& context) {
     outputs.push_back(t == kNone<TensorId> ? nullptr : memory_[t].get());
     bool is_in_place = false;
     for (const InPlace& place : node.op->in_place) is_in_place = is_in_place || place.output == i;
-    if (outputs.back() != nullptr && !is_in_place) {
-      std::memset(outputs.back(), kPoison, size_of_tensor(graph_.tensor(t)));
-    }
+    if (outputs.back() != nullptr && !is_in_place) poison(t);
   }
   kernels_[index(id)]->run(inputs, outputs, context);
+  backend_->synchronize();
   for (const TensorId t : node.outputs) {
     if (t != kNone<TensorId>) check_guard(t);
   }
 }
 
 void GraphRunner::check_guard(TensorId tensor) const {
-  const std::byte* guard = memory_[tensor].get() + size_of_tensor(graph_.tensor(tensor));
-  for (std::size_t i = 0; i < kGuardBytes; ++i) {
-    if (guard[i] != std::byte{kPoison})
-      throw std::logic_error("written behind the end of " + graph_.tensor(tensor).name);
+  std::vector<std::byte> guard(kGuardBytes);
+  backend_->copy_to_host(guard.data(), memory_[tensor].get() + size_of_tensor(graph_.tensor(tensor)), kGuardBytes);
+  backend_->synchronize();
+  for (const std::byte byte : guard) {
+    if (byte != kPoison) throw std::logic_error("written behind the end of " + graph_.tensor(tensor).name);
   }
 }
 
 std::vector<float> GraphRunner::floats(TensorId tensor) const {
   std::vector<float> values(static_cast<std::size_t>(elements(graph_.tensor(tensor).type.shape)));
-  std::memcpy(values.data(), memory_[tensor].get(), values.size() * sizeof(float));
+  backend_->copy_to_host(values.data(), memory_[tensor].get(),
+                         static_cast<std::int64_t>(values.size() * sizeof(float)));
+  backend_->synchronize();
   return values;
 }
 
 std::vector<std::byte> GraphRunner::bytes_of(TensorId tensor) const {
-  const std::byte* first = memory_[tensor].get();
-  return {first, first + size_of_tensor(graph_.tensor(tensor))};
+  std::vector<std::byte> values(size_of_tensor(graph_.tensor(tensor)));
+  backend_->copy_to_host(values.data(), memory_[tensor].get(), static_cast<std::int64_t>(values.size()));
+  backend_->synchronize();
+  return values;
 }
 
 std::int64_t GraphRunner::workspace_bytes() const {

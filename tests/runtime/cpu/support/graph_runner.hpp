@@ -1,4 +1,4 @@
-// Runs a graph on a CPU backend, every tensor in memory of its own: what an executor does, without plan or arena.
+// Runs a graph on a backend, every tensor in memory of its own: what an executor does, without plan or arena.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace mp::runtime::testing {
 
 class GraphRunner {
  public:
-  GraphRunner(const Graph& graph, int threads);
+  GraphRunner(const Graph& graph, int threads);  // of a CPU backend
+  GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend);
 
   void set(TensorId tensor, const std::vector<float>& values);
   void set(TensorId tensor, const std::vector<std::int64_t>& values);
@@ -27,6 +28,8 @@ class GraphRunner {
   [[nodiscard]] std::int64_t workspace_bytes() const;
 
  private:
+  void set_bytes(TensorId tensor, const void* values, std::size_t size_bytes);
+  void poison(TensorId tensor);
   void run_node(NodeId node, const StepContext& context);
   void check_guard(TensorId tensor) const;
 

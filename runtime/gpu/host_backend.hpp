@@ -1,0 +1,13 @@
+// The GPU's kernels on the host, one item after the other: how their arithmetic and indexing are held against the CPU
+// backend, PyTorch and whole trainings on a machine without a GPU. Slow, and for tests alone.
+#pragma once
+
+#include <memory>
+
+#include "runtime/backend.hpp"
+
+namespace mp::runtime {
+
+[[nodiscard]] std::unique_ptr<Backend> make_gpu_host_backend();
+
+}  // namespace mp::runtime

@@ -1,0 +1,215 @@
+// Elementwise functions of one, two and three operands, as items.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "runtime/gpu/portable.hpp"
+#include "runtime/gpu/strided.hpp"
+
+namespace mp::runtime::gpu {
+
+enum class Unary : std::uint8_t {
+  kRelu,
+  kLeakyRelu,
+  kElu,
+  kSigmoid,
+  kTanh,
+  kGelu,
+  kGeluTanh,
+  kSwish,
+  kSqrt,
+  kExp,
+  kLog,
+  kErf,
+  kNeg,
+  kAbs,
+};
+
+MP_HD inline float sigmoid(float x) { return 1.0F / (1.0F + expf(-x)); }
+MP_HD inline float sign(float x) { return x > 0.0F ? 1.0F : x < 0.0F ? -1.0F : 0.0F; }
+
+MP_HD inline float unary_value(Unary kind, float a, float x) {
+  switch (kind) {
+    case Unary::kRelu:
+      return x < 0.0F ? 0.0F : x;
+    case Unary::kLeakyRelu:
+      return x < 0.0F ? a * x : x;
+    case Unary::kElu:
+      return x < 0.0F ? a * expm1f(x) : x;
+    case Unary::kSigmoid:
+      return sigmoid(x);
+    case Unary::kTanh:
+      return tanhf(x);
+    case Unary::kGelu:  // ½x(1 + erf(x/√2))
+      return 0.5F * x * (1.0F + erff(x * 0.70710678F));
+    case Unary::kGeluTanh:  // ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
+      return 0.5F * x * (1.0F + tanhf(0.79788456F * (x + 0.044715F * x * x * x)));
+    case Unary::kSwish:
+      return x * sigmoid(a * x);
+    case Unary::kSqrt:
+      return sqrtf(x);
+    case Unary::kExp:
+      return expf(x);
+    case Unary::kLog:
+      return logf(x);
+    case Unary::kErf:
+      return erff(x);
+    case Unary::kNeg:
+      return -x;
+    case Unary::kAbs:
+      return fabsf(x);
+  }
+  return x;
+}
+
+// Φ(x) + x·φ(x)
+MP_HD inline float gelu_slope(float x) {
+  return 0.5F * (1.0F + erff(x * 0.70710678F)) + x * 0.39894228F * expf(-0.5F * x * x);
+}
+
+MP_HD inline float gelu_tanh_slope(float x) {
+  const float z = x * x;
+  const float t = tanhf(0.79788456F * (x + 0.044715F * z * x));
+  return 0.5F * (1.0F + t) + 0.5F * x * (1.0F - t * t) * 0.79788456F * (1.0F + 0.134145F * z);
+}
+
+MP_HD inline float swish_slope(float x, float alpha) {
+  const float s = sigmoid(alpha * x);
+  return s + alpha * x * s * (1.0F - s);
+}
+
+// dX from dY and what forward kept: its output (Relu, LeakyRelu, Elu, Sigmoid, Tanh) or its input (the others).
+MP_HD inline float unary_gradient(Unary kind, float a, float dy, float kept) {
+  switch (kind) {
+    case Unary::kRelu:
+      return kept > 0.0F ? dy : 0.0F;
+    case Unary::kLeakyRelu:
+      return kept > 0.0F ? dy : a * dy;
+    case Unary::kElu:
+      return kept > 0.0F ? dy : dy * (kept + a);
+    case Unary::kSigmoid:
+      return dy * kept * (1.0F - kept);
+    case Unary::kTanh:
+      return dy * (1.0F - kept * kept);
+    case Unary::kGelu:
+      return dy * gelu_slope(kept);
+    case Unary::kGeluTanh:
+      return dy * gelu_tanh_slope(kept);
+    case Unary::kSwish:
+      return dy * swish_slope(kept, a);
+    case Unary::kErf:
+      return dy * 1.12837917F * expf(-kept * kept);
+    case Unary::kAbs:
+      return dy * sign(kept);
+    case Unary::kSqrt:
+    case Unary::kExp:
+    case Unary::kLog:
+    case Unary::kNeg:
+      break;  // written with other operators by their gradient rules
+  }
+  return dy;
+}
+
+struct UnaryItem {
+  Unary kind;
+  float alpha;
+  ConstReals x;
+  Reals y;
+  MP_HD void operator()(std::int64_t i) const { y.set(i, unary_value(kind, alpha, x[i])); }
+};
+
+struct UnaryGradientItem {
+  Unary kind;
+  float alpha;
+  ConstReals dy;
+  ConstReals kept;
+  Reals dx;
+  MP_HD void operator()(std::int64_t i) const { dx.set(i, unary_gradient(kind, alpha, dy[i], kept[i])); }
+};
+
+enum class Binary : std::uint8_t { kAdd, kSub, kMul, kDiv, kPow };
+
+MP_HD inline float binary_value(Binary op, float a, float b) {
+  switch (op) {
+    case Binary::kAdd:
+      return a + b;
+    case Binary::kSub:
+      return a - b;
+    case Binary::kMul:
+      return a * b;
+    case Binary::kDiv:
+      return a / b;
+    case Binary::kPow:
+      return b == 2.0F ? a * a : b == 0.5F ? sqrtf(a) : powf(a, b);
+  }
+  return a;
+}
+
+// Broadcast as ONNX does; y lies side by side.
+struct BinaryItem {
+  Binary op;
+  bool same_shape;  // a and b lie as y does: no offsets to find
+  Strided<2> at;
+  ConstReals a;
+  ConstReals b;
+  Reals y;
+  MP_HD void operator()(std::int64_t i) const {
+    if (same_shape) {
+      y.set(i, binary_value(op, a[i], b[i]));
+    } else {
+      const auto from = at(i);
+      y.set(i, binary_value(op, a[from.at[0]], b[from.at[1]]));
+    }
+  }
+};
+
+// sum += addend
+struct AccumulateItem {
+  float* sum;
+  const float* addend;
+  MP_HD void operator()(std::int64_t i) const { sum[i] += addend[i]; }
+};
+
+template <class T>
+struct WhereItem {
+  Strided<3> at;
+  const std::uint8_t* condition;
+  const T* x;
+  const T* y;
+  T* z;
+  MP_HD void operator()(std::int64_t i) const {
+    const auto from = at(i);
+    z[i] = condition[from.at[0]] != 0 ? x[from.at[1]] : y[from.at[2]];
+  }
+};
+
+enum class Element : std::uint8_t { kFloat32, kBfloat16, kInt64, kBool };
+
+// Between all element types; int64 to and from itself and bool without passing through float64.
+struct CastItem {
+  Element from;
+  Element to;
+  const void* x;
+  void* y;
+
+  MP_HD double real(std::int64_t i) const { return static_cast<double>(ConstReals{x, from == Element::kBfloat16}[i]); }
+  MP_HD std::int64_t whole(std::int64_t i) const {
+    if (from == Element::kInt64) return static_cast<const std::int64_t*>(x)[i];
+    if (from == Element::kBool) return static_cast<const std::uint8_t*>(x)[i];
+    return static_cast<std::int64_t>(real(i));
+  }
+  MP_HD void operator()(std::int64_t i) const {
+    const bool from_real = from == Element::kFloat32 || from == Element::kBfloat16;
+    if (to == Element::kInt64) {
+      static_cast<std::int64_t*>(y)[i] = whole(i);
+    } else if (to == Element::kBool) {
+      static_cast<std::uint8_t*>(y)[i] = (from_real ? real(i) != 0.0 : whole(i) != 0) ? 1 : 0;
+    } else {
+      const float value = from_real ? static_cast<float>(real(i)) : static_cast<float>(whole(i));
+      Reals{y, to == Element::kBfloat16}.set(i, value);
+    }
+  }
+};
+
+}  // namespace mp::runtime::gpu

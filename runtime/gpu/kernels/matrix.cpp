@@ -1,0 +1,165 @@
+// Gemm, MatMul, FusedMatMul, MatMulWeightGrad.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "lib/base/error.hpp"
+#include "runtime/gpu/kernels/bias.hpp"
+#include "runtime/gpu/kernels/elementwise.hpp"
+#include "runtime/gpu/kernels/kernels.hpp"
+
+namespace mp::runtime::gpu {
+namespace {
+
+// The last two axes as a matrix (a vector is a row at the left, a column at the right), the others as the batch.
+struct Matrices {
+  std::int64_t rows = 1;
+  std::int64_t columns = 1;
+  Shape batch;
+};
+
+Matrices matrices(Shape shape, bool is_left) {
+  if (shape.size() == 1) shape.insert(is_left ? shape.begin() : shape.end(), 1);
+  Matrices m;
+  m.columns = shape.back();
+  m.rows = shape[shape.size() - 2];
+  m.batch.assign(shape.begin(), shape.end() - 2);
+  return m;
+}
+
+StrideList batch_strides(const Matrices& m, const Shape& to) {
+  StrideList strides = broadcast_strides(m.batch, to);
+  for (std::int64_t& stride : strides) stride *= m.rows * m.columns;
+  return strides;
+}
+
+Shape batch_shape(const Shape& a, const Shape& b) {
+  Shape longer = a.size() >= b.size() ? a : b;
+  const Shape& other = a.size() >= b.size() ? b : a;
+  const std::size_t missing = longer.size() - other.size();
+  for (std::size_t i = 0; i < other.size(); ++i) {
+    if (longer[missing + i] == 1) longer[missing + i] = other[i];
+  }
+  return longer;
+}
+
+// Products of one shape: the innermost axis of the batch is the library's, the others are calls.
+struct Batch {
+  MatrixProduct product;
+  Strided<3> items;  // offsets of A, B, Y
+};
+
+ConstReals shifted(ConstReals x, std::int64_t elements) {
+  return {static_cast<const std::byte*>(x.data) + elements * (x.is_bfloat16 ? 2 : 4), x.is_bfloat16};
+}
+Reals shifted(Reals x, std::int64_t elements) {
+  return {static_cast<std::byte*>(x.data) + elements * (x.is_bfloat16 ? 2 : 4), x.is_bfloat16};
+}
+
+void run_batch(Device& device, const Batch& batch, ConstReals a, ConstReals b, Reals y) {
+  const std::int64_t count = batch.items.count();
+  const std::int64_t calls = batch.product.batch == 0 ? 0 : count / batch.product.batch;
+  for (std::int64_t i = 0; i < calls; ++i) {
+    const auto at = batch.items(i * batch.product.batch);
+    MatrixProduct call = batch.product;
+    call.a = shifted(a, at.at[0]);
+    call.b = shifted(b, at.at[1]);
+    call.c = shifted(y, at.at[2]);
+    device.multiply(call);
+  }
+}
+
+Batch make_batch(const KernelCall& call, bool transpose_a, bool transpose_b, float alpha) {
+  const Matrices a = matrices(call.input(0).shape, true);
+  const Matrices b = matrices(call.input(1).shape, false);
+  MatrixProduct product{.transpose_a = transpose_a, .transpose_b = transpose_b, .alpha = alpha};
+  product.m = transpose_a ? a.columns : a.rows;
+  product.k = transpose_a ? a.rows : a.columns;
+  product.n = transpose_b ? b.rows : b.columns;
+  product.lda = a.columns;
+  product.ldb = b.columns;
+  product.ldc = product.n;
+  const Shape batch = batch_shape(a.batch, b.batch);
+  if (b.batch.empty() && !transpose_a) {  // one matrix at the right: all rows of the left at once
+    product.m *= elements(batch);
+    return {product, {}};
+  }
+  const Matrices y{product.m, product.n, batch};
+  const auto items = strided<3>(batch, {batch_strides(a, batch), batch_strides(b, batch), batch_strides(y, batch)});
+  if (items.axes > 0) {
+    product.batch = items.extents[items.axes - 1];
+    product.stride_a = items.strides[items.axes - 1][0];
+    product.stride_b = items.strides[items.axes - 1][1];
+    product.stride_c = items.strides[items.axes - 1][2];
+  }
+  return {product, items};
+}
+
+void require_one_type(const KernelCall& call) {
+  call.require_real(call.input(0).type);
+  call.require_real(call.output(0).type);
+  if (call.input(0).type == call.input(1).type) return;
+  throw RunError(fmt::format("node '{}': the CUDA backend multiplies matrices of one type, not {} and {}",
+                             call.node.name, name_of(call.input(0).type), name_of(call.input(1).type)));
+}
+
+KernelPointer product_kernel(const KernelCall& call, const Batch& batch) {
+  return function_kernel(call, [&device = call.device, batch](const Operands& io) {
+    run_batch(device, batch, io.real(0), io.real(1), io.real_out(0));
+  });
+}
+
+}  // namespace
+
+// A bias along the columns goes into the product; any other C is written first, and the product added to it.
+KernelPointer make_gemm(const KernelCall& call) {
+  require_one_type(call);
+  const auto beta = static_cast<float>(call.attributes().get_float("beta", 1.0));
+  Batch batch =
+      make_batch(call, call.attributes().get_int("transA", 0) != 0, call.attributes().get_int("transB", 0) != 0,
+                 static_cast<float>(call.attributes().get_float("alpha", 1.0)));
+  if (!call.has_input(2) || beta == 0.0F) return product_kernel(call, batch);
+  const Shape& shape = call.output(0).shape;
+  const std::int64_t size = elements(shape);
+  const bool is_bias = elements(call.input(2).shape) == shape.back() && beta == 1.0F &&
+                       (call.input(2).shape.size() <= 1 || call.input(2).shape.back() == shape.back());
+  const auto from = strided<1>(shape, {broadcast_strides(call.input(2).shape, shape)});
+  if (!is_bias) batch.product.beta = 1.0F;
+  return function_kernel(call, [&device = call.device, batch, is_bias, from, beta, size](const Operands& io) {
+    Batch run = batch;
+    if (is_bias) {
+      run.product.bias = io.real(2);
+    } else {
+      for_items(device.queue(), size, ScaledItem{from, beta, io.real(2), io.real_out(0)});
+    }
+    run_batch(device, run, io.real(0), io.real(1), io.real_out(0));
+  });
+}
+
+KernelPointer make_matmul(const KernelCall& call) {
+  require_one_type(call);
+  return product_kernel(
+      call, make_batch(call, call.attributes().get_int("transA", 0) != 0, call.attributes().get_int("transB", 0) != 0,
+                       static_cast<float>(call.attributes().get_float("alpha", 1.0))));
+}
+
+// Xᵀ·dY over all rows.
+KernelPointer make_matmul_weight_grad(const KernelCall& call) {
+  require_one_type(call);
+  const Shape& gradient = call.input(0).shape;
+  const Shape& input = call.input(1).shape;
+  MatrixProduct product{.transpose_a = true};
+  product.m = product.lda = input.back();
+  product.n = product.ldb = product.ldc = gradient.back();
+  product.k = elements(input) / input.back();
+  return function_kernel(call, [&device = call.device, product](const Operands& io) {
+    MatrixProduct run = product;
+    run.a = io.real(1);
+    run.b = io.real(0);
+    run.c = io.real_out(0);
+    device.multiply(run);
+  });
+}
+
+}  // namespace mp::runtime::gpu

@@ -1,0 +1,238 @@
+// Gather and its gradient, rotary embeddings, dropout, optimizers: items of what language models need besides products.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "runtime/gpu/device.hpp"
+#include "runtime/gpu/portable.hpp"
+
+namespace mp::runtime::gpu {
+
+// data as [outer, extent, inner]; Y as [outer, indices, inner].
+struct Slices {
+  std::int64_t outer = 1;
+  std::int64_t extent = 1;
+  std::int64_t inner = 1;
+  std::int64_t indices = 1;
+
+  // Of an index that may count from the end; −1 for one outside.
+  MP_HD std::int64_t position(std::int64_t index) const {
+    if (index < -extent || index >= extent) return -1;
+    return index < 0 ? index + extent : index;
+  }
+};
+
+template <class T>
+struct GatherItem {
+  Slices s;
+  const T* data;
+  const std::int64_t* indices;
+  T* y;
+  Fault* fault;
+  MP_HD void operator()(std::int64_t i) const {
+    const Division column = divide(i, s.inner);
+    const Division at = divide(column.quotient, s.indices);
+    const std::int64_t position = s.position(indices[at.rest]);
+    if (position < 0) {
+      fault->raise(at.rest, indices[at.rest]);
+      y[i] = T{};
+      return;
+    }
+    y[i] = data[(at.quotient * s.extent + position) * s.inner + column.rest];
+  }
+};
+
+// The chain of equal indices that position i belongs to: next[i] is the position after i with the same index (or −1),
+// is_first[i] whether none before i has it. The gradient of a slice is then summed by one group, in the order of the
+// positions: the same bits whatever the device.
+struct GatherChainRow {
+  Slices s;
+  const std::int64_t* indices;
+  std::int64_t* next;
+  std::int64_t* is_first;
+  Fault* fault;
+  template <class Group>
+  MP_HD void operator()(std::int64_t i, const Group& group) const {
+    const std::int64_t mine = s.position(indices[i]);
+    std::int64_t before = 0;
+    for (std::int64_t j = group.rank(); j < i && before == 0; j += group.size()) {
+      if (s.position(indices[j]) == mine) before = 1;
+    }
+    std::int64_t after = s.indices;
+    for (std::int64_t j = i + 1 + group.rank(); j < s.indices && after == s.indices; j += group.size()) {
+      if (s.position(indices[j]) == mine) after = j;
+    }
+    before = group.largest(before);
+    after = group.smallest(after);
+    if (group.rank() != 0) return;
+    if (mine < 0) fault->raise(i, indices[i]);
+    next[i] = after == s.indices ? -1 : after;
+    is_first[i] = before == 0 && mine >= 0 ? 1 : 0;
+  }
+};
+
+// A row to each (outer, position): the first of its chain adds up the whole chain.
+struct GatherGradientRow {
+  Slices s;
+  const std::int64_t* indices;
+  const std::int64_t* next;
+  const std::int64_t* is_first;
+  ConstReals dy;
+  Reals dx;  // zeros
+  template <class Group>
+  MP_HD void operator()(std::int64_t row, const Group& group) const {
+    const Division d = divide(row, s.indices);
+    const std::int64_t i = d.rest;
+    if (is_first[i] == 0) return;
+    const std::int64_t to = (d.quotient * s.extent + s.position(indices[i])) * s.inner;
+    for (std::int64_t column = group.rank(); column < s.inner; column += group.size()) {
+      float total = 0.0F;
+      for (std::int64_t j = i; j >= 0; j = next[j]) {
+        total += dy[(d.quotient * s.indices + j) * s.inner + column];
+      }
+      dx.set(to + column, total);
+    }
+  }
+};
+
+// Pair i of position s turns by s · theta^(−2i / rotated).
+struct Rotation {
+  std::int64_t batch = 1;
+  std::int64_t heads = 1;
+  std::int64_t sequence = 1;
+  std::int64_t size = 1;       // elements of a head
+  std::int64_t rotated = 1;    // of them rotated
+  bool heads_outside = false;  // [batch, heads, sequence, size], else [batch, sequence, heads·size]
+  bool is_interleaved = false;
+  float sign = 1.0F;  // of the sine
+};
+
+struct RotationItem {
+  Rotation r;
+  ConstReals cosines;  // [known, rotated / 2]
+  ConstReals sines;
+  bool by_place;                  // a row of the tables for every [batch, sequence], else for every [sequence]
+  const std::int64_t* positions;  // [batch, sequence]; may be null
+  std::int64_t known;
+  Fault* fault;
+  ConstReals x;
+  Reals y;
+
+  // The row of the tables for a place in [batch, sequence], −1 for a position that there is not.
+  MP_HD std::int64_t row(std::int64_t place) const {
+    if (positions == nullptr) return by_place ? place : divide(place, r.sequence).rest;
+    const std::int64_t position = positions[place];
+    if (position >= 0 && position < known) return position;
+    fault->raise(place, position);
+    return -1;
+  }
+  MP_HD void operator()(std::int64_t i) const {
+    const Division within = divide(i, r.size);
+    std::int64_t place = 0;
+    if (r.heads_outside) {
+      const Division at = divide(within.quotient, r.sequence);
+      place = divide(at.quotient, r.heads).quotient * r.sequence + at.rest;
+    } else {
+      place = divide(within.quotient, r.heads).quotient;
+    }
+    const std::int64_t element = within.rest;
+    const std::int64_t table_row = element < r.rotated ? row(place) : -1;
+    if (table_row < 0) {
+      y.set(i, x[i]);
+      return;
+    }
+    const std::int64_t half = r.rotated / 2;
+    const bool is_second = r.is_interleaved ? element % 2 != 0 : element >= half;
+    const std::int64_t pair = r.is_interleaved ? element / 2 : is_second ? element - half : element;
+    const std::int64_t step = r.is_interleaved ? 1 : half;
+    const float cosine = cosines[table_row * half + pair];
+    const float sine = r.sign * sines[table_row * half + pair];
+    y.set(i, is_second ? sine * x[i - step] + cosine * x[i] : cosine * x[i] - sine * x[i + step]);
+  }
+};
+
+// lib/base/random.hpp's philox and RandomStream::uniform, word for word.
+MP_HD inline std::uint64_t stream_bits(const std::uint32_t (&key)[2], std::uint64_t step, std::uint64_t i) {
+  std::uint32_t c0 = static_cast<std::uint32_t>(i);
+  std::uint32_t c1 = static_cast<std::uint32_t>(i >> 32U);
+  std::uint32_t c2 = static_cast<std::uint32_t>(step);
+  std::uint32_t c3 = static_cast<std::uint32_t>(step >> 32U);
+  std::uint32_t k0 = key[0];
+  std::uint32_t k1 = key[1];
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t product0 = std::uint64_t{0xd2511f53U} * c0;
+    const std::uint64_t product1 = std::uint64_t{0xcd9e8d57U} * c2;
+    c0 = static_cast<std::uint32_t>(product1 >> 32U) ^ c1 ^ k0;
+    c2 = static_cast<std::uint32_t>(product0 >> 32U) ^ c3 ^ k1;
+    c1 = static_cast<std::uint32_t>(product1);
+    c3 = static_cast<std::uint32_t>(product0);
+    k0 += 0x9e3779b9U;
+    k1 += 0xbb67ae85U;
+  }
+  return static_cast<std::uint64_t>(c1) << 32U | c0;
+}
+
+struct DropoutItem {
+  std::uint32_t key[2];
+  const std::uint64_t* step;
+  double ratio;
+  float scale;
+  ConstReals x;
+  Reals y;
+  MP_HD void operator()(std::int64_t i) const {
+    const std::uint64_t bits = stream_bits(key, *step, static_cast<std::uint64_t>(i));
+    const bool kept = static_cast<double>(bits >> 11U) * 0x1p-53 >= ratio;
+    y.set(i, kept ? x[i] * scale : 0.0F);
+  }
+};
+
+struct SgdConstants {
+  float learning_rate;
+  float momentum;
+  float weight_decay;
+};
+
+struct SgdItem {
+  const SgdConstants* constants;
+  Reals w;
+  ConstReals gradient;
+  float* velocity;  // may be null
+  MP_HD void operator()(std::int64_t i) const {
+    const SgdConstants& c = *constants;
+    float update = gradient[i] + c.weight_decay * w[i];
+    if (velocity != nullptr) velocity[i] = update = c.momentum * velocity[i] + update;
+    w.set(i, w[i] - c.learning_rate * update);
+  }
+};
+
+// Constants of one step, with the bias corrections folded in:
+// lr·(m/c₁) / (√(v/c₂) + ε) = (lr/c₁)·m / (√v/√c₂ + ε).
+struct AdamConstants {
+  float beta1;
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float rate;         // lr / (1 − β₁ᵗ)
+  float root_factor;  // 1 / √(1 − β₂ᵗ)
+  float epsilon;
+  float gradient_decay;  // added to the gradient
+  float weight_factor;   // 1 − lr·decay where decoupled, else 1
+};
+
+struct AdamItem {
+  const AdamConstants* constants;
+  Reals w;
+  ConstReals gradient;
+  float* m;
+  float* v;
+  MP_HD void operator()(std::int64_t i) const {
+    const AdamConstants& c = *constants;
+    const float g = gradient[i] + c.gradient_decay * w[i];
+    m[i] = c.beta1 * m[i] + c.one_minus_beta1 * g;
+    v[i] = c.beta2 * v[i] + c.one_minus_beta2 * g * g;
+    w.set(i, c.weight_factor * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.root_factor + c.epsilon));
+  }
+};
+
+}  // namespace mp::runtime::gpu

@@ -1,0 +1,37 @@
+// Trainings whose losses PyTorch has computed: tests/reference/training.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/training/optimizer.hpp"
+#include "tests/runtime/support/training_run.hpp"
+
+namespace mp::runtime::test {
+
+struct TorchRun {
+  std::string model;
+  Optimizer optimizer;
+  double learning_rate = 0.0;
+  std::vector<double> losses;
+};
+
+struct TorchRuns {
+  std::uint64_t seed = 0;
+  std::vector<TorchRun> runs;
+};
+
+[[nodiscard]] TorchRuns read_torch_runs();
+
+// Trains as PyTorch did, from the same weights and data, and requires the first `steps` losses to be within `tolerance`
+// of PyTorch's, relative to them.
+struct TorchCheck {
+  PlacementCase placement{};
+  BackendFactory backends{};
+  std::size_t steps = 20;
+  double tolerance = 1e-4;
+};
+void require_torch_losses(const TorchRun& run, std::uint64_t seed, const TorchCheck& check);
+
+}  // namespace mp::runtime::test
