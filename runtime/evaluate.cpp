@@ -34,10 +34,10 @@ Evaluator::Evaluator(const Program& trained, const Graph& forward, const Backend
   classification_ = classification_of(training.graph);
   if (!classification_) return;
   counter_ = std::make_unique<PredictionCounter>(training.graph, *classification_, training.microbatches);
-  executor_.hand_fetched_to([counter = counter_.get()](TensorId tensor, std::int32_t microbatch,
-                                                       std::span<const std::byte> values) {
-    counter->take(tensor, microbatch, values);
-  });
+  executor_.hand_fetched_to(
+      [counter = counter_.get()](TensorId tensor, std::int32_t microbatch, std::span<const std::byte> values) {
+        counter->take(tensor, microbatch, values);
+      });
 }
 
 Evaluation Evaluator::run(Executor& trained, const DataSource& data, const EvaluateOptions& options) {
@@ -54,11 +54,29 @@ Evaluation Evaluator::run(const DataSource& data, const EvaluateOptions& options
   Evaluation result{.loss = sum / static_cast<double>(options.steps), .perplexity = {}, .accuracy = {}};
   if (!counter_ || counter_->labels() == 0) return result;
   result.labels = counter_->labels();
-  result.accuracy = static_cast<double>(counter_->correct()) / static_cast<double>(result.labels);
+  result.correct = counter_->correct();
+  result.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.labels);
   if (!classification_->is_whole_loss) return result;
   const bool is_mean = classification_->is_mean;
   if (is_mean && executor_.program().training.graph.loss_reduction() == LossReduction::kSum) return result;
   result.perplexity = std::exp(is_mean ? result.loss : sum / static_cast<double>(result.labels));
+  return result;
+}
+
+Evaluation combined(const Evaluation& first, const Evaluation& second, double weight) {
+  Evaluation result{.loss = (first.loss + weight * second.loss) / (1.0 + weight),
+                    .perplexity = {},
+                    .accuracy = {},
+                    .labels = first.labels + second.labels,
+                    .correct = first.correct + second.correct};
+  if (first.accuracy && second.accuracy) {
+    result.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.labels);
+  }
+  if (first.perplexity && second.perplexity) {
+    const double entropy = static_cast<double>(first.labels) * std::log(*first.perplexity) +
+                           static_cast<double>(second.labels) * std::log(*second.perplexity);
+    result.perplexity = std::exp(entropy / static_cast<double>(result.labels));
+  }
   return result;
 }
 

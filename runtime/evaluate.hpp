@@ -24,8 +24,12 @@ struct Evaluation {
   std::optional<double> perplexity;
   // Share of the labels whose class has the largest score, where there is one SoftmaxCrossEntropyLoss.
   std::optional<double> accuracy;
-  std::int64_t labels = 0;  // that it is the share of; those of ignore_index aside
+  std::int64_t labels = 0;   // that it is the share of; those of ignore_index aside
+  std::int64_t correct = 0;  // of them
 };
+
+// Of two parts of one set, the second having `weight` times as many samples as the first.
+[[nodiscard]] Evaluation combined(const Evaluation& first, const Evaluation& second, double weight);
 
 // Whether a model has a loss to measure.
 [[nodiscard]] bool can_evaluate(const Graph& forward);

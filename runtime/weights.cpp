@@ -43,8 +43,12 @@ std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFi
                                         described(*stored), to_string(tensor.type))});
     }
   }
+  // What answers without training has no place for the optimizer's state.
+  const auto format = file.metadata().find("format");
+  const bool is_checkpoint = format != file.metadata().end() && format->second.starts_with("mp.checkpoint/");
+  const bool leaves_state = is_checkpoint && training.trained.empty();
   for (const StoredTensor& stored : file.tensors()) {
-    if (known.contains(stored.name)) continue;
+    if (leaves_state || known.contains(stored.name)) continue;
     issues.push_back({"", fmt::format("tensor {} is no parameter of the model", quoted(stored.name))});
   }
   return issues;

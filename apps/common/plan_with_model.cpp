@@ -5,11 +5,26 @@
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/cluster/cluster.hpp"
+#include "lib/files/atomic_file.hpp"
+#include "lib/files/json.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/files/paths.hpp"
 #include "lib/files/plan_file.hpp"
 
 namespace mp::apps {
+namespace {
+
+// What the file says it is; empty where it says nothing, which the reader of plans will complain of.
+std::string format_of(const std::string& path) {
+  JsonDocument document(read_file(path), path);
+  const JsonValue root = document.root();
+  if (root.kind() != JsonKind::kObject) return "";
+  const JsonValue format = root.open_object()["format"];
+  return format.kind() == JsonKind::kString ? format.string() : "";
+}
+
+}  // namespace
 
 PlanWithModel read_plan_with_model(const std::string& path) {
   Plan plan = read_plan(path);
@@ -23,6 +38,17 @@ PlanWithModel read_plan_with_model(const std::string& path) {
                                                  model_path, plan.cluster.devices.size(), path)});
   }
   return {.plan = std::move(plan), .model = std::move(file.model), .model_path = std::move(model_path)};
+}
+
+PlanWithModel read_plan_or_model(const std::string& path) {
+  if (format_of(path) != kModelFormat) return read_plan_with_model(path);
+  PlanWithModel result{.plan = {}, .model = read_model(path).model, .model_path = path};
+  result.plan.model_path = path;
+  result.plan.model_name = result.model.name;
+  result.plan.cluster = uniform_cluster(1);
+  for (const ModelNode& node : result.model.nodes) result.plan.assignment.emplace_back(node.name, DeviceId{0});
+  for (ModelNode& node : result.model.nodes) node.device.reset();
+  return result;
 }
 
 }  // namespace mp::apps

@@ -18,4 +18,7 @@ struct PlanWithModel {
 // the one that the plan was made for.
 [[nodiscard]] PlanWithModel read_plan_with_model(const std::string& path);
 
+// The same, or a model alone: then a plan that puts all of it on one device.
+[[nodiscard]] PlanWithModel read_plan_or_model(const std::string& path);
+
 }  // namespace mp::apps

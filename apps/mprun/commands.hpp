@@ -7,6 +7,8 @@ namespace mp::apps {
 
 void add_train(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_generate(CLI::App& app, Action& action);
 void add_profile(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 

@@ -1,6 +1,7 @@
 #include "apps/mprun/job.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace mp::apps {
 namespace {
@@ -11,8 +12,10 @@ double default_learning_rate(OptimizerKind kind) { return kind == OptimizerKind:
 
 }  // namespace
 
-Job make_job(const TrainFlags& flags) {
-  Job job{.input = read_plan_with_model(flags.plan), .recipe = {}, .optimizer = {}, .options = {}};
+Job make_job(const TrainFlags& flags) { return make_job(flags, read_plan_with_model(flags.plan)); }
+
+Job make_job(const TrainFlags& flags, PlanWithModel input) {
+  Job job{.input = std::move(input), .recipe = {}, .optimizer = {}, .options = {}};
   Recipe& recipe = job.recipe = recipe_of(flags, job.input.plan.optimizer);
   job.optimizer = recipe.optimizer.value_or(job.input.plan.optimizer);
   job.options = {.steps = recipe.steps.value_or(kDefaultSteps),

@@ -20,6 +20,8 @@ struct Job {
 
 // Reads plan, model and recipe. Throws InputError, UsageError.
 [[nodiscard]] Job make_job(const TrainFlags& flags);
+// Of a plan that was read already.
+[[nodiscard]] Job make_job(const TrainFlags& flags, PlanWithModel input);
 
 [[nodiscard]] PreparedPlan prepare_job(const Job& job, const std::string& plan_path);
 

@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
   mp::apps::add_version(app);
   mp::apps::add_train(app, action);
   mp::apps::add_verify(app, action);
+  mp::apps::add_eval(app, action);
+  mp::apps::add_generate(app, action);
   mp::apps::add_profile(app, action);
   mp::apps::add_devices(app, action);
   app.require_subcommand(1);

@@ -13,6 +13,8 @@
 namespace mp::apps {
 namespace {
 
+constexpr const char* kAsTrainHasThem = "As mprun train has them";
+
 void apply_bindings(const std::vector<std::string>& bind, Bindings& bindings) {
   for (const std::string& text : bind) {
     const auto [name, value] = split_flag("--bind", text, "batch=32");
@@ -160,19 +162,26 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
       "Examples:\n"
       "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n"
       "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"
-      "  mprun train plan.json --checkpoint-dir run1 --checkpoint-every 100        and after a stop, once more with --resume\n"
+      "  mprun train plan.json --checkpoint-dir run1 --checkpoint-every 100        and after a stop, once more with "
+      "--resume\n"
       "  mprun train plan.json --microbatches 4 --dump-program\n");
 }
 
 void add_step_shape_flags(CLI::App& command, TrainFlags& flags) {
-  const std::string group = "As mprun train has them";
+  add_forward_flags(command, flags);
+  add_optimizer_flag(command, flags, kAsTrainHasThem);
+}
+
+void add_forward_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = kAsTrainHasThem;
   add_recipe_flag(command, flags, group);
-  add_optimizer_flag(command, flags, group);
   add_microbatches_flag(command, flags, group);
   add_bind_flag(command, flags, group);
   add_data_flag(command, flags.data, group);
   add_backend_flags(command, flags, group);
 }
+
+void add_running_flags(CLI::App& command, TrainFlags& flags) { add_backend_flags(command, flags, "Running"); }
 
 Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   Recipe recipe = flags.recipe ? read_recipe(*flags.recipe) : Recipe{};

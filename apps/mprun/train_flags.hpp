@@ -42,6 +42,11 @@ void add_run_flags(CLI::App& command, TrainFlags& flags);
 // Those alone that shape a step (--recipe, --optimizer, --microbatches, --bind, --data) and say where it runs
 // (--backend, --threads).
 void add_step_shape_flags(CLI::App& command, TrainFlags& flags);
+// The same without --optimizer.
+void add_forward_flags(CLI::App& command, TrainFlags& flags);
+
+// --backend and --threads.
+void add_running_flags(CLI::App& command, TrainFlags& flags);
 
 // The recipe of --recipe (or an empty one) with the flags in place of what it says. Throws UsageError for a flag's
 // value that makes no sense, InputError for the recipe file.

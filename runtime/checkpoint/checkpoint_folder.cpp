@@ -76,22 +76,27 @@ void remove_old_checkpoints(const std::string& folder, std::int64_t keep) {
   for (const fs::path& path : left) fs::remove(path, error);
 }
 
-std::optional<RunState> resume(Executor& executor, const std::string& folder,
-                               const std::function<void(std::string_view)>& tell) {
+std::string newest_whole_checkpoint(const std::string& folder, const std::function<void(std::string_view)>& tell) {
   const std::vector<CheckpointFile> files = checkpoints_in(folder);
   for (const CheckpointFile& file : files) {
     try {
       verify_checkpoint(file.path);
+      return file.path;
     } catch (const InputError& error) {
       tell(fmt::format("{}: passed over, trying the checkpoint before it", error.what()));
-      continue;
     }
-    return load_checkpoint(executor, file.path);
   }
-  if (files.empty()) return std::nullopt;
-  throw InputError(folder, Issue{"", fmt::format("none of its {} checkpoints is whole: there is nothing to resume from; "
-                                                 "choose another --checkpoint-dir to start anew",
-                                                 files.size())});
+  if (files.empty()) throw InputError(folder, Issue{"", "holds no checkpoint (step-<number>.safetensors)"});
+  throw InputError(folder,
+                   Issue{"", fmt::format("none of its {} checkpoints is whole: there is nothing to resume from; "
+                                         "choose another --checkpoint-dir to start anew",
+                                         files.size())});
+}
+
+std::optional<RunState> resume(Executor& executor, const std::string& folder,
+                               const std::function<void(std::string_view)>& tell) {
+  if (checkpoints_in(folder).empty()) return std::nullopt;
+  return load_checkpoint(executor, newest_whole_checkpoint(folder, tell));
 }
 
 }  // namespace mp::runtime

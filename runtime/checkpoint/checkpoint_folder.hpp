@@ -29,6 +29,10 @@ void make_checkpoint_folder(const std::string& folder);
 // Removes all but the newest `keep`, and what writers that were killed have left behind.
 void remove_old_checkpoints(const std::string& folder, std::int64_t keep);
 
+// The newest checkpoint that is whole, like resume(). Throws InputError where there is none.
+[[nodiscard]] std::string newest_whole_checkpoint(const std::string& folder,
+                                                  const std::function<void(std::string_view)>& tell);
+
 // Takes up the newest checkpoint that is whole: `tell` hears of each newer one that is not, and why. Nothing where the
 // folder has none. Throws InputError where all of them are broken, or where one is whole but of another model.
 [[nodiscard]] std::optional<RunState> resume(Executor& executor, const std::string& folder,

@@ -18,7 +18,7 @@ std::span<T> as(std::span<std::byte> bytes) {
 class NormalFeed final : public Feed {
  public:
   NormalFeed(std::uint64_t seed, std::string_view name) : stream_(seed, name) {}
-  void fill(std::int64_t slice, std::span<std::byte> values) const override {
+  void fill(std::int64_t slice, std::int64_t /*first_sample*/, std::span<std::byte> values) const override {
     const std::span<float> out = as<float>(values);
     const std::uint64_t first = static_cast<std::uint64_t>(slice) * out.size();
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(stream_.normal(first + i));
@@ -32,11 +32,11 @@ class TokenFeed final : public Feed {
  public:
   TokenFeed(std::shared_ptr<const TextWindows> windows, std::int64_t context, std::int64_t shift)
       : windows_(std::move(windows)), context_(static_cast<std::size_t>(context)), shift_(shift) {}
-  void fill(std::int64_t slice, std::span<std::byte> values) const override {
+  void fill(std::int64_t slice, std::int64_t first_sample, std::span<std::byte> values) const override {
     const std::span<std::int64_t> out = as<std::int64_t>(values);
     const std::size_t rows = out.size() / context_;
     for (std::size_t row = 0; row < rows; ++row) {
-      const std::int64_t sample = slice * static_cast<std::int64_t>(rows) + static_cast<std::int64_t>(row);
+      const auto sample = first_sample + slice * static_cast<std::int64_t>(rows) + static_cast<std::int64_t>(row);
       windows_->copy(sample, shift_, out.subspan(row * context_, context_));
     }
   }
@@ -53,12 +53,12 @@ class ArrayFeed final : public Feed {
   ArrayFeed(ArraySamples samples, double scale) : samples_(std::move(samples)), scale_(scale) {
     sample_elements_ = elements(samples_.array->shape) / samples_.array->shape[0];
   }
-  void fill(std::int64_t slice, std::span<std::byte> values) const override {
+  void fill(std::int64_t slice, std::int64_t first_sample, std::span<std::byte> values) const override {
     const std::span<T> out = as<T>(values);
     const auto size = static_cast<std::size_t>(sample_elements_);
     const std::size_t rows = out.size() / size;
     for (std::size_t row = 0; row < rows; ++row) {
-      const std::int64_t position = slice * static_cast<std::int64_t>(rows) + static_cast<std::int64_t>(row);
+      const auto position = first_sample + slice * static_cast<std::int64_t>(rows) + static_cast<std::int64_t>(row);
       const std::int64_t sample = samples_.is_shuffled ? samples_.order.at(position) : position % samples_.order.size();
       const std::int64_t first = (samples_.first + sample) * sample_elements_;
       for (std::size_t i = 0; i < size; ++i) {

@@ -13,15 +13,16 @@
 
 namespace mp::runtime {
 
-// Slice k holds rows k·rows … (k+1)·rows − 1 of the input's samples, so a step has the same samples however many
-// microbatches it is cut into. Stateless: any thread may call it.
+// Slice k holds rows k·rows … (k+1)·rows − 1 of the input's samples from `first_sample` on, so a step has the same
+// samples however many microbatches it is cut into. Stateless: any thread may call it.
 class Feed {
  public:
   virtual ~Feed() = default;
-  virtual void fill(std::int64_t slice, std::span<std::byte> values) const = 0;
+  virtual void fill(std::int64_t slice, std::int64_t first_sample, std::span<std::byte> values) const = 0;
 };
 
-// Independent standard normal float32 values from the stream of this name.
+// Independent standard normal float32 values from the stream of this name; samples are no more than values here:
+// first_sample makes no difference.
 [[nodiscard]] std::unique_ptr<Feed> make_normal_feed(std::uint64_t seed, std::string_view name);
 
 // Which windows of a text a run meets: `context` tokens and one more, at every multiple of `context`, each epoch

@@ -41,29 +41,40 @@ bool looks_binary(std::span<const std::uint8_t> bytes) {
   return std::find(start.begin(), start.end(), std::uint8_t{0}) != start.end();
 }
 
-void add(Text& text, const TokenPiece& tokens) {
-  const std::size_t held_out = tokens.bytes.size() / tokens.width / std::size_t{kHeldOutDivisor} * tokens.width;
-  const std::size_t trained = tokens.bytes.size() - held_out;
-  TokenPiece first = tokens;
-  first.bytes = tokens.bytes.first(trained);
-  TokenPiece last = tokens;
-  last.bytes = tokens.bytes.last(held_out);
-  last.offset_bytes += static_cast<std::int64_t>(trained);
-  text.training.append(std::move(first));
-  text.held_out.append(std::move(last));
-}
+// Takes up the tokens of files, each with its share for either part.
+class TextBuilder {
+ public:
+  explicit TextBuilder(HoldOut hold_out) : hold_out_(hold_out) {}
 
-void add(Text& text, const MappedFile& file, const std::string& path) {
-  add(text, {.bytes = file.bytes(), .width = 1, .path = path, .offset_bytes = 0});
-  text.files.push_back(file);
-}
-
-void add_all(Text& text, const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) {
-    const MappedFile file(path);
-    if (!looks_binary(file.bytes())) add(text, file, path);
+  void add(const TokenPiece& tokens, const MappedFile& file) {
+    const std::size_t count = tokens.bytes.size() / tokens.width;
+    const std::size_t held_out = hold_out_ == HoldOut::kEnd ? count / std::size_t{kHeldOutDivisor} : 0;
+    TokenPiece first = tokens;
+    first.bytes = tokens.bytes.first((count - held_out) * tokens.width);
+    TokenPiece last = tokens;
+    last.bytes = tokens.bytes.last(held_out * tokens.width);
+    last.offset_bytes += static_cast<std::int64_t>(first.bytes.size());
+    text.training.append(std::move(first));
+    text.held_out.append(std::move(last));
+    text.files.push_back(file);
   }
-}
+
+  void add_bytes(const MappedFile& file, const std::string& path) {
+    add({.bytes = file.bytes(), .width = 1, .path = path, .offset_bytes = 0}, file);
+  }
+
+  void add_texts(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+      const MappedFile file(path);
+      if (!looks_binary(file.bytes())) add_bytes(file, path);
+    }
+  }
+
+  Text text;
+
+ private:
+  HoldOut hold_out_;
+};
 
 std::vector<std::string> default_files() {
   const auto any = [](const fs::path&) { return true; };
@@ -90,52 +101,53 @@ std::string described(const Text& text, const std::string& origin) {
 
 }  // namespace
 
-Text open_text(const std::vector<std::string>& paths) {
-  Text text;
+Text open_text(const std::vector<std::string>& paths, HoldOut hold_out) {
+  TextBuilder builder(hold_out);
   std::string origin;
   for (const std::string& path : paths) {
     std::error_code error;
     if (fs::is_directory(path, error)) {
-      add_all(text, files_below(path, [](const fs::path&) { return true; }));
+      builder.add_texts(files_below(path, [](const fs::path&) { return true; }));
     } else {
-      add(text, MappedFile(path), path);
+      builder.add_bytes(MappedFile(path), path);
     }
     origin += (origin.empty() ? "" : ", ") + path;
   }
-  if (text.training.size() == 0) fail(origin, "no text in it");
-  text.description = described(text, origin);
-  return text;
+  if (builder.text.training.size() == 0) fail(origin, "no text in it");
+  builder.text.description = described(builder.text, origin);
+  return std::move(builder.text);
 }
 
-Text open_token_files(const std::vector<std::string>& paths, const TokenFileOptions& options) {
-  Text text;
+Text open_token_files(const std::vector<std::string>& paths, const TokenFileOptions& options, HoldOut hold_out) {
+  TextBuilder builder(hold_out);
   std::string origin;
   for (const std::string& path : paths) {
     std::error_code error;
-    const bool is_folder = fs::is_directory(path, error);
     const auto is_token_file = [](const fs::path& file) { return file.extension() == ".bin"; };
-    const std::vector<std::string> files = is_folder ? files_below(path, is_token_file) : std::vector{path};
+    const std::vector<std::string> files =
+        fs::is_directory(path, error) ? files_below(path, is_token_file) : std::vector{path};
     if (files.empty()) fail(path, "no *.bin file in it");
     for (const std::string& file : files) {
       const TokenFile opened = open_token_file(file, options);
-      add(text, opened.tokens);
-      text.files.push_back(opened.file);
+      builder.add(opened.tokens, opened.file);
     }
     origin += (origin.empty() ? "" : ", ") + path;
   }
-  text.description = fmt::format("{} ({} {}, {} tokens)", origin, text.files.size(),
-                                 text.files.size() == 1 ? "file" : "files", text.training.size() + text.held_out.size());
-  return text;
+  Text& text = builder.text;
+  text.description =
+      fmt::format("{} ({} {}, {} tokens)", origin, text.files.size(), text.files.size() == 1 ? "file" : "files",
+                  text.training.size() + text.held_out.size());
+  return std::move(text);
 }
 
-Text open_default_text() {
-  Text text;
-  add_all(text, default_files());
-  if (text.training.size() == 0) {
+Text open_default_text(HoldOut hold_out) {
+  TextBuilder builder(hold_out);
+  builder.add_texts(default_files());
+  if (builder.text.training.size() == 0) {
     fail("/usr/share/common-licenses", "this system has no default text; give one with --data text=FILE_OR_FOLDER");
   }
-  text.description = described(text, "Debian's common licences and Perl's base modules");
-  return text;
+  builder.text.description = described(builder.text, "Debian's common licences and Perl's base modules");
+  return std::move(builder.text);
 }
 
 }  // namespace mp::runtime

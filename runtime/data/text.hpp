@@ -14,6 +14,8 @@ namespace mp::runtime {
 // The share of every file, at its end, that is never trained on.
 inline constexpr std::int64_t kHeldOutDivisor = 20;
 
+enum class HoldOut : std::uint8_t { kEnd, kNothing };
+
 struct Text {
   std::string description;  // where it comes from
   std::vector<MappedFile> files;
@@ -23,12 +25,13 @@ struct Text {
 
 // Reads files and folders (all text files below, in order of their paths; neither symbolic links nor files with NUL
 // bytes at their start). Throws InputError naming what is missing.
-[[nodiscard]] Text open_text(const std::vector<std::string>& paths);
+[[nodiscard]] Text open_text(const std::vector<std::string>& paths, HoldOut hold_out = HoldOut::kEnd);
 
 // Reads token files, and all "*.bin" in folders. Throws InputError like open_token_file().
-[[nodiscard]] Text open_token_files(const std::vector<std::string>& paths, const TokenFileOptions& options);
+[[nodiscard]] Text open_token_files(const std::vector<std::string>& paths, const TokenFileOptions& options,
+                                    HoldOut hold_out = HoldOut::kEnd);
 
 // Text that every Debian and Ubuntu system has: its common licences and the base modules of Perl.
-[[nodiscard]] Text open_default_text();
+[[nodiscard]] Text open_default_text(HoldOut hold_out = HoldOut::kEnd);
 
 }  // namespace mp::runtime

@@ -1,0 +1,138 @@
+// mprun generate: text from a trained language model.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "apps/mprun/commands.hpp"
+#include "apps/mprun/interrupt.hpp"
+#include "apps/mprun/job.hpp"
+#include "apps/mprun/weights_flag.hpp"
+#include "lib/base/error.hpp"
+#include "runtime/backends.hpp"
+#include "runtime/data/vocabulary.hpp"
+#include "runtime/generate.hpp"
+#include "runtime/weights.hpp"
+
+namespace mp::apps {
+namespace {
+
+struct GenerateFlags {
+  TrainFlags train;  // plan, bind, backend, threads
+  std::string weights;
+  std::string prompt = "\n";
+  runtime::GenerateOptions options;
+};
+
+// One sequence at a time, on one device of each group of replicas.
+Job generation_job(const GenerateFlags& flags) {
+  Job job = make_job(flags.train, read_plan_or_model(flags.train.plan));
+  Plan& plan = job.input.plan;
+  plan.replicas.clear();
+  plan.recompute.clear();
+  plan.zero = 0;
+  job.recipe.microbatches = 1;
+  if (job.input.model.dimensions.contains(kBatchDimension)) {
+    job.recipe.bindings.insert_or_assign(std::string(kBatchDimension), 1);
+  }
+  return job;
+}
+
+std::unique_ptr<runtime::Vocabulary> vocabulary_of(const runtime::Generator& generator) {
+  std::unique_ptr<runtime::Vocabulary> vocabulary = runtime::make_byte_vocabulary();
+  if (generator.vocabulary() > vocabulary->size()) {
+    throw UsageError(fmt::format("the model's vocabulary has {} tokens, which are no bytes", generator.vocabulary()));
+  }
+  return vocabulary;
+}
+
+std::vector<std::int64_t> encoded(const runtime::Vocabulary& vocabulary, const std::string& prompt,
+                                  const runtime::Generator& generator) {
+  std::vector<std::int64_t> tokens = vocabulary.encode(prompt);
+  if (tokens.empty()) throw UsageError("--prompt is empty: there is nothing to go on from");
+  const std::int64_t largest = *std::max_element(tokens.begin(), tokens.end());
+  if (largest < generator.vocabulary()) return tokens;
+  throw UsageError(fmt::format("--prompt holds the token {}, but the model knows tokens below {} alone", largest,
+                               generator.vocabulary()));
+}
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+ExitCode generate(const GenerateFlags& flags) {
+  const Job job = generation_job(flags);
+  const PreparedPlan prepared = prepare_job(job, flags.train.plan);
+  const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
+  runtime::Generator generator(
+      prepared.program, forward,
+      runtime::backend_factory({.name = flags.train.backend, .cpu_threads = flags.train.threads}));
+  const std::unique_ptr<runtime::Vocabulary> vocabulary = vocabulary_of(generator);
+  const std::vector<std::int64_t> prompt = encoded(*vocabulary, flags.prompt, generator);
+  runtime::load_weights(generator.executor(), find_weights(flags.weights));
+  fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", job.input.model.name, generator.vocabulary(),
+             generator.context(), flags.options.sampling.is_greedy ? "greedy, " : "", flags.options.seed);
+  watch_for_interrupts();
+  print(flags.prompt);
+  generator.generate(prompt, flags.options, [&](std::int64_t token) {
+    print(vocabulary->decode(token));
+    return !was_interrupted() && std::ferror(stdout) == 0;
+  });
+  print("\n");
+  return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
+}
+
+void add_sampling_flags(CLI::App& command, runtime::GenerateOptions& options) {
+  const std::string group = "Sampling";
+  command.add_option("--tokens", options.tokens, "Tokens to generate [100]")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->type_name("N")
+      ->group(group);
+  auto* greedy = command.add_flag("--greedy", options.sampling.is_greedy, "Always the likeliest token")->group(group);
+  command.add_option("--temperature", options.sampling.temperature, "Below 1: closer to the likeliest tokens [1]")
+      ->check(CLI::PositiveNumber)
+      ->excludes(greedy)
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--top-k", options.sampling.top_k, "One of the K likeliest tokens alone")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->excludes(greedy)
+      ->type_name("K")
+      ->group(group);
+  command.add_option("--top-p", options.sampling.top_p, "One of the likeliest tokens that together have probability P")
+      ->check(CLI::Range(1e-9, 1.0))
+      ->excludes(greedy)
+      ->type_name("P")
+      ->group(group);
+  command.add_option("--seed", options.seed, "Of the choice [0]")->excludes(greedy)->type_name("N")->group(group);
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("generate", "Let a trained language model write text, to standard output");
+  const auto flags = std::make_shared<GenerateFlags>();
+  command->add_option("plan", flags->train.plan, "A plan, or a model alone: then on one device")
+      ->required()
+      ->type_name("PLAN_OR_MODEL");
+  add_weights_flag(*command, flags->weights);
+  command->add_option("--prompt", flags->prompt, "What the text begins with [a line break]")->type_name("TEXT");
+  add_sampling_flags(*command, flags->options);
+  add_running_flags(*command, flags->train);
+  command->footer(
+      "The text begins with the prompt; the same seed gives the same text, on any number of devices.\n"
+      "Examples:\n"
+      "  mprun generate plan.json --weights w.safetensors --prompt 'The licence' --tokens 200 --temperature 0.8 "
+      "--top-k 40\n"
+      "  mprun generate models/gpt-1m.json --weights run1 --greedy\n");
+  command->callback([flags, &action] { action = [flags] { return generate(*flags); }; });
+}
+
+}  // namespace mp::apps

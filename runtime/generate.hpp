@@ -1,0 +1,55 @@
+// Text from a trained language model, token by token.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "lib/graph/graph.hpp"
+#include "runtime/executor.hpp"
+#include "runtime/sampling.hpp"
+
+namespace mp::runtime {
+
+struct GenerateOptions {
+  std::int64_t tokens = 100;
+  SamplingOptions sampling{};
+  std::uint64_t seed = 0;
+};
+
+// A forward program of a model that predicts next tokens, placed as its training program is, that hands out the scores
+// at one position of its context. What comes after the position is zeros: a causal model does not look at it. Each
+// token is one pass over the whole context.
+class Generator {
+ public:
+  // `forward` is the graph that `trained` was made of, one microbatch a step. Throws InputError (source: the model)
+  // where the model is none that predicts tokens: one input of tokens, and a SoftmaxCrossEntropyLoss of all next
+  // tokens.
+  Generator(const Program& trained, const Graph& forward, const BackendFactory& backends);
+
+  [[nodiscard]] Executor& executor() { return executor_; }
+  [[nodiscard]] std::int64_t context() const { return context_; }
+  [[nodiscard]] std::int64_t vocabulary() const { return vocabulary_; }
+
+  // Scores of what follows these tokens (1 to context() of them): [vocabulary]. Valid until the next call.
+  [[nodiscard]] std::span<const float> next_scores(std::span<const std::int64_t> tokens);
+
+  // Tokens that follow `prompt` (not empty, each below vocabulary()), each told to `observer` as it is chosen; false
+  // ends it there. Only the last context() tokens are looked at. Token i is drawn with the i-th number of the seed's
+  // stream.
+  void generate(std::vector<std::int64_t> prompt, const GenerateOptions& options,
+                const std::function<bool(std::int64_t token)>& observer);
+
+ private:
+  struct Parts;
+  Generator(Parts parts, const BackendFactory& backends);
+
+  std::int64_t context_;
+  std::int64_t vocabulary_;
+  std::size_t tokens_input_;    // position in Graph::inputs()
+  std::size_t position_input_;  // likewise
+  Executor executor_;
+  std::vector<float> scores_;
+};
+
+}  // namespace mp::runtime
