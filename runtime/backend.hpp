@@ -27,7 +27,7 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual void run(std::span<const void* const> inputs, std::span<void* const> outputs, const StepContext& context) = 0;
-  // Scratch beyond the arena that this kernel keeps, in bytes (reported apart from the arena).
+  // Scratch beyond the arena that this kernel keeps for itself, in bytes (reported apart from the arena).
   [[nodiscard]] virtual std::int64_t workspace_bytes() const { return 0; }
 };
 
@@ -40,13 +40,17 @@ class Backend {
   [[nodiscard]] virtual std::string_view name() const = 0;  // "cpu", "cuda:0"
   // Zeroed, aligned to kBufferAlignment or better. Throws RunError when there is not enough.
   [[nodiscard]] virtual DeviceMemory allocate(std::int64_t size_bytes) = 0;
-  // Throws RunError naming node and operator when this backend has no kernel for it.
+  // Before the kernels of a graph are made: what is decided for the graph as a whole, from it alone.
+  virtual void prepare(const Graph& /*graph*/) {}
+  // Of the graph prepared last. Throws RunError naming node and operator when this backend has no kernel for it.
   [[nodiscard]] virtual std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) = 0;
   virtual void copy_from_host(void* device, const void* host, std::int64_t size_bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, std::int64_t size_bytes) = 0;
   virtual void copy(void* to, const void* from, std::int64_t size_bytes) = 0;           // within the device
   virtual void accumulate(float* sum, const float* addend, std::int64_t elements) = 0;  // sum += addend
   virtual void synchronize() = 0;
+  // Scratch that the kernels made so far share, in bytes.
+  [[nodiscard]] virtual std::int64_t workspace_bytes() const { return 0; }
 };
 
 }  // namespace mp::runtime

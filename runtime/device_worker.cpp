@@ -38,6 +38,7 @@ std::byte* DeviceWorker::address(BufferId buffer) const {
 
 void DeviceWorker::make_kernels() {
   const Graph& graph = program_->training.graph;
+  backend_->prepare(graph);
   for (const Instruction& instruction : own_->instructions) {
     if (instruction.opcode != Opcode::kCompute || kernels_[index(instruction.node)]) continue;
     try {
@@ -195,7 +196,7 @@ void DeviceWorker::write(BufferId buffer, std::span<const std::byte> host) {
 }
 
 std::int64_t DeviceWorker::workspace_bytes() const {
-  auto total = static_cast<std::int64_t>(staging_.size());
+  auto total = static_cast<std::int64_t>(staging_.size()) + backend_->workspace_bytes();
   for (const std::unique_ptr<Kernel>& kernel : kernels_) total += kernel ? kernel->workspace_bytes() : 0;
   return total;
 }

@@ -11,7 +11,9 @@
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
 #include "lib/operators/operator.hpp"
+#include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/registry.hpp"
+#include "runtime/cpu/scratch.hpp"
 #include "runtime/cpu/simd.hpp"
 #include "runtime/cpu/team.hpp"
 
@@ -57,13 +59,15 @@ class CpuBackend final : public Backend {
     return {owner, static_cast<std::byte*>(std::align(kMemoryAlignment, size, aligned, space))};
   }
 
+  void prepare(const Graph& graph) override { layouts_ = cpu::Layouts(graph); }
+
   [[nodiscard]] std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) override {
     const Node& n = graph.node(node);
     const cpu::KernelFactory factory = cpu::find_kernel(n.op_name);
     if (factory == nullptr) {
       throw RunError(fmt::format("node '{}': the CPU backend has no kernel for operator {}", n.name, n.op_name));
     }
-    return factory({graph, n, team_});
+    return factory({graph, n, team_, layouts_, scratch_});
   }
 
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
@@ -80,9 +84,12 @@ class CpuBackend final : public Backend {
                     [&](std::int64_t begin, std::int64_t end) { add_to(sum + begin, addend + begin, end - begin); });
   }
   void synchronize() override {}
+  [[nodiscard]] std::int64_t workspace_bytes() const override { return scratch_.size_bytes(); }
 
  private:
   Team team_;
+  cpu::SharedScratch scratch_;
+  cpu::Layouts layouts_;
 };
 
 }  // namespace

@@ -10,6 +10,8 @@
 
 #include "lib/graph/graph.hpp"
 #include "runtime/backend.hpp"
+#include "runtime/cpu/layout.hpp"
+#include "runtime/cpu/scratch.hpp"
 #include "runtime/cpu/team.hpp"
 
 namespace mp::runtime::cpu {
@@ -17,11 +19,14 @@ namespace mp::runtime::cpu {
 // Elements of an elementwise loop that are worth another thread.
 inline constexpr std::int64_t kElementwiseGrain = 16384;
 
-// The node a kernel is made for. Lives as long as the factory runs, but for `team`, which outlives the kernel.
+// The node a kernel is made for. Lives as long as the factory runs, but for `team` and `scratch`, which outlive the
+// kernel.
 struct KernelCall {
   const Graph& graph;
   const Node& node;
   Team& team;
+  const Layouts& layouts;
+  SharedScratch& scratch;
 
   [[nodiscard]] bool has_input(std::size_t i) const {
     return i < node.inputs.size() && node.inputs[i] != kNone<TensorId>;
@@ -31,6 +36,8 @@ struct KernelCall {
   }
   [[nodiscard]] const TensorType& input(std::size_t i) const { return graph.tensor(node.inputs[i]).type; }
   [[nodiscard]] const TensorType& output(std::size_t i) const { return graph.tensor(node.outputs[i]).type; }
+  [[nodiscard]] Layout input_layout(std::size_t i) const { return layouts.of(node.inputs[i]); }
+  [[nodiscard]] Layout output_layout(std::size_t i) const { return layouts.of(node.outputs[i]); }
   [[nodiscard]] const Attributes& attributes() const { return node.attributes; }
   // Throws RunError naming node, operator and type.
   [[noreturn]] void refuse_type(DataType type) const;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "runtime/cpu/gemm.hpp"
+#include "runtime/cpu/layout.hpp"
 
 namespace mp::runtime::cpu::onednn {
 
@@ -29,23 +30,33 @@ struct ConvolutionShape {
   std::array<std::int64_t, 2> dilations{1, 1};
   std::array<std::int64_t, 2> pads_begin{};
   std::array<std::int64_t, 2> pads_end{};
+  Layout source_layout = Layout::kPlain;
+  Layout destination_layout = Layout::kPlain;
 };
 
 enum class ConvolutionPass : std::uint8_t { kForward, kSourceGradient, kWeightGradient };
 
-// Plain row-major operands; the one that is the pass's result is written, the other two are read.
+// The one that is the pass's result is written, the other two are read.
 struct ConvolutionOperands {
   float* source = nullptr;
-  float* weights = nullptr;  // [destination channels, source channels / groups, kernel…]
+  float* weights = nullptr;  // [destination channels, source channels / groups, kernel…], plain
   float* destination = nullptr;
 };
 
-// The passes run on the layouts that oneDNN likes best (blocked by 8 or 16 channels), brought in and out by reorders.
+struct ConvolutionOptions {
+  ConvolutionPass pass = ConvolutionPass::kForward;
+  // Winograd's algorithm (Lavin, Gray, "Fast algorithms for convolutional neural networks", CVPR 2016: F(4×4, 3×3)), a
+  // fourth of the multiplications; the direct one where the library has none for the shape.
+  bool winograd = false;
+  std::int64_t destination_channels = 0;  // of a batch item in memory: the destination may be a slice of more channels
+  int workers = 1;                        // that run it at a time
+};
+
+// The passes run on the layouts that oneDNN likes best. Operands that lie otherwise are brought in and out by reorders.
 // The operand that all parts of a batch read (weights; the source for the weight gradient) is prepared once.
 class Convolution {
  public:
-  // The destination's rows of a batch item lie destination_stride elements apart (a slice of more channels, perhaps).
-  Convolution(const ConvolutionShape& shape, ConvolutionPass pass, std::int64_t destination_batch_stride);
+  Convolution(const ConvolutionShape& shape, const ConvolutionOptions& options);
   ~Convolution();
   Convolution(Convolution&&) noexcept;
 
@@ -53,9 +64,11 @@ class Convolution {
   [[nodiscard]] std::size_t scratch_bytes() const;  // one per worker
   // Into `shared`, for the calls of run() that follow.
   void prepare(const ConvolutionOperands& operands, std::byte* shared);
-  // From one thread for each scratch at a time.
-  void run(const ConvolutionOperands& operands, std::byte* shared, std::byte* scratch) const;
+  // From one thread for each worker at a time. Allocates nothing, as far as the library does not.
+  void run(const ConvolutionOperands& operands, std::byte* shared, std::byte* scratch, int worker);
   [[nodiscard]] const std::string& implementation() const;  // oneDNN's name of it
+  // Bytes that are brought from one layout into another in a run, weights aside.
+  [[nodiscard]] std::size_t reordered_bytes() const;
 
  private:
   struct Impl;

@@ -1,4 +1,4 @@
-// Memory a kernel keeps besides the arena: made once, aligned for vector instructions.
+// Memory kernels use besides the arena: aligned for vector instructions, made before the first step.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,21 @@ class Scratch {
   };
   std::size_t size_bytes_ = 0;
   std::unique_ptr<std::byte, Delete> memory_;
+};
+
+// What all kernels of a device use in turns: as large as the largest asks for. What it holds is lost from one kernel's
+// run to the next.
+class SharedScratch {
+ public:
+  // While kernels are made. Moves the memory: data() is for their runs.
+  void reserve(std::size_t size_bytes) {
+    if (static_cast<std::int64_t>(size_bytes) > scratch_.size_bytes()) scratch_ = Scratch(size_bytes);
+  }
+  [[nodiscard]] std::byte* data() const { return scratch_.data(); }
+  [[nodiscard]] std::int64_t size_bytes() const { return scratch_.size_bytes(); }
+
+ private:
+  Scratch scratch_;
 };
 
 }  // namespace mp::runtime::cpu

@@ -29,7 +29,7 @@ struct Tensors {
 };
 
 // Of one worker.
-struct Scratch {
+struct WorkerScratch {
   float* weights;       // [kQueryBlock × kKeyBlock]: the softmax
   float* gradients;     // [kQueryBlock × kKeyBlock]: of the weights, then of the scores
   float* dot_products;  // [group × queries]: Σ dY·Y of every query
@@ -47,8 +47,8 @@ MP_SIMD void score_gradient_row(float* weights, float* gradients, float log_sum_
 
 class HeadGradient {
  public:
-  HeadGradient(const AttentionShape& shape, const AttentionMask& mask, const Tensors& tensors, const Scratch& scratch,
-               std::int64_t batch, std::int64_t key_head)
+  HeadGradient(const AttentionShape& shape, const AttentionMask& mask, const Tensors& tensors,
+               const WorkerScratch& scratch, std::int64_t batch, std::int64_t key_head)
       : s_(shape), mask_(mask), t_(tensors), scratch_(scratch), b_(batch), key_head_(key_head) {}
 
   void run() {
@@ -145,7 +145,7 @@ class HeadGradient {
   const AttentionShape& s_;
   const AttentionMask& mask_;
   const Tensors& t_;
-  const Scratch& scratch_;
+  const WorkerScratch& scratch_;
   std::int64_t b_;
   std::int64_t key_head_;
 };
@@ -183,7 +183,7 @@ KernelPointer make_attention_grad(const KernelCall& call) {
                               io.in<void>(6)};
         team.for_each(shape.batch * shape.key_heads, [&](std::int64_t part, int worker) {
           float* mine = scratch.data() + per_worker * worker;
-          const Scratch places{mine, mine + block, mine + 2 * block};
+          const WorkerScratch places{mine, mine + block, mine + 2 * block};
           HeadGradient(shape, mask, tensors, places, part / shape.key_heads, part % shape.key_heads).run();
         });
       },

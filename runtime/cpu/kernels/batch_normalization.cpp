@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/cpu/kernels/blocked_rows.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
 #include "runtime/cpu/sums.hpp"
@@ -16,8 +17,10 @@ struct Channels {
   std::int64_t batch = 1;
   std::int64_t channels = 1;
   std::int64_t plane = 1;
+  bool is_blocked = false;
 
-  explicit Channels(const Shape& shape) : batch(shape[0]), channels(shape[1]) {
+  Channels(const Shape& shape, Layout layout)
+      : batch(shape[0]), channels(shape[1]), is_blocked(layout == Layout::kBlocked) {
     for (std::size_t i = 2; i < shape.size(); ++i) plane *= shape[i];
   }
   [[nodiscard]] double count() const { return static_cast<double>(batch * plane); }
@@ -29,7 +32,7 @@ struct Sums {
   double second = 0.0;
 };
 
-constexpr std::int64_t kChannelBlock = 64;
+constexpr std::int64_t kChannelsTogether = 64;  // where the elements of a channel lie apart
 
 MP_SIMD void add_products(const float* a, const float* b, double* first, double* second, std::int64_t n) {
   for (std::int64_t c = 0; c < n; ++c) {
@@ -38,13 +41,30 @@ MP_SIMD void add_products(const float* a, const float* b, double* first, double*
   }
 }
 
+// finish(c, {Σ a, Σ a·b}) of every channel, blocks of channels side by side.
+template <class Finish>
+void block_sums(Team& team, const Channels& s, const float* a, const float* b, const Finish& finish) {
+  team.for_each(s.channels / kChannelBlock, [&](std::int64_t block, int) {
+    BlockSums sums;
+    for (std::int64_t n = 0; n < s.batch; ++n) {
+      const std::int64_t at = (n * s.channels + block * kChannelBlock) * s.plane;
+      add_block_products(a + at, b + at, s.plane, sums);
+    }
+    for (std::int64_t c = 0; c < kChannelBlock; ++c) {
+      const auto at = static_cast<std::size_t>(c);
+      finish(block * kChannelBlock + c, Sums{sums.first[at], sums.second[at]});
+    }
+  });
+}
+
 // finish(c, {Σ a, Σ a·b}) of every channel.
 template <class Finish>
 void channel_sums(Team& team, const Channels& s, const float* a, const float* b, const Finish& finish) {
+  if (s.is_blocked) return block_sums(team, s, a, b, finish);
   if (s.plane == 1) {  // a channel's elements lie apart: a block of channels at once
-    team.for_range(s.channels, kChannelBlock, [&](std::int64_t begin, std::int64_t end) {
-      std::array<double, kChannelBlock> first{};
-      std::array<double, kChannelBlock> second{};
+    team.for_range(s.channels, kChannelsTogether, [&](std::int64_t begin, std::int64_t end) {
+      std::array<double, kChannelsTogether> first{};
+      std::array<double, kChannelsTogether> second{};
       for (std::int64_t n = 0; n < s.batch; ++n) {
         const std::int64_t at = n * s.channels + begin;
         add_products(a + at, b + at, first.data(), second.data(), end - begin);
@@ -70,6 +90,16 @@ void channel_sums(Team& team, const Channels& s, const float* a, const float* b,
   });
 }
 
+// visit(first channel, first element) of every block of every image.
+template <class Visit>
+void for_blocks(Team& team, const Channels& s, const Visit& visit) {
+  const std::int64_t blocks = s.channels / kChannelBlock;
+  const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / (s.plane * kChannelBlock));
+  team.for_range(s.batch * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) visit(i % blocks * kChannelBlock, i * kChannelBlock * s.plane);
+  });
+}
+
 // y ← factor·x + shift of each channel; with plane 1 the constants run along with the elements.
 struct Affine {
   std::vector<float> factor;
@@ -91,6 +121,12 @@ MP_SIMD void affine_channels(const float* x, const float* factor, const float* s
 }
 
 void apply(Team& team, const Channels& s, const Affine& affine, const float* x, float* y) {
+  if (s.is_blocked) {
+    for_blocks(team, s, [&](std::int64_t c, std::int64_t at) {
+      affine_block(x + at, affine.factor.data() + c, affine.shift.data() + c, y + at, s.plane);
+    });
+    return;
+  }
   if (s.plane == 1) {
     const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / s.channels);
     team.for_range(s.batch, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -146,7 +182,7 @@ MP_SIMD void input_gradient_row(const float* dy, const float* x, const std::arra
 
 KernelPointer make_batch_normalization(const KernelCall& call) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Channels s(call.input(0).shape);
+  const Channels s(call.input(0).shape, call.input_layout(0));
   const TrainingConstants k{call.attributes().get_float("epsilon", 1e-5), call.attributes().get_float("momentum", 0.9)};
   const bool is_training = call.attributes().get_int("training_mode", 0) != 0;
   return function_kernel(
@@ -165,7 +201,7 @@ KernelPointer make_batch_normalization(const KernelCall& call) {
 }
 
 KernelPointer make_batch_normalization_weight_grad(const KernelCall& call) {
-  const Channels s(call.input(1).shape);
+  const Channels s(call.input(1).shape, call.input_layout(1));
   return function_kernel([&team = call.team, s](const Operands& io) {
     channel_sums(team, s, io.in(0), io.in(1), [&](std::int64_t c, const Sums& sums) {
       // Σ dY·x̂ = inv·(Σ dY·x − mean·Σ dY)
@@ -177,15 +213,28 @@ KernelPointer make_batch_normalization_weight_grad(const KernelCall& call) {
 }
 
 KernelPointer make_batch_normalization_input_grad(const KernelCall& call) {
-  const Channels s(call.input(1).shape);
+  const Channels s(call.input(1).shape, call.input_layout(1));
   return function_kernel([&team = call.team, s](const Operands& io) {
     const auto n = static_cast<float>(s.count());
+    const auto constants = [&](std::int64_t c) {
+      const float inverse = io.in(4)[c];
+      return std::array<float, 4>{io.in(3)[c], io.in(2)[c] * inverse, io.in(6)[c] / n, io.in(5)[c] / n * inverse};
+    };
+    if (s.is_blocked) {
+      for_blocks(team, s, [&](std::int64_t first, std::int64_t at) {
+        BlockConstants k{};
+        for (std::int64_t c = 0; c < kChannelBlock; ++c) {
+          const std::array<float, 4> own = constants(first + c);
+          for (std::size_t i = 0; i < own.size(); ++i) k[i][static_cast<std::size_t>(c)] = own[i];
+        }
+        input_gradient_block(io.in(0) + at, io.in(1) + at, k, io.out(0) + at, s.plane);
+      });
+      return;
+    }
     team.for_range(s.batch * s.channels, s.grain(), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        const std::int64_t c = row % s.channels;
-        const float inverse = io.in(4)[c];
-        const std::array<float, 4> k{io.in(3)[c], io.in(2)[c] * inverse, io.in(6)[c] / n, io.in(5)[c] / n * inverse};
-        input_gradient_row(io.in(0) + row * s.plane, io.in(1) + row * s.plane, k, io.out(0) + row * s.plane, s.plane);
+        input_gradient_row(io.in(0) + row * s.plane, io.in(1) + row * s.plane, constants(row % s.channels),
+                           io.out(0) + row * s.plane, s.plane);
       }
     });
   });

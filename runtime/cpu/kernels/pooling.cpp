@@ -5,32 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/cpu/kernels/blocked_rows.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
-#include "runtime/cpu/kernels/spatial.hpp"
+#include "runtime/cpu/kernels/pool.hpp"
 #include "runtime/cpu/simd.hpp"
 #include "runtime/cpu/sums.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
-
-struct Pool {
-  Window window;
-  std::int64_t planes = 1;
-  Pair source{};
-  Pair destination{};
-
-  [[nodiscard]] std::int64_t source_plane() const { return source[0] * source[1]; }
-  [[nodiscard]] std::int64_t destination_plane() const { return destination[0] * destination[1]; }
-  // The source index under tap `tap` of output `at` along `axis`; may lie in the padding.
-  [[nodiscard]] std::int64_t under(std::size_t axis, std::int64_t at, std::int64_t tap) const {
-    return at * window.strides[axis] - window.pads_begin[axis] + tap * window.dilations[axis];
-  }
-};
-
-Pool pool_of(const KernelCall& call, const Shape& source, const Shape& destination) {
-  return {window_of(call.attributes(), source), source[0] * source[1], spatial_extents(source),
-          spatial_extents(destination)};
-}
 
 struct Range {
   std::int64_t begin = 0;
@@ -170,6 +152,7 @@ bool includes_padding(const KernelCall& call) { return call.attributes().get_int
 KernelPointer make_max_pool(const KernelCall& call) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
   const Pool p = pool_of(call, call.input(0).shape, call.output(0).shape);
+  if (call.input_layout(0) == Layout::kBlocked) return make_blocked_max_pool(call, p);
   return function_kernel([&team = call.team, p](const Operands& io) {
     for_planes(team, p, [&](std::int64_t source, std::int64_t destination) {
       float* y = io.out(0) + destination;
@@ -184,6 +167,7 @@ KernelPointer make_max_pool(const KernelCall& call) {
 
 KernelPointer make_max_pool_grad(const KernelCall& call) {
   const Pool p = pool_of(call, call.input(1).shape, call.input(0).shape);
+  if (call.input_layout(1) == Layout::kBlocked) return make_blocked_max_pool_grad(call, p);
   return function_kernel([&team = call.team, p](const Operands& io) {
     for_planes(team, p, [&](std::int64_t source, std::int64_t destination) {
       max_gradient(p, io.in(0) + destination, io.in(1) + source, io.out(0) + source);
@@ -226,6 +210,19 @@ KernelPointer make_global_average_pool(const KernelCall& call) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
   const std::int64_t planes = elements(call.output(0).shape);
   const std::int64_t plane = elements(call.input(0).shape) / std::max<std::int64_t>(1, planes);
+  if (call.input_layout(0) == Layout::kBlocked) {
+    return function_kernel([&team = call.team, planes, plane](const Operands& io) {
+      team.for_each(planes / kChannelBlock, [&](std::int64_t block, int) {
+        const float* x = io.in(0) + block * kChannelBlock * plane;
+        BlockSums sums;
+        add_block_products(x, x, plane, sums);
+        for (std::size_t c = 0; c < kChannelBlock; ++c) {
+          io.out(0)[block * kChannelBlock + static_cast<std::int64_t>(c)] =
+              static_cast<float>(sums.first[c] / static_cast<double>(plane));
+        }
+      });
+    });
+  }
   return function_kernel([&team = call.team, planes, plane](const Operands& io) {
     const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / plane);
     team.for_range(planes, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -239,6 +236,17 @@ KernelPointer make_global_average_pool(const KernelCall& call) {
 KernelPointer make_global_average_pool_grad(const KernelCall& call) {
   const std::int64_t planes = elements(call.input(0).shape);
   const std::int64_t plane = elements(call.output(0).shape) / std::max<std::int64_t>(1, planes);
+  if (call.output_layout(0) == Layout::kBlocked) {
+    return function_kernel([&team = call.team, planes, plane](const Operands& io) {
+      team.for_each(planes / kChannelBlock, [&](std::int64_t block, int) {
+        const float* dy = io.in(0) + block * kChannelBlock;
+        float* dx = io.out(0) + block * kChannelBlock * plane;
+        for (std::int64_t i = 0; i < plane * kChannelBlock; ++i) {
+          dx[i] = dy[i % kChannelBlock] / static_cast<float>(plane);
+        }
+      });
+    });
+  }
   return function_kernel([&team = call.team, planes, plane](const Operands& io) {
     const std::int64_t grain = std::max<std::int64_t>(1, kElementwiseGrain / plane);
     team.for_range(planes, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -16,11 +16,19 @@ std::vector<bool> axes_of(const KernelCall& call, const Shape& shape) {
   return reduced_axes(call.attributes().get_ints("axes", {}), shape.size());
 }
 
+// Of every channel of a blocked image over all else.
+SumReduction channel_reduction(const Shape& shape, double factor) {
+  const Shape blocks{shape[0], shape[1] / kChannelBlock, shape[2], shape[3], kChannelBlock};
+  return {blocks, {true, false, true, true, false}, factor};
+}
+
 KernelPointer sum_kernel(const KernelCall& call, bool is_mean) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
   const Shape& shape = call.input(0).shape;
   const double count = static_cast<double>(elements(shape)) / static_cast<double>(elements(call.output(0).shape));
-  SumReduction reduction(shape, axes_of(call, shape), is_mean ? 1.0 / count : 1.0);
+  const double factor = is_mean ? 1.0 / count : 1.0;
+  SumReduction reduction = call.input_layout(0) == Layout::kBlocked ? channel_reduction(shape, factor)
+                                                                    : SumReduction(shape, axes_of(call, shape), factor);
   const std::int64_t workspace = reduction.workspace_bytes();
   return function_kernel([&team = call.team, reduction = std::move(reduction)](
                              const Operands& io) mutable { reduction.run(team, io.in(0), io.out(0)); },

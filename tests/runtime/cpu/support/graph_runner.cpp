@@ -15,10 +15,10 @@ std::size_t size_of_tensor(const Tensor& tensor) { return static_cast<std::size_
 
 }  // namespace
 
-GraphRunner::GraphRunner(const Graph& graph, int threads)
-    : GraphRunner(graph, make_cpu_backend({.threads = threads})) {}
+GraphRunner::GraphRunner(const Graph& graph, int threads, Layouts layouts)
+    : GraphRunner(graph, make_cpu_backend({.threads = threads}), layouts) {}
 
-GraphRunner::GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend)
+GraphRunner::GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend, Layouts layouts)
     : graph_(graph), backend_(std::move(backend)), memory_(graph.tensors().size()) {
   const std::vector<std::byte> guard(kGuardBytes, kPoison);
   for (const TensorId id : ids<TensorId>(graph.tensors().size())) {
@@ -26,6 +26,7 @@ GraphRunner::GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend)
     memory_[id] = backend_->allocate(static_cast<std::int64_t>(size + kGuardBytes));
     backend_->copy_from_host(memory_[id].get() + size, guard.data(), kGuardBytes);
   }
+  if (layouts == Layouts::kPrepared) backend_->prepare(graph);
   for (const NodeId id : ids<NodeId>(graph.nodes().size())) kernels_.push_back(backend_->make_kernel(graph, id));
   backend_->synchronize();
 }

@@ -13,8 +13,10 @@ namespace mp::runtime::testing {
 
 class GraphRunner {
  public:
-  GraphRunner(const Graph& graph, int threads);  // of a CPU backend
-  GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend);
+  // As an executor has it, each tensor in the layout its graph suggests; or all plain.
+  enum class Layouts : std::uint8_t { kPrepared, kPlain };
+  GraphRunner(const Graph& graph, int threads, Layouts layouts = Layouts::kPrepared);  // of a CPU backend
+  GraphRunner(const Graph& graph, std::unique_ptr<Backend> backend, Layouts layouts = Layouts::kPrepared);
 
   void set(TensorId tensor, const std::vector<float>& values);
   void set(TensorId tensor, const std::vector<std::int64_t>& values);

@@ -8,6 +8,7 @@ std::vector<Sample> large_samples() {
       {"Gemm", {normal({1, 700}), normal({700, 3})}},
       {"MatMul", {normal({2, 256, 200}), normal({200, 500})}},
       {"MatMul", {normal({12, 65, 40}), normal({12, 40, 33})}},
+      {"Conv", {normal({8, 32, 16, 16}), normal({64, 32, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}}},
       {"Conv", {normal({8, 16, 16, 16}), normal({48, 16, 3, 3}), normal({48})}, {{"pads", Ints{1, 1, 1, 1}}}},
       {"Conv",
        {normal({6, 32, 14, 14}), normal({32, 1, 3, 3})},

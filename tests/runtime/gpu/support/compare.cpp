@@ -47,7 +47,7 @@ void require_same_as_cpu(const Sample& sample, Run run, const MakeBackend& make_
   INFO(name_of(sample));
   const IdVector<TensorId, Array> values = sample_values(sample_graph(sample), sample, 1);
   const Subject subject = subject_of(sample, run);
-  GraphRunner expected(subject.graph, 1);
+  GraphRunner expected(subject.graph, 1, GraphRunner::Layouts::kPlain);
   GraphRunner got(subject.graph, make_backend());
   const StepContext context{.seed = 3, .step = 5, .microbatch = 1, .learning_rate = 0.01};
   for (GraphRunner* runner : {&expected, &got}) {
