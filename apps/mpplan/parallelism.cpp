@@ -89,6 +89,7 @@ void refuse_parallelism_flags(const PartitionOptions& options, std::string_view 
   const char* flag = nullptr;
   if (options.replicas != 1) flag = "--replicas";
   if (options.zero != 0) flag = "--zero";
+  if (options.bucket_bytes) flag = "--bucket-bytes";
   if (options.recompute != name_of(RecomputePattern::kNone)) flag = "--recompute";
   if (flag != nullptr)
     throw UsageError(fmt::format("{} goes with objectives that place one replica: {}", flag, instead));
@@ -97,6 +98,7 @@ void refuse_parallelism_flags(const PartitionOptions& options, std::string_view 
 void complete_parallelism(const PartitionOptions& options, const Model& model, const Cluster& cluster, Plan& plan) {
   plan.replicas = groups_of(options.replicas, plan.cluster.devices.size());
   plan.zero = options.zero;
+  plan.bucket_bytes = options.bucket_bytes.value_or(kDefaultBucketBytes);
   std::optional<Plan> best;
   for (const RecomputePattern pattern : patterns_to_try(options.recompute)) {
     Plan tried = with_pattern(plan, pattern, model, cluster, options.input);

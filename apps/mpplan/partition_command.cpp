@@ -55,6 +55,12 @@ void add_parallelism_flags(CLI::App& command, PartitionOptions& o) {
       ->type_name("LEVEL")
       ->check(CLI::Range(0, 3));
   command
+      .add_option("--bucket-bytes", o.bucket_bytes,
+                  "Most bytes of gradients that replicas send in one message; 1: each tensor by itself "
+                  "(default: 25000000)")
+      ->type_name("BYTES")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));
+  command
       .add_option("--recompute", o.recompute,
                   "Which activations backward makes again instead of keeping them: none (default), blocks (all but "
                   "narrow places), all (all but what a device received) or auto (the first that fits)")

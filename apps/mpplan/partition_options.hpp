@@ -21,6 +21,7 @@ struct PartitionOptions {
   StepFlags step;
   std::int32_t replicas = 1;
   std::int32_t zero = 0;
+  std::optional<std::int64_t> bucket_bytes;
   std::string recompute = "none";
   std::string objective = "cut";
   bool acyclic = false;

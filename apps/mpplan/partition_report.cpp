@@ -66,10 +66,10 @@ std::string report_text(const PartitionReport& report) {
   const Plan& plan = report.plan;
   const Prediction& predicted = *plan.predicted;
   const PlacementCandidate& chosen = report.found.candidates[report.found.chosen];
-  std::string text = fmt::format("{}: {} nodes over {} devices{}, {} microbatch{}, {}, seed {}\n\n", plan.model_name,
-                                 plan.assignment.size(), plan.cluster.devices.size(), parallelism_text(plan),
-                                 plan.microbatches, plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind),
-                                 plan.seed);
+  std::string text =
+      fmt::format("{}: {} nodes over {} devices{}, {} microbatch{}, {}, seed {}\n\n", plan.model_name,
+                  plan.assignment.size(), plan.cluster.devices.size(), parallelism_text(plan), plan.microbatches,
+                  plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind), plan.seed);
   text += candidates_table(report) + '\n' + devices_table(report) + '\n';
   if (report.found.imbalance.compute > partition::kDefaultImbalance && !report.options.imbalance) {
     text +=

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::int64_t kMaxMicrobatches = 1'000'000;
+constexpr std::int64_t kMaxBucketBytes = 1'000'000'000'000;
 
 void read_model_reference(JsonValue value, Plan& plan) {
   if (value.kind() == JsonKind::kString) {
@@ -100,6 +101,7 @@ void read_assignment(const JsonObject& root, Plan& plan) {
 void write_parallelism(JsonWriter& writer, const Plan& plan) {
   if (plan.alive_limit != 0) writer.member("alive_limit", plan.alive_limit);
   if (plan.zero != 0) writer.member("zero", plan.zero);
+  if (plan.bucket_bytes != kDefaultBucketBytes) writer.member("bucket_bytes", plan.bucket_bytes);
   if (!plan.replicas.empty()) {
     writer.key("replicas").begin_array();
     for (const ReplicaGroup& group : plan.replicas) {
@@ -122,7 +124,7 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   document.require_format(kPlanFormat);
   const JsonObject root = document.root().object(
       {"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches", "optimizer", "algorithm",
-       "seed", "alive_limit", "zero", "replicas", "recompute", "stages", "predicted", "assignment"});
+       "seed", "alive_limit", "zero", "bucket_bytes", "replicas", "recompute", "stages", "predicted", "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);
@@ -135,6 +137,7 @@ Plan parse_plan(std::string_view text, const std::string& source) {
     plan.alive_limit = static_cast<std::int32_t>(root["alive_limit"].integer(1, kMaxMicrobatches));
   }
   plan.zero = static_cast<std::int32_t>(root["zero"].integer(0, kMaxZero));
+  if (root["bucket_bytes"].present()) plan.bucket_bytes = root["bucket_bytes"].integer(1, kMaxBucketBytes);
   plan.recompute = root["recompute"].strings();
   plan.stages = read_stages(root["stages"]);
   plan.optimizer = read_optimizer(root["optimizer"]);

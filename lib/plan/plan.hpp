@@ -65,6 +65,8 @@ struct Prediction {
 // m mod d of a group of d.
 using ReplicaGroup = std::vector<DeviceId>;
 inline constexpr std::int32_t kMaxZero = 3;
+inline constexpr std::int64_t kDefaultBucketBytes =
+    25'000'000;  // as PyTorch's DistributedDataParallel (Li et al., VLDB 2020)
 
 // A stage of a pipeline as its planner means it: data_parallel replicas of tensor_parallel devices each, consecutive
 // ones from `first_device` on, replica after replica.
@@ -95,6 +97,8 @@ struct Plan {
   // What the members of a group hold once, on the parameter's owner, instead of each (ZeRO, Rajbhandari et al., SC
   // 2020): 0 nothing, 1 optimizer state, 2 and gradients, 3 and parameters.
   std::int32_t zero = 0;
+  // Most bytes of gradients (or new values) that members send each other in one message; 1: each tensor by itself.
+  std::int64_t bucket_bytes = kDefaultBucketBytes;
   std::vector<PlanStage> stages;       // of a pipeline planned as one, in its order; else none
   std::vector<std::string> recompute;  // forward nodes whose outputs backward makes again instead of keeping them
   Schedule schedule = Schedule::k1f1b;

@@ -111,7 +111,8 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
                              .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
                              .cluster = &plan.cluster,
                              .replicas = plan.replicas,
-                             .zero = plan.zero});
+                             .zero = plan.zero,
+                             .bucket_bytes = plan.bucket_bytes});
   return {.shape = std::move(shape), .units = std::move(units), .program = std::move(program)};
 }
 

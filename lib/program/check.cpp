@@ -61,7 +61,7 @@ class Replay {
     bool sent = false;
     bool received = false;
     bool waited = false;
-    Value value;
+    std::vector<Value> values;  // of its parts
   };
 
   template <class... Args>
@@ -214,11 +214,15 @@ class Replay {
     MessageState& state = messages_[static_cast<std::size_t>(instruction.message)];
     if (state.sent) complain("message {} is sent twice", instruction.message);
     if (message.from != at_.device) complain("message {} is not this device's to send", instruction.message);
-    if (message.size_bytes != size_of_tensor(message.tensor))
-      complain("message {} has a wrong size", instruction.message);
+    Buffer sent = buffer(instruction.inputs.front());  // all parts, as one piece
+    sent.size_bytes =
+        buffer(instruction.inputs.back()).offset_bytes - sent.offset_bytes + size_of_tensor(parts_of(message).back());
+    if (message.size_bytes != sent.size_bytes) complain("message {} has a wrong size", instruction.message);
     state.sent = true;
-    state.value = value_to_send(instruction, message);
-    arenas_[at_.device].lend(buffer(instruction.inputs.front()), instruction.message);
+    for (std::size_t i = 0; i < instruction.inputs.size(); ++i) {
+      state.values.push_back(value_to_send(instruction.inputs[i], parts_of(message)[i], message.microbatch));
+    }
+    arenas_[at_.device].lend(sent, instruction.message);
     links_[{message.from, message.to}].push_back(instruction.message);
   }
 
@@ -232,18 +236,30 @@ class Replay {
     if (link.front() != instruction.message)
       complain("message {} overtakes message {}", instruction.message, link.front());
     std::erase(link, instruction.message);
-    write(instruction.outputs.front(), state.value, message.tensor);
+    for (std::size_t i = 0; i < instruction.outputs.size(); ++i) {
+      write(instruction.outputs[i], state.values[i], parts_of(message)[i]);
+    }
+    const Buffer& last = buffer(instruction.outputs.back());
+    if (last.offset_bytes + last.size_bytes - buffer(instruction.outputs.front()).offset_bytes != message.size_bytes) {
+      complain("message {} does not fit its parts", instruction.message);
+    }
+  }
+
+  [[nodiscard]] static std::vector<TensorId> parts_of(const Message& message) {
+    std::vector<TensorId> parts = {message.tensor};
+    parts.insert(parts.end(), message.others.begin(), message.others.end());
+    return parts;
   }
 
   // What is sent once a step is whatever sum is there, if it is one: who reads it knows which it must be.
-  Value value_to_send(const Instruction& instruction, const Message& message) {
-    const std::optional<Value> found = arenas_[at_.device].value_in(buffer(instruction.inputs.front()));
-    if (found && names_.may_be_sent(*found, message.tensor, message.microbatch)) {
-      read(instruction.inputs.front(), *found, message.tensor);
+  Value value_to_send(BufferId from, TensorId tensor, std::int32_t microbatch) {
+    const std::optional<Value> found = arenas_[at_.device].value_in(buffer(from));
+    if (found && names_.may_be_sent(*found, tensor, microbatch)) {
+      read(from, *found, tensor);
       return *found;
     }
-    const Value expected = names_.expected(message.tensor, message.microbatch);
-    read(instruction.inputs.front(), expected, message.tensor);
+    const Value expected = names_.expected(tensor, microbatch);
+    read(from, expected, tensor);
     return expected;
   }
 

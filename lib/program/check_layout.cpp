@@ -126,11 +126,13 @@ class LayoutCheck {
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 1) &&
                instruction.microbatch != 0;
       case Opcode::kSend:
-        return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) && message_known;
+        return message_known && are_buffers(d, instruction.inputs, parts(instruction)) &&
+               are_buffers(d, instruction.outputs, 0) && lie_as_one(d, instruction.inputs);
       case Opcode::kWaitSend:
         return are_buffers(d, instruction.inputs, 0) && are_buffers(d, instruction.outputs, 0) && message_known;
       case Opcode::kReceive:
-        return are_buffers(d, instruction.inputs, 0) && are_buffers(d, instruction.outputs, 1) && message_known;
+        return message_known && are_buffers(d, instruction.inputs, 0) &&
+               are_buffers(d, instruction.outputs, parts(instruction)) && lie_as_one(d, instruction.outputs);
       case Opcode::kFetchLoss:
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) &&
                instruction.microbatch >= 0;
@@ -143,6 +145,21 @@ class LayoutCheck {
   [[nodiscard]] bool are_buffers(DeviceId d, const std::vector<BufferId>& operands, std::size_t count) const {
     return operands.size() == count && std::all_of(operands.begin(), operands.end(),
                                                    [&](BufferId b) { return program_.devices[d].buffers.contains(b); });
+  }
+
+  [[nodiscard]] std::size_t parts(const Instruction& instruction) const {
+    return 1 + program_.messages[static_cast<std::size_t>(instruction.message)].others.size();
+  }
+
+  // The parts of a bucket are one piece of memory.
+  [[nodiscard]] bool lie_as_one(DeviceId d, const std::vector<BufferId>& buffers) const {
+    for (std::size_t i = 1; i < buffers.size(); ++i) {
+      const Buffer& before = program_.devices[d].buffers[buffers[i - 1]];
+      const std::int64_t end = before.offset_bytes + std::max<std::int64_t>(before.size_bytes, 1);
+      const std::int64_t gap = program_.devices[d].buffers[buffers[i]].offset_bytes - end;
+      if (gap < 0 || gap >= kBufferAlignment) return false;
+    }
+    return true;
   }
 
   [[nodiscard]] bool beside(DeviceId d, const std::vector<BufferId>& operands,

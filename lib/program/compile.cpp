@@ -88,10 +88,11 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
   if (options.alive_limit > 0) limit_alive(policy, options.alive_limit);
   const std::vector<Task> tasks = list_schedule(segments, segment_durations(training, segments, cluster), policy,
                                                 training.microbatches, &replication);
-  Emission emission = emit(training, placement, segments, tasks,
-                           {.replication = replication, .zero = options.zero, .cluster = cluster});
+  Emission emission = emit(
+      training, placement, segments, tasks,
+      {.replication = replication, .zero = options.zero, .bucket_bytes = options.bucket_bytes, .cluster = cluster});
   for (const DeviceId d : ids<DeviceId>(emission.devices.size())) {
-    assign_offsets(emission.devices[d], emission.lifetimes[d]);
+    assign_offsets(emission.devices[d], emission.lifetimes[d], emission.bundles[d]);
   }
   place_waits(emission);
   const std::int32_t microbatches = training.microbatches;

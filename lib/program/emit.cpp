@@ -1,25 +1,17 @@
 #include "lib/program/emit.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include "lib/base/check.hpp"
 #include "lib/operators/operator.hpp"
 #include "lib/program/emitter.hpp"
 #include "lib/program/node_order.hpp"
+#include "lib/program/picoseconds.hpp"
 
 namespace mp {
-namespace {
-
-std::int64_t to_picoseconds(double seconds) {
-  constexpr double kPicosecondsPerSecond = 1e12;
-  constexpr double kLongestSeconds = 1e4;  // keeps sums inside 63 bits
-  return std::llround(std::min(seconds, kLongestSeconds) * kPicosecondsPerSecond);
-}
-
-}  // namespace
 
 Emitter::Emitter(const TrainingGraph& training, const Placement& placement, const EmitOptions& options)
     : training_(training),
@@ -32,13 +24,13 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
       times_(training.graph, options.cluster),
       clock_(options.replication.devices(), 0),
       fetched_(options.replication.devices()),
-      reducer_(training.graph.tensors().size(), kNone<DeviceId>),
       to_reduce_(options.replication.devices()),
       reads_left_(training.graph.tensors().size(), 0),
       to_update_(options.replication.devices()),
       is_updated_(training.graph.nodes().size(), false) {
   out_.devices.resize(options.replication.devices());
   out_.lifetimes.resize(options.replication.devices());
+  out_.bundles.resize(options.replication.devices());
   std::size_t slots = 0;
   for (const ResidenceId r : ids<ResidenceId>(slots_of_.size())) {
     slots_of_[r] = slots;
@@ -77,7 +69,7 @@ void Emitter::send_parameters() {
     for (ResidenceId r = home; r != kNone<ResidenceId>; r = residences_[r].next) {
       if (residences_[r].origin != Residence::Origin::kReceived) continue;
       for (const DeviceId d : options_.replication.members(residences_[r].device)) {
-        post({t, kOnceAStep, owner, d}, data, {.slot = member_slot(r, options_.replication.position(d))});
+        post({.from = owner, .to = d}, {{t, data, member_slot(r, options_.replication.position(d))}});
       }
     }
   }
@@ -117,6 +109,7 @@ Emission Emitter::finish() && {
       if (out_.devices[d].buffers[b].role == BufferRole::kParameter) out_.lifetimes[d][b] = {0, end};
     }
   }
+  bundle_what_travels_together();
   for (const auto& [link, messages] : in_flight_) MP_CHECK(messages.empty());
   return std::move(out_);
 }
@@ -172,20 +165,34 @@ void Emitter::copy(DeviceId device, TensorId tensor, std::int32_t microbatch, Bu
        {.opcode = Opcode::kCopy, .tensor = tensor, .microbatch = microbatch, .inputs = {from}, .outputs = {to}});
 }
 
-void Emitter::post(const Message& message, BufferId data, const Arrival& arrival) {
+Emitter::Slot Emitter::new_slot() {
+  buffers_.push_back(kNone<BufferId>);
+  incoming_.push_back(-1);
+  return buffers_.size() - 1;
+}
+
+// The buffers of several parts lie side by side.
+void Emitter::post(Message message, const std::vector<Part>& parts) {
   const auto id = static_cast<std::int32_t>(out_.messages.size());
-  out_.messages.push_back(message);
-  out_.messages.back().size_bytes = bytes(graph_.tensor(message.tensor).type);
-  out_.sent_from.push_back({.buffer = data});
-  arrivals_.push_back(arrival);
-  incoming_[arrival.slot] = id;
+  message.tensor = parts.front().tensor;
+  Instruction send{.opcode = Opcode::kSend, .tensor = message.tensor, .microbatch = message.microbatch, .message = id};
+  first_part_.push_back(parts_.size());
+  for (const Part& part : parts) {
+    if (!send.inputs.empty()) {
+      message.others.push_back(part.tensor);
+      message.size_bytes = aligned_bytes(message.size_bytes);
+    }
+    message.size_bytes += bytes(graph_.tensor(part.tensor).type);
+    send.inputs.push_back(part.from);
+    incoming_[part.slot] = id;
+    parts_.push_back(part);
+  }
   in_flight_[{message.from, message.to}].push_back(id);
   if (options_.replication.any()) arrived_.push_back(arrival_of(message));
-  push(message.from, {.opcode = Opcode::kSend,
-                      .tensor = message.tensor,
-                      .microbatch = message.microbatch,
-                      .message = id,
-                      .inputs = {data}});
+  out_.wait_from.push_back(0);
+  const DeviceId from = message.from;
+  out_.messages.push_back(std::move(message));
+  push(from, std::move(send));
 }
 
 // As far as the links tell: what messages wait for elsewhere is the simulator's.
@@ -201,8 +208,7 @@ void Emitter::advance_clock(DeviceId device, const Instruction& instruction) {
 // When a message posted now is there, behind those on the same link before it.
 std::int64_t Emitter::arrival_of(const Message& message) {
   const Link& link = options_.cluster.link(message.from, message.to);
-  const double seconds =
-      link.latency_s + static_cast<double>(bytes(graph_.tensor(message.tensor).type)) / link.bandwidth_bytes_per_s;
+  const double seconds = link.latency_s + static_cast<double>(message.size_bytes) / link.bandwidth_bytes_per_s;
   std::int64_t& free = link_free_[{message.from, message.to}];
   free = std::max(free, clock_[message.from]) + to_picoseconds(seconds);
   return free;
@@ -220,21 +226,25 @@ void Emitter::receive_up_to(std::int32_t message) {
 
 void Emitter::receive(std::int32_t id) {
   const auto position = static_cast<std::size_t>(id);
-  const Message message = out_.messages[position];
-  const Arrival& arrival = arrivals_[position];
-  const BufferId into = arrival.into != kNone<BufferId>
-                            ? arrival.into
-                            : make_buffer(message.to, message.tensor, message.microbatch, BufferRole::kActivation);
-  buffers_[arrival.slot] = into;
-  push(message.to, {.opcode = Opcode::kReceive,
-                    .tensor = message.tensor,
-                    .microbatch = message.microbatch,
-                    .message = id,
-                    .outputs = {into}});
-  SentFrom& source = out_.sent_from[position];
-  source.wait_from = static_cast<std::int32_t>(out_.devices[message.from].instructions.size());
-  Lifetime& life = out_.lifetimes[message.from][source.buffer];
-  life.end = std::max(life.end, source.wait_from);
+  const Message& message = out_.messages[position];
+  const std::span parts(parts_.data() + first_part_[position], 1 + message.others.size());
+  Instruction received{
+      .opcode = Opcode::kReceive, .tensor = message.tensor, .microbatch = message.microbatch, .message = id};
+  for (const Part& part : parts) {
+    const bool is_new = part.into == kNone<BufferId>;
+    const BufferId into =
+        is_new ? make_buffer(message.to, part.tensor, message.microbatch, BufferRole::kActivation) : part.into;
+    buffers_[part.slot] = into;
+    received.outputs.push_back(into);
+  }
+  if (parts.size() > 1 && parts.front().into == kNone<BufferId>) out_.bundles[message.to].push_back(received.outputs);
+  const auto wait_from = static_cast<std::int32_t>(out_.devices[message.from].instructions.size());
+  out_.wait_from[position] = wait_from;
+  for (const Part& part : parts) {
+    Lifetime& life = out_.lifetimes[message.from][part.from];
+    life.end = std::max(life.end, wait_from);
+  }
+  push(message.to, std::move(received));
 }
 
 // Sends a microbatch's tensor to every other group that holds a copy of it.
@@ -245,7 +255,8 @@ void Emitter::send(ResidenceId from, std::int32_t microbatch) {
     const Residence& copy = residences_[r];
     if (copy.origin != Residence::Origin::kReceived) continue;
     const DeviceId there = options_.replication.device(copy.device, microbatch);
-    post({source.tensor, microbatch, here, there}, buffer(from, microbatch), {.slot = slot(r, microbatch)});
+    post({.microbatch = microbatch, .from = here, .to = there},
+         {{source.tensor, buffer(from, microbatch), slot(r, microbatch)}});
   }
 }
 
@@ -253,9 +264,14 @@ void Emitter::send(ResidenceId from, std::int32_t microbatch) {
 Emission emit(const TrainingGraph& training, const Placement& placement, const std::vector<Segment>& segments,
               const std::vector<Task>& tasks, const EmitOptions& options) {
   Emitter emitter(training, placement, options);
+  std::vector<NodeRun> runs;
+  if (options.replication.any()) {
+    runs = order_nodes(training, segments, tasks, options.replication, options.cluster);
+    emitter.make_buckets(runs);
+  }
   emitter.send_parameters();
   if (options.replication.any()) {
-    for (const NodeRun& run : order_nodes(training, segments, tasks, options.replication, options.cluster)) {
+    for (const NodeRun& run : runs) {
       const DeviceId device = emitter.device(run.node, run.microbatch);
       emitter.idle_until(device, run.start);
       emitter.reduce_arrived(device);

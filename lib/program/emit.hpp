@@ -20,18 +20,17 @@ struct Lifetime {
   friend bool operator==(const Lifetime&, const Lifetime&) = default;
 };
 
-// Where a message's send buffer is, and from which position of the sender's list on a kWaitSend may stand: the receiver
-// has come to its kReceive by then.
-struct SentFrom {
-  BufferId buffer = kNone<BufferId>;
-  std::int32_t wait_from = 0;
-};
+// Buffers of one device, all parameters or none, that lie side by side in this order.
+using Bundle = std::vector<BufferId>;
 
 struct Emission {
   IdVector<DeviceId, DeviceProgram> devices;                   // no kWaitSend, no offsets
   IdVector<DeviceId, IdVector<BufferId, Lifetime>> lifetimes;  // parameters: the whole list
+  IdVector<DeviceId, std::vector<Bundle>> bundles;             // disjoint
   std::vector<Message> messages;
-  std::vector<SentFrom> sent_from;  // beside messages
+  // Beside messages: from which position of the sender's list on a kWaitSend may stand: the receiver has come to its
+  // kReceive by then.
+  std::vector<std::int32_t> wait_from;
   std::vector<Program::Step> order;
 };
 
@@ -39,6 +38,7 @@ struct Emission {
 struct EmitOptions {
   const Replication& replication;
   std::int32_t zero = 0;
+  std::int64_t bucket_bytes = kDefaultBucketBytes;
   const Cluster& cluster;
 };
 
@@ -50,7 +50,8 @@ struct EmitOptions {
 // With replicas the tasks are taken node by node in the order of their times, so that the lists of replicas mesh:
 // - each member sums the gradients of its microbatches, and sends the sum to the reducer, the owner of the parameter or
 //   who stands for it, right behind its last microbatch; the reducer adds the sums in the order of the group, between
-//   two of its nodes once they have had the time to arrive, and sends the result to whoever updates with it;
+//   two of its nodes once they have had the time to arrive, and sends the result to whoever updates with it; all of
+//   this in buckets (lib/program/buckets.hpp);
 // - a parameter whose new value others wait for is updated as soon as its sum is there and no pass will read it any
 //   more, and the value sent at once; they receive it when all else is done. Other updates fill the wait for sums;
 // - parameters that ZeRO keeps on their owner alone are sent to a member one reading node before it needs them, and

@@ -37,7 +37,7 @@ void Emitter::order_parameter(ResidenceId root, std::int32_t microbatch) {
   const DeviceId owner = ownership_.owner(residence.tensor);
   const ResidenceId home = residences_.first(residence.tensor);
   const BufferId data = buffers_[member_slot(home, options_.replication.position(owner))];
-  post({residence.tensor, kOnceAStep, owner, device}, data, {.slot = at});
+  post({.from = owner, .to = device}, {{residence.tensor, data, at}});
   fetched_[device].push_back(at);
 }
 

@@ -31,34 +31,22 @@ std::vector<NodeId> updates_in_order(const TrainingGraph& training, const IdVect
 
 }  // namespace
 
-// Devices whose updates read a sum, or what an update made.
-std::vector<DeviceId> Emitter::users(TensorId whole) const {
-  std::vector<DeviceId> devices;
-  for (const NodeId reader : graph_.consumers(whole)) {
-    if (training_.phase[reader] != Phase::kUpdate) continue;
-    for (const DeviceId d : ownership_.executors(reader)) {
-      if (std::find(devices.begin(), devices.end(), d) == devices.end()) devices.push_back(d);
-    }
+void Emitter::make_buckets(const std::vector<NodeRun>& runs) {
+  buckets_ = mp::make_buckets(training_, leader_of_, runs,
+                              {.replication = options_.replication,
+                               .ownership = ownership_,
+                               .cluster = options_.cluster,
+                               .most_bytes = options_.bucket_bytes});
+  for (const Bucket& bucket : buckets_.buckets) {
+    const auto members = static_cast<std::size_t>(options_.replication.size(bucket.leader));
+    bucket_states_.push_back({.done = std::vector<std::size_t>(members, 0)});
   }
-  return devices;
-}
-
-// The first user among the members of the gradient's group, which saves a transfer; else the first of all.
-DeviceId Emitter::reducer(TensorId gradient) {
-  if (reducer_[gradient] != kNone<DeviceId>) return reducer_[gradient];
-  const std::vector<DeviceId> candidates = users(gradient);
-  const DeviceId leader = leader_of_[graph_.tensor(gradient).producer];
-  const auto member = std::find_if(candidates.begin(), candidates.end(),
-                                   [&](DeviceId d) { return options_.replication.leader(d) == leader; });
-  return reducer_[gradient] = member != candidates.end() ? *member : candidates.front();
+  values_made_.assign(buckets_.new_values.size(), 0);
 }
 
 Emitter::Slot Emitter::whole_slot(TensorId t, DeviceId device) {
-  const auto [at, is_new] = whole_slots_.try_emplace({t, device}, buffers_.size());
-  if (is_new) {
-    buffers_.push_back(kNone<BufferId>);
-    incoming_.push_back(-1);
-  }
+  const auto [at, is_new] = whole_slots_.try_emplace({t, device}, Slot{0});
+  if (is_new) at->second = new_slot();
   return at->second;
 }
 
@@ -66,32 +54,42 @@ void Emitter::finish_sum(ResidenceId sum, std::int32_t microbatch) {
   const TensorId t = residences_[sum].tensor;
   const DeviceId leader = residences_[sum].device;
   const DeviceId here = options_.replication.device(leader, microbatch);
-  const std::int32_t members = options_.replication.size(leader);
-  if (members == 1) {
+  if (options_.replication.size(leader) == 1) {
     buffers_[whole_slot(t, here)] = buffer(sum, microbatch);
-    return publish_whole(t, here);
+    return publish_wholes({t}, here);
   }
-  const DeviceId there = reducer(t);
-  Reduction& reduction = sums_left_[t];
-  reduction.gradient = t;
-  if (here == there) {
-    reduction.arrived = std::max(reduction.arrived, clock_[here]);
+  const BucketId bucket = buckets_.of_gradient[t];
+  const auto position = static_cast<std::size_t>(options_.replication.position(here));
+  if (++bucket_states_[bucket].done[position] == buckets_.buckets[bucket].gradients.size()) send_sums(bucket, here);
+}
+
+// All gradients of the bucket are summed over the microbatches of this member.
+void Emitter::send_sums(BucketId b, DeviceId here) {
+  const Bucket& bucket = buckets_.buckets[b];
+  BucketState& state = bucket_states_[b];
+  if (here == bucket.reducer) {
+    state.arrived = std::max(state.arrived, clock_[here]);
   } else {
-    const Slot into = buffers_.size();
-    buffers_.push_back(kNone<BufferId>);
-    incoming_.push_back(-1);
-    sum_slots_[{t, options_.replication.position(here)}] = into;
-    post({t, kOnceAStep, here, there}, buffer(sum, microbatch), {.slot = into});
-    reduction.arrived = std::max(reduction.arrived, arrived_.back());
+    const std::int32_t position = options_.replication.position(here);
+    std::vector<Part> parts;
+    for (const TensorId t : bucket.gradients) {
+      const Slot into = new_slot();
+      sum_slots_[{t, position}] = into;
+      parts.push_back({t, buffers_[member_slot(residences_.sum(t, bucket.leader), position)], into});
+    }
+    post({.from = here, .to = bucket.reducer}, parts);
+    state.arrived = std::max(state.arrived, arrived_.back());
   }
-  if (++members_done_[t] == members) to_reduce_[there].push_back(reduction);
+  if (++state.members_done == options_.replication.size(bucket.leader)) {
+    to_reduce_[bucket.reducer].push_back({b, state.arrived});
+  }
 }
 
 void Emitter::reduce_arrived(DeviceId device) {
   std::vector<Reduction> left;
   for (const Reduction& reduction : std::exchange(to_reduce_[device], {})) {
     if (reduction.arrived <= clock_[device]) {
-      reduce(reduction.gradient);
+      reduce(reduction.bucket);
     } else {
       left.push_back(reduction);
     }
@@ -109,13 +107,19 @@ BufferId Emitter::sum_of_member(ResidenceId sum, std::int32_t position, DeviceId
   return buffers_[slot];
 }
 
+void Emitter::reduce(BucketId b) {
+  const Bucket& bucket = buckets_.buckets[b];
+  for (const TensorId t : bucket.gradients) add_members(t, bucket);
+  publish_wholes(bucket.gradients, bucket.reducer);
+  for (const TensorId t : bucket.gradients) queue_updates(t, bucket.reducer);
+}
+
 // Adds the others' sums to the first member's, in the order of the group.
-void Emitter::reduce(TensorId gradient) {
-  const DeviceId leader = leader_of_[graph_.tensor(gradient).producer];
-  const DeviceId here = reducer(gradient);
-  const ResidenceId sum = residences_.sum(gradient, leader);
+void Emitter::add_members(TensorId gradient, const Bucket& bucket) {
+  const DeviceId here = bucket.reducer;
+  const ResidenceId sum = residences_.sum(gradient, bucket.leader);
   const BufferId total = sum_of_member(sum, 0, here);
-  for (std::int32_t position = 1; position < options_.replication.size(leader); ++position) {
+  for (std::int32_t position = 1; position < options_.replication.size(bucket.leader); ++position) {
     push(here, {.opcode = Opcode::kAccumulate,
                 .tensor = gradient,
                 .microbatch = kOnceAStep,
@@ -123,8 +127,6 @@ void Emitter::reduce(TensorId gradient) {
                 .outputs = {total}});
   }
   buffers_[whole_slot(gradient, here)] = total;
-  publish_whole(gradient, here);
-  queue_updates(gradient, here);
 }
 
 void Emitter::queue_updates(TensorId read, DeviceId device) {
@@ -173,16 +175,19 @@ void Emitter::update_first(NodeId n) {
 }
 
 // To every other device that reads it; a member takes it where its own sum was.
-void Emitter::publish_whole(TensorId t, DeviceId device) {
-  const BufferId data = buffers_[whole_slot(t, device)];
-  const DeviceId leader = leader_of_[graph_.tensor(t).producer];
-  for (const DeviceId d : users(t)) {
+void Emitter::publish_wholes(const std::vector<TensorId>& wholes, DeviceId device) {
+  const DeviceId leader = leader_of_[graph_.tensor(wholes.front()).producer];
+  for (const DeviceId d : users_of(training_, ownership_, wholes.front())) {
     if (d == device) continue;
-    Arrival arrival{.slot = whole_slot(t, d)};
-    if (residences_.is_accumulated(t) && options_.replication.leader(d) == leader) {
-      arrival.into = buffers_[member_slot(residences_.sum(t, leader), options_.replication.position(d))];
+    std::vector<Part> parts;
+    for (const TensorId t : wholes) {
+      Part part{t, buffers_[whole_slot(t, device)], whole_slot(t, d)};
+      if (residences_.is_accumulated(t) && options_.replication.leader(d) == leader) {
+        part.into = buffers_[member_slot(residences_.sum(t, leader), options_.replication.position(d))];
+      }
+      parts.push_back(part);
     }
-    post({t, kOnceAStep, device, d}, data, arrival);
+    post({.from = device, .to = d}, parts);
   }
 }
 
@@ -230,30 +235,51 @@ void Emitter::run_update(NodeId n, DeviceId device) {
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNone<TensorId> || graph_.consumers(node.outputs[i]).empty()) continue;
     buffers_[whole_slot(node.outputs[i], device)] = outputs[i];
-    publish_whole(node.outputs[i], device);
+    publish_wholes({node.outputs[i]}, device);
   }
 }
 
 void Emitter::send_new_values(NodeId n) {
   const TensorId t = ownership_.updated_by(n);
   if (t == kNone<TensorId> || !ownership_.sends_new_value(t)) return;
+  const auto group = static_cast<std::size_t>(buckets_.of_new_values[t]);
+  const std::vector<TensorId>& parameters = buckets_.new_values[group];
+  if (++values_made_[group] < parameters.size()) return;
   const DeviceId owner = ownership_.owner(t);
-  const ResidenceId home = residences_.first(t);
-  const BufferId data = buffers_[member_slot(home, options_.replication.position(owner))];
-  for (const DeviceId d : options_.replication.members(residences_[home].device)) {
+  const auto kept_by = [&](DeviceId d, TensorId parameter) {
+    return buffers_[member_slot(residences_.first(parameter), options_.replication.position(d))];
+  };
+  for (const DeviceId d : options_.replication.members(options_.replication.leader(owner))) {
     if (d == owner) continue;
-    const BufferId into = buffers_[member_slot(home, options_.replication.position(d))];
-    const Slot slot = buffers_.size();
-    buffers_.push_back(kNone<BufferId>);
-    incoming_.push_back(-1);
-    post({t, kOnceAStep, owner, d}, data, {.slot = slot, .into = into});
-    new_values_.push_back(incoming_[slot]);
+    std::vector<Part> parts;
+    for (const TensorId p : parameters) parts.push_back({p, kept_by(owner, p), new_slot(), kept_by(d, p)});
+    post({.from = owner, .to = d}, parts);
+    new_values_.push_back(static_cast<std::int32_t>(out_.messages.size()) - 1);
   }
 }
 
 void Emitter::receive_new_values() {
   for (const std::int32_t message : new_values_) {
-    if (buffers_[arrivals_[static_cast<std::size_t>(message)].slot] == kNone<BufferId>) receive_up_to(message);
+    const Part& part = parts_[first_part_[static_cast<std::size_t>(message)]];
+    if (buffers_[part.slot] == kNone<BufferId>) receive_up_to(message);
+  }
+}
+
+// Accumulators of a bucket, and parameters whose new values go together, on every member.
+void Emitter::bundle_what_travels_together() {
+  const auto bundle = [&](DeviceId leader, const std::vector<TensorId>& tensors, bool are_sums) {
+    if (tensors.size() == 1) return;
+    for (const DeviceId d : options_.replication.members(leader)) {
+      Bundle& side_by_side = out_.bundles[d].emplace_back();
+      for (const TensorId t : tensors) {
+        const ResidenceId r = are_sums ? residences_.sum(t, leader) : residences_.first(t);
+        side_by_side.push_back(buffers_[member_slot(r, options_.replication.position(d))]);
+      }
+    }
+  };
+  for (const Bucket& bucket : buckets_.buckets) bundle(bucket.leader, bucket.gradients, true);
+  for (const std::vector<TensorId>& parameters : buckets_.new_values) {
+    bundle(options_.replication.leader(ownership_.owner(parameters.front())), parameters, false);
   }
 }
 
@@ -268,7 +294,7 @@ void Emitter::reduce_left() {
                    [](const auto& a, const auto& b) { return a.first.arrived < b.first.arrived; });
   for (const auto& [reduction, device] : left) {
     update_what_is_ready(device, reduction.arrived);
-    reduce(reduction.gradient);
+    reduce(reduction.bucket);
     update_what_is_ready(device, 0);
   }
 }

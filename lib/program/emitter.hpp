@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/base/ids.hpp"
+#include "lib/program/buckets.hpp"
 #include "lib/program/emit.hpp"
 #include "lib/program/instruction_times.hpp"
 #include "lib/program/ownership.hpp"
@@ -26,6 +27,8 @@ class Emitter {
  public:
   Emitter(const TrainingGraph& training, const Placement& placement, const EmitOptions& options);
 
+  // With replicas, before anything else: what goes in one message.
+  void make_buckets(const std::vector<NodeRun>& runs);
   void send_parameters();
   // Passes: a node on a microbatch.
   void run(NodeId n, std::int32_t microbatch);
@@ -47,13 +50,20 @@ class Emitter {
 
  private:
   using Slot = std::size_t;
-  struct Arrival {  // what a message fills
-    Slot slot = 0;
+  struct Part {  // of a message
+    TensorId tensor = kNone<TensorId>;
+    BufferId from = kNone<BufferId>;
+    Slot slot = 0;                    // where what has arrived is found
     BufferId into = kNone<BufferId>;  // kNone: a buffer made for it
   };
   struct Reduction {
-    TensorId gradient = kNone<TensorId>;
+    BucketId bucket = kNone<BucketId>;
     std::int64_t arrived = 0;
+  };
+  struct BucketState {
+    std::vector<std::size_t> done;  // by member: gradients summed over its microbatches
+    std::int32_t members_done = 0;
+    std::int64_t arrived = 0;  // the latest so far
   };
 
   // emit.cpp: slots and buffers
@@ -65,7 +75,8 @@ class Emitter {
   void push(DeviceId device, Instruction instruction);
   void copy(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferId from, BufferId to);
   // Messages
-  void post(const Message& message, BufferId data, const Arrival& arrival);
+  void post(Message message, const std::vector<Part>& parts);
+  [[nodiscard]] Slot new_slot();
   void advance_clock(DeviceId device, const Instruction& instruction);
   [[nodiscard]] std::int64_t arrival_of(const Message& message);
   void receive_up_to(std::int32_t message);
@@ -85,13 +96,13 @@ class Emitter {
   void accumulate(ResidenceId r, std::int32_t microbatch);
 
   // emit_updates.cpp: sums over replicas, and updates
-  [[nodiscard]] std::vector<DeviceId> users(TensorId whole) const;
-  [[nodiscard]] DeviceId reducer(TensorId gradient);
   [[nodiscard]] Slot whole_slot(TensorId t, DeviceId device);
   void finish_sum(ResidenceId sum, std::int32_t microbatch);
-  void reduce(TensorId gradient);
+  void send_sums(BucketId bucket, DeviceId here);
+  void reduce(BucketId bucket);
+  void add_members(TensorId gradient, const Bucket& bucket);
   [[nodiscard]] BufferId sum_of_member(ResidenceId sum, std::int32_t position, DeviceId reducer);
-  void publish_whole(TensorId t, DeviceId device);
+  void publish_wholes(const std::vector<TensorId>& wholes, DeviceId device);
   [[nodiscard]] BufferId whole(TensorId t, DeviceId device);
   [[nodiscard]] BufferId operand_of_update(TensorId t, DeviceId device);
   void queue_updates(TensorId read, DeviceId device);
@@ -102,6 +113,7 @@ class Emitter {
   void run_update(NodeId n, DeviceId device);
   void send_new_values(NodeId n);
   void receive_new_values();
+  void bundle_what_travels_together();
 
   const TrainingGraph& training_;
   const Graph& graph_;
@@ -112,7 +124,8 @@ class Emitter {
   IdVector<ResidenceId, Slot> slots_of_;  // first slot of a residence in the two tables below
   std::vector<BufferId> buffers_;         // kNone: not there yet
   std::vector<std::int32_t> incoming_;    // message on its way; −1: none yet
-  std::vector<Arrival> arrivals_;         // of messages
+  std::vector<Part> parts_;               // of messages, one after another
+  std::vector<std::size_t> first_part_;   // of messages
   std::vector<std::int64_t> arrived_;     // of messages, with replicas: when they are there, as far as the links tell
   std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> in_flight_;
   InstructionTimes times_;
@@ -121,9 +134,9 @@ class Emitter {
   IdVector<DeviceId, std::vector<Slot>> fetched_;                    // since the task began
   std::map<std::pair<TensorId, DeviceId>, Slot> whole_slots_;
   std::map<std::pair<TensorId, std::int32_t>, Slot> sum_slots_;  // of a member's sum at the reducer
-  IdVector<TensorId, DeviceId> reducer_;                         // kNone: not asked for yet
-  std::map<TensorId, Reduction> sums_left_;                      // arrived: the latest so far
-  std::map<TensorId, std::int32_t> members_done_;
+  Buckets buckets_;
+  IdVector<BucketId, BucketState> bucket_states_;
+  std::vector<std::size_t> values_made_;  // beside buckets_.new_values
   IdVector<DeviceId, std::vector<Reduction>> to_reduce_;
   IdVector<TensorId, std::int64_t> reads_left_;        // of parameters, by passes, over all microbatches
   IdVector<DeviceId, std::vector<NodeId>> to_update_;  // updates that read a sum which is there

@@ -20,7 +20,7 @@ void extend(Span& span, std::size_t position) {
 
 IdVector<BufferId, Span> spans_of(const Program& program, const DeviceProgram& device) {
   IdVector<BufferId, Span> spans(device.buffers.size());
-  std::vector<BufferId> sent_from(program.messages.size(), kNone<BufferId>);
+  std::vector<std::size_t> sent_at(program.messages.size(), 0);
   for (std::size_t i = 0; i < device.instructions.size(); ++i) {
     const Instruction& instruction = device.instructions[i];
     for (const std::vector<BufferId>* operands : {&instruction.inputs, &instruction.outputs}) {
@@ -29,9 +29,10 @@ IdVector<BufferId, Span> spans_of(const Program& program, const DeviceProgram& d
       }
     }
     if (instruction.message < 0) continue;
-    BufferId& buffer = sent_from[static_cast<std::size_t>(instruction.message)];
-    if (instruction.opcode == Opcode::kSend) buffer = instruction.inputs.front();
-    if (instruction.opcode == Opcode::kWaitSend && buffer != kNone<BufferId>) extend(spans[buffer], i);
+    std::size_t& sent = sent_at[static_cast<std::size_t>(instruction.message)];
+    if (instruction.opcode == Opcode::kSend) sent = i;
+    if (instruction.opcode != Opcode::kWaitSend) continue;
+    for (const BufferId b : device.instructions[sent].inputs) extend(spans[b], i);
   }
   return spans;
 }

@@ -1,19 +1,17 @@
 #include "lib/program/node_order.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 
 #include "lib/costs/costs.hpp"
+#include "lib/program/picoseconds.hpp"
 
 namespace mp {
 namespace {
 
 // As segment_durations: whole picoseconds.
 std::int64_t duration_of(const TrainingGraph& training, NodeId n, const DeviceType& type) {
-  constexpr double kPicosecondsPerSecond = 1e12;
-  constexpr double kLongestSeconds = 1e4;
-  return std::llround(std::min(node_seconds(training.graph, n, type), kLongestSeconds) * kPicosecondsPerSecond);
+  return to_picoseconds(node_seconds(training.graph, n, type));
 }
 
 }  // namespace

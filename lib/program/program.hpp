@@ -17,20 +17,21 @@ enum class Opcode : std::uint8_t {
   kCompute,     // run `node` on the microbatch (or once a step: microbatch −1)
   kCopy,        // outputs[0] ← inputs[0]
   kAccumulate,  // outputs[0] += inputs[0]: a microbatch's gradient into the step's; −1: a replica's sum into the whole
-  kSend,        // start `message` from inputs[0], which stays untouched until the kWaitSend of the same message
+  kSend,        // start `message` from inputs, which stay untouched until the kWaitSend of the same message
   kWaitSend,    // wait until `message` has left its buffer
-  kReceive,     // wait for `message`, into outputs[0]
+  kReceive,     // wait for `message`, into outputs
   kFetchLoss,   // hand inputs[0] to the caller: the loss of the microbatch, or a tensor of TrainingGraph::fetched
 };
 
 struct Instruction {
   Opcode opcode = Opcode::kCompute;
-  NodeId node = kNone<NodeId>;         // kCompute
-  TensorId tensor = kNone<TensorId>;   // all others
-  std::int32_t microbatch = -1;        // −1: once a step
-  std::int32_t message = -1;           // kSend, kWaitSend, kReceive: position in Program::messages
-  std::vector<BufferId> inputs = {};   // kCompute: beside the node's inputs, kNone where absent
-  std::vector<BufferId> outputs = {};  // kCompute: beside the node's outputs, kNone where not wanted
+  NodeId node = kNone<NodeId>;        // kCompute
+  TensorId tensor = kNone<TensorId>;  // all others
+  std::int32_t microbatch = -1;       // −1: once a step
+  std::int32_t message = -1;          // kSend, kWaitSend, kReceive: position in Program::messages
+  std::vector<BufferId> inputs = {};  // kCompute: beside the node's inputs, kNone where absent; kSend: the parts
+  std::vector<BufferId> outputs =
+      {};  // kCompute: beside the node's outputs, kNone where not wanted; kReceive: the parts
   friend bool operator==(const Instruction&, const Instruction&) = default;
 };
 
@@ -51,6 +52,11 @@ struct Buffer {
 };
 inline constexpr std::int64_t kBufferAlignment = 64;
 
+// What a buffer takes up in an arena: an empty tensor, too, has an address of its own.
+[[nodiscard]] constexpr std::int64_t aligned_bytes(std::int64_t size_bytes) {
+  return (size_bytes > 0 ? size_bytes + kBufferAlignment - 1 : kBufferAlignment) / kBufferAlignment * kBufferAlignment;
+}
+
 struct DeviceProgram {
   IdVector<BufferId, Buffer> buffers;
   std::vector<Instruction> instructions;
@@ -59,13 +65,16 @@ struct DeviceProgram {
   friend bool operator==(const DeviceProgram&, const DeviceProgram&) = default;
 };
 
-// One transfer of one tensor of one microbatch (−1: once a step).
+// One transfer of one tensor of one microbatch (−1: once a step), or of a bucket of them. A bucket's tensors lie side
+// by side at both ends, each aligned_bytes() behind the one before it: one transfer of `size_bytes` from the first
+// address.
 struct Message {
   TensorId tensor = kNone<TensorId>;
   std::int32_t microbatch = -1;
   DeviceId from = kNone<DeviceId>;
   DeviceId to = kNone<DeviceId>;
-  std::int64_t size_bytes = 0;
+  std::int64_t size_bytes = 0;        // all parts, with the gaps between them
+  std::vector<TensorId> others = {};  // of a bucket: its further tensors, in order
   friend bool operator==(const Message&, const Message&) = default;
 };
 
@@ -97,9 +106,10 @@ struct CompileOptions {
   Schedule schedule = Schedule::k1f1b;
   std::int32_t alive_limit = 0;  // as Plan::alive_limit
   std::int32_t devices = 1;
-  const Cluster* cluster = nullptr;         // whose speeds order the passes; null: uniform_cluster(devices)
-  std::vector<ReplicaGroup> replicas = {};  // as Plan::replicas
-  std::int32_t zero = 0;                    // as Plan::zero
+  const Cluster* cluster = nullptr;                 // whose speeds order the passes; null: uniform_cluster(devices)
+  std::vector<ReplicaGroup> replicas = {};          // as Plan::replicas
+  std::int32_t zero = 0;                            // as Plan::zero
+  std::int64_t bucket_bytes = kDefaultBucketBytes;  // as Plan::bucket_bytes
 };
 
 // Compiles a placement into a Program: groups each device's nodes into segments so that the graph of segments is

@@ -22,6 +22,11 @@ std::string_view phase_letter(Phase phase) {
   return "";
 }
 
+// Of a bucket: how many tensors travel with the first.
+std::string others(const Message& message) {
+  return message.others.empty() ? "" : fmt::format(" + {}", message.others.size());
+}
+
 std::string line(const Program& program, const Instruction& instruction) {
   const Graph& graph = program.training.graph;
   std::string what;
@@ -30,6 +35,7 @@ std::string line(const Program& program, const Instruction& instruction) {
   } else {
     what = graph.tensor(instruction.tensor).name;
   }
+  if (instruction.message >= 0) what += others(program.messages[static_cast<std::size_t>(instruction.message)]);
   if (instruction.microbatch >= 0) what += fmt::format(" mb{}", instruction.microbatch);
   const auto peer = [&](DeviceId Message::*end) {
     return index(program.messages[static_cast<std::size_t>(instruction.message)].*end);

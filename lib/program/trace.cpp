@@ -105,6 +105,10 @@ TraceSpan describe(const Program& program, const Instruction& instruction) {
   span.name = instruction.opcode == Opcode::kCompute
                   ? graph.node(instruction.node).name
                   : std::string(verb(instruction.opcode)) + graph.tensor(instruction.tensor).name;
+  if (instruction.message >= 0) {
+    const Message& message = program.messages[static_cast<std::size_t>(instruction.message)];
+    if (!message.others.empty()) span.name += fmt::format(" + {}", message.others.size());
+  }
   if (instruction.microbatch >= 0) span.name += fmt::format(" mb{}", instruction.microbatch);
   span.category = category(program, instruction);
   return span;

@@ -13,9 +13,10 @@ namespace {
 // Sends of one device that nobody has waited for yet, by address. Two messages may leave from one buffer.
 class PendingSends {
  public:
-  void start(const Buffer& buffer, std::int32_t message) {
-    if (buffer.size_bytes > 0) pending_.emplace(buffer.offset_bytes, Pending{buffer.size_bytes, message});
-    longest_ = std::max(longest_, buffer.size_bytes);
+  void start(std::int64_t offset_bytes, const std::vector<Message>& messages, std::int32_t message) {
+    const std::int64_t size_bytes = messages[static_cast<std::size_t>(message)].size_bytes;
+    if (size_bytes > 0) pending_.emplace(offset_bytes, Pending{size_bytes, message});
+    longest_ = std::max(longest_, size_bytes);
   }
 
   // Takes out those whose bytes the buffer's overlap.
@@ -58,13 +59,13 @@ Waits find_waits(const Emission& emission, const DeviceProgram& device) {
     }
     std::sort(waits[i].begin(), waits[i].end());
     if (list[i].opcode != Opcode::kSend) continue;
-    pending.start(device.buffers[list[i].inputs.front()], list[i].message);
+    pending.start(device.buffers[list[i].inputs.front()].offset_bytes, emission.messages, list[i].message);
     sent.push_back(list[i].message);
   }
   std::vector<bool> waited(emission.messages.size(), false);
   for (std::size_t i = 0; i < list.size(); ++i) {
     for (const std::int32_t message : waits[i]) {
-      MP_CHECK(emission.sent_from[static_cast<std::size_t>(message)].wait_from <= static_cast<std::int32_t>(i));
+      MP_CHECK(emission.wait_from[static_cast<std::size_t>(message)] <= static_cast<std::int32_t>(i));
       waited[static_cast<std::size_t>(message)] = true;
     }
   }

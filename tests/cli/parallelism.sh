@@ -82,3 +82,27 @@ case_wrong_values_are_told() {
   expect_code 2
   expect_err 'with --objective step-time the search chooses'
 }
+
+case_buckets_are_in_the_plan() {
+  model=$source/models/resnet.json
+  for bytes in 1 25000000; do
+    run "$mpplan" partition "$model" --cluster "$source/configs/clusters/4xa100-pcie.json" --replicas 4 \
+      --bucket-bytes "$bytes" -o "$bytes.json"
+    expect_code 0
+    run "$mpplan" simulate "$bytes.json" --json
+    expect_code 0
+    cp "$out" "$bytes.simulated"
+  done
+  expect_json 1.json 'd["bucket_bytes"] == 1'
+  expect_json 25000000.json '"bucket_bytes" not in d'
+  "$python" - <<'PYTHON' || fail "buckets gain nothing"
+import json
+single, buckets = (json.load(open(f"{name}.simulated"))["step_time_s"] for name in ("1", "25000000"))
+assert buckets < 0.97 * single, (buckets, single)
+PYTHON
+  run "$mpplan" partition "$model" --devices 2 --replicas 2 --bucket-bytes 0
+  expect_code 2
+  run "$mpplan" partition "$model" --devices 2 --bucket-bytes 100 --objective step-time
+  expect_code 2
+  expect_err 'the search chooses'
+}
