@@ -80,14 +80,15 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
   command.add_flag("--contiguous", o.contiguous, "With max-load: pipelines alone, and the best of them");
   command
       .add_option("--algorithm", o.algorithm,
-                  fmt::format("One of: {} (default: auto, all of them); with --objective max-load also "
-                              "piper and pipedream: stages with replicas, from measured costs",
+                  fmt::format("One of: {} (default: auto, all of them; above 2,048 vertices multilevel); "
+                              "with --objective max-load also piper and pipedream: stages with replicas, from measured "
+                              "costs",
                               algorithm_list()))
       ->type_name("NAME");
   command.add_flag("--refine", o.refine, "Beside each algorithm that does not refine itself run it refined by KL/FM");
   command.add_option("--effort", o.effort, "fast, default, high or best: time for cut")->type_name("LEVEL");
   command.add_option("--seed", o.seed, "Same seed, same plan (default: 1)")->type_name("N");
-  command.add_option("--threads", o.threads, "Algorithms run at a time (default: 1); changes nothing but the time")
+  command.add_option("--threads", o.threads, "At a time (default: 1); changes nothing but the time")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
   command
