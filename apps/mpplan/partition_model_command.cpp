@@ -92,7 +92,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   plan.assignment = assignment_of(training.graph, file.model, chosen.placement);
   plan.algorithm = chosen.found.algorithm;
   complete_parallelism(options, file.model, cluster, plan);
-  complete_schedule(options, file.model, plan);
+  complete_schedule(options, file.model, cluster, plan);
   plan.predicted->objective = options.objective;
   plan.predicted->alternatives = alternatives_of(found);
   require_memory(plan);

@@ -21,12 +21,12 @@ std::string text_of(const ScheduleTrial& trial) {
 
 }  // namespace
 
-void complete_schedule(const PartitionOptions& options, const Model& model, Plan& plan) {
+void complete_schedule(const PartitionOptions& options, const Model& model, const Cluster& cluster, Plan& plan) {
   const bool choose = options.step.wants_auto_schedule();
   if (!choose && overfull_devices(*plan.predicted, plan.cluster).empty()) return;
   std::vector<Schedule> schedules(kSchedules.begin(), kSchedules.end());
   if (!choose) schedules = {plan.schedule};
-  const std::vector<ScheduleTrial> trials = try_schedules(model, plan, schedules);
+  const std::vector<ScheduleTrial> trials = try_schedules(model, plan, cluster, schedules);
   const ScheduleTrial& best = best_schedule(trials);
   if (choose && !options.json) {
     std::string tried;

@@ -68,7 +68,7 @@ ExitCode run_step_time(const PartitionOptions& options) {
   const partition::StepSearchOptions search{
       .microbatches = options.step.microbatches,
       .schedule = options.step.chosen_schedule(),
-      .space = {.replicas = true, .recompute = true, .most_zero = 1},
+      .space = {.replicas = true, .recompute = true, .most_zero = 3},
       .portfolio = portfolio_options(options),
       .progress = [](const std::string& line) { fmt::print(stderr, "mpplan: {}\n", line); }};
   const ModelFile file = read_model(options.input);

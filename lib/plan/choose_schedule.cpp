@@ -10,25 +10,26 @@
 namespace mp {
 namespace {
 
-ScheduleTrial tried(const Model& model, Plan plan, Schedule schedule, std::int32_t alive_limit) {
+ScheduleTrial tried(const Model& model, Plan plan, const Cluster& cluster, Schedule schedule,
+                    std::int32_t alive_limit) {
   plan.schedule = schedule;
   plan.alive_limit = alive_limit;
   const PreparedPlan prepared = prepare(plan, model);
   ScheduleTrial trial{.schedule = schedule,
                       .alive_limit = alive_limit,
-                      .predicted = predict(prepared.program, prepared.units, plan.cluster)};
+                      .predicted = predict(prepared.program, prepared.units, cluster)};
   trial.fits = overfull_devices(trial.predicted, plan.cluster).empty();
   return trial;
 }
 
 // More microbatches alive need more memory: bisection between one and all.
-ScheduleTrial most_alive_that_fit(const Model& model, const Plan& plan, Schedule schedule) {
-  ScheduleTrial fitting = tried(model, plan, schedule, 1);
+ScheduleTrial most_alive_that_fit(const Model& model, const Plan& plan, const Cluster& cluster, Schedule schedule) {
+  ScheduleTrial fitting = tried(model, plan, cluster, schedule, 1);
   if (!fitting.fits) return fitting;
   std::int32_t too_many = plan.microbatches;
   while (too_many - fitting.alive_limit > 1) {
     const std::int32_t middle = fitting.alive_limit + (too_many - fitting.alive_limit) / 2;
-    ScheduleTrial trial = tried(model, plan, schedule, middle);
+    ScheduleTrial trial = tried(model, plan, cluster, schedule, middle);
     if (trial.fits) {
       fitting = std::move(trial);
     } else {
@@ -46,11 +47,12 @@ std::int64_t most_memory_bytes(const ScheduleTrial& trial) {
 
 }  // namespace
 
-std::vector<ScheduleTrial> try_schedules(const Model& model, const Plan& plan, std::span<const Schedule> schedules) {
+std::vector<ScheduleTrial> try_schedules(const Model& model, const Plan& plan, const Cluster& cluster,
+                                         std::span<const Schedule> schedules) {
   std::vector<ScheduleTrial> trials;
   for (const Schedule schedule : schedules) {
-    ScheduleTrial trial = tried(model, plan, schedule, plan.alive_limit);
-    if (!trial.fits && plan.microbatches > 1) trial = most_alive_that_fit(model, plan, schedule);
+    ScheduleTrial trial = tried(model, plan, cluster, schedule, plan.alive_limit);
+    if (!trial.fits && plan.microbatches > 1) trial = most_alive_that_fit(model, plan, cluster, schedule);
     trials.push_back(std::move(trial));
   }
   return trials;

@@ -17,9 +17,10 @@ struct ScheduleTrial {
   Prediction predicted;
 };
 
-// Compiles and simulates the plan under each of `schedules` (at least one). One that does not fit is tried with fewer
+// Compiles the plan under each of `schedules` (at least one) and simulates it on `cluster`: the plan's, with measured
+// times perhaps. One that does not fit is tried with fewer
 // microbatches alive, as many as fit. Returned are all, in the order of `schedules`.
-[[nodiscard]] std::vector<ScheduleTrial> try_schedules(const Model& model, const Plan& plan,
+[[nodiscard]] std::vector<ScheduleTrial> try_schedules(const Model& model, const Plan& plan, const Cluster& cluster,
                                                        std::span<const Schedule> schedules);
 
 // The fastest of those that fit, else of all; of equally fast ones (to nine digits) the one that needs least memory on

@@ -15,15 +15,17 @@ namespace mp::partition {
 namespace {
 
 constexpr std::int64_t kHotSteps = 1'000'000;
-constexpr std::int64_t kColdSteps = 4'000'000;  // doubled each time, thrice
 
 struct Heat {
   double first = 0.0;
   double last = 0.0;
+  std::int64_t cold_steps = 0;  // from the best so far, doubled each time, twice; 0: from the start, kHotSteps and more
 };
-// Rounds come in threes: from the start, very hot and hot, which of the two crosses the barriers depends on how much a
-// transfer weighs; then long, from the best so far, with moves of a thousandth of the load.
-constexpr std::array kHeats = {Heat{0.05, 1e-4}, Heat{0.2, 1e-4}, Heat{0.004, 2e-5}};
+// Rounds come in fours: from the start, very hot and hot, which of the two crosses the barriers depends on how much a
+// transfer weighs; then long, from the best so far, with moves of some thousandths of the load, and of less than one:
+// where many small units fill devices to the brim it is these that find the last half per cent.
+constexpr std::array kHeats = {Heat{0.05, 1e-4}, Heat{0.2, 1e-4}, Heat{0.004, 1e-5, 4'000'000},
+                               Heat{0.001, 2e-6, 5'000'000}};
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -82,11 +84,11 @@ class Rounds {
     std::int64_t left = options_.steps;
     for (std::int64_t round = 0; left > 0 && !options_.stop(); ++round) {
       if (best_.seconds <= options_.lower_bound_s * (1.0 + 1e-9)) break;
-      const std::size_t kind = static_cast<std::size_t>(round) % kHeats.size();
-      const bool cold = kind + 1 == kHeats.size();
-      const Heat heat = kHeats[kind];
+      const Heat heat = kHeats[static_cast<std::size_t>(round) % kHeats.size()];
+      const std::int64_t cycle = round / static_cast<std::int64_t>(kHeats.size());
+      const bool cold = heat.cold_steps > 0;
       const std::int64_t steps =
-          std::min(left, cold ? kColdSteps << std::min<std::int64_t>(round / 3, 3) : kHotSteps * (2 + round / 3) / 2);
+          std::min(left, cold ? heat.cold_steps << std::min<std::int64_t>(cycle, 2) : kHotSteps * (2 + cycle) / 2);
       const double begin = options_.time_used();
       LoadAnnealingResult found = anneal_load(problem_, cold ? best_.placement : start_,
                                               {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
+#include "partition/max_load/packing_bound.hpp"
 #include "partition/max_load/work_bound.hpp"
 
 namespace mp::partition {
@@ -17,6 +19,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kBisections = 40;
 constexpr int kMaxRounds = 200;
 constexpr double kRounding = 1e-12;
+constexpr std::size_t kMostItems = 400;  // to pack: more are so small that their work alone counts
+constexpr std::int32_t kColumns = 2000;
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -54,6 +58,26 @@ class Conclusions {
     return leader;
   }
 
+  // Whether what units take at least, alone or with their share of transfers that cannot be avoided, is too much to be
+  // packed into the devices. Of what a device receives each reader counts a part, so that all readers there together
+  // count no more than the device pays.
+  [[nodiscard]] bool cannot_be_packed(const PackingEffort& effort) const {
+    PackingProblem packing{.seconds = std::vector<std::vector<double>>(problem_.classes.size()),
+                           .counts = problem_.counts()};
+    for (std::size_t unit = 0; unit < problem_.units(); ++unit) {
+      const double transfer_s = part_of_transfers(static_cast<std::int32_t>(unit));
+      std::vector<double> seconds;
+      for (std::size_t c = 0; c < problem_.classes.size(); ++c) {
+        const double paid = problem_.classes[c].pays_transfers ? transfer_s : 0.0;
+        seconds.push_back(fits(unit, c) ? problem_.seconds[c][unit] + paid : kInfinity);
+      }
+      if (*std::min_element(seconds.begin(), seconds.end()) <= 0.0) continue;  // takes no room
+      for (std::size_t c = 0; c < seconds.size(); ++c) packing.seconds[c].push_back(seconds[c]);
+    }
+    const std::size_t items = packing.seconds.front().size();
+    return items > 0 && items <= kMostItems && cannot_pack(packing, limit_, effort);
+  }
+
   [[nodiscard]] bool contradict() const {
     for (std::size_t unit = 0; unit < problem_.units(); ++unit) {
       bool placed = false;
@@ -81,19 +105,29 @@ class Conclusions {
     return false;
   }
 
+  // Whether the unit sends or receives the tensor, wherever units are.
+  [[nodiscard]] bool must_move(const LoadTensor& tensor, std::int32_t unit) const {
+    if (tensor.producer != unit) return !can_share(unit, tensor.producer);
+    return std::any_of(tensor.readers.begin(), tensor.readers.end(),
+                       [&](std::int32_t reader) { return !can_share(unit, reader); });
+  }
+
+  [[nodiscard]] double part_of_transfers(std::int32_t unit) const {
+    double part_s = 0.0;
+    for (const std::int32_t t : touching_[at(unit)]) {
+      const LoadTensor& tensor = problem_.tensors[at(t)];
+      if (!must_move(tensor, unit)) continue;
+      part_s +=
+          tensor.producer == unit ? tensor.transfer_s : tensor.transfer_s / static_cast<double>(tensor.readers.size());
+    }
+    return part_s;
+  }
+
   void weigh(std::int32_t unit) {
     if (least_.empty()) least_.assign(problem_.units() * problem_.classes.size(), kInfinity);
     double unavoidable_s = 0.0;
     for (const std::int32_t t : touching_[at(unit)]) {
-      const LoadTensor& tensor = problem_.tensors[at(t)];
-      bool apart = false;
-      if (tensor.producer == unit) {
-        apart = std::any_of(tensor.readers.begin(), tensor.readers.end(),
-                            [&](std::int32_t reader) { return !can_share(unit, reader); });
-      } else {
-        apart = !can_share(unit, tensor.producer);
-      }
-      if (apart) unavoidable_s += tensor.transfer_s;
+      if (must_move(problem_.tensors[at(t)], unit)) unavoidable_s += problem_.tensors[at(t)].transfer_s;
     }
     for (std::size_t c = 0; c < problem_.classes.size(); ++c) {
       const std::int64_t memory = problem_.classes[c].memory_bytes;
@@ -155,7 +189,7 @@ class Conclusions {
 
 }  // namespace
 
-bool refutes_load_below(const LoadProblem& problem, double limit) {
+bool refutes_load_below(const LoadProblem& problem, double limit, const PackingEffort& effort) {
   LoadProblem current = problem;
   for (int round = 0; round < kMaxRounds; ++round) {
     const Conclusions conclusions(current, limit);
@@ -166,7 +200,7 @@ bool refutes_load_below(const LoadProblem& problem, double limit) {
     for (std::size_t unit = 0; unit < leader.size(); ++unit) {
       group[unit] = at(leader[unit]) == unit ? groups++ : group[at(leader[unit])];
     }
-    if (at(groups) == leader.size()) return false;
+    if (at(groups) == leader.size()) return effort.columns > 0 && conclusions.cannot_be_packed(effort);
     current = merge_units(current, group, groups);
   }
   return false;
@@ -175,11 +209,15 @@ bool refutes_load_below(const LoadProblem& problem, double limit) {
 double load_lower_bound(const LoadProblem& problem, double above_s, const std::function<bool()>& stop) {
   double low = std::min(above_s, WorkBound(problem).seconds());
   if (!std::isfinite(above_s) || stop()) return low;
-  if (refutes_load_below(problem, above_s)) return above_s;
-  double high = above_s;
-  for (int i = 0; i < kBisections && high - low > 1e-9 * high && !stop(); ++i) {
-    const double middle = 0.5 * (low + high);
-    (refutes_load_below(problem, middle) ? low : high) = middle;
+  // First what follows quickly, and finely; then what packing adds to it.
+  for (const auto& [columns, precision] : {std::pair(0, 1e-9), std::pair(kColumns, 1e-5)}) {
+    const PackingEffort effort{.columns = columns, .stop = stop};
+    if (refutes_load_below(problem, above_s, effort)) return above_s;
+    double high = above_s;
+    for (int i = 0; i < kBisections && high - low > precision * high && !stop(); ++i) {
+      const double middle = 0.5 * (low + high);
+      (refutes_load_below(problem, middle, effort) ? low : high) = middle;
+    }
   }
   return low;
 }

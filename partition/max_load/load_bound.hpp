@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "partition/max_load/load_problem.hpp"
+#include "partition/max_load/packing_bound.hpp"
 
 namespace mp::partition {
 
@@ -13,10 +14,12 @@ namespace mp::partition {
 //  - two units whose tensor is too dear to move for one of them share a device, and are one unit from then on;
 //  - two units that are too much for one device of any class are on different ones, and pay for their tensors;
 // until nothing follows any more. It is refuted when a unit has no place left, or the work is more than the devices
-// offer (WorkBound), or more units than devices are too heavy to share one.
-[[nodiscard]] bool refutes_load_below(const LoadProblem& problem, double limit);
+// offer (WorkBound), or more units than devices are too heavy to share one; or, with columns of effort, when units with
+// their share of such transfers cannot be packed into the devices (cannot_pack).
+[[nodiscard]] bool refutes_load_below(const LoadProblem& problem, double limit,
+                                      const PackingEffort& effort = {.columns = 0});
 
-// The largest limit so refuted, found by bisection between the bound by work and `above_s`, which some placement
+// The largest limit so refuted, found by bisection (to five digits where packing decides) between the bound by work and `above_s`, which some placement
 // reaches. At most above_s.
 [[nodiscard]] double load_lower_bound(
     const LoadProblem& problem, double above_s, const std::function<bool()>& stop = [] { return false; });

@@ -102,6 +102,20 @@ class Estimator {
   }
 
  private:
+  // A stage with more members than the narrowest takes less than one of its passes for each of that one's.
+  [[nodiscard]] double share_of_cycle(std::size_t s) const {
+    return static_cast<double>(form_.fewest_members()) / static_cast<double>(form_.of_stage(s).size());
+  }
+
+  // Under ZeRO 3 a member fetches what it does not own for the forward and for the backward pass of every microbatch,
+  // while it computes.
+  [[nodiscard]] double fetch_seconds(std::size_t from, std::size_t to, std::size_t s) const {
+    const auto members = static_cast<double>(form_.of_stage(s).size());
+    if (form_.zero < 3 || members < 2.0) return 0.0;
+    const auto bytes = static_cast<double>(chain_.bytes(from, to).parameters);
+    return 2.0 * bytes * (members - 1.0) / members / links_.around(form_.of_stage(s)).bandwidth_bytes_per_s;
+  }
+
   // Passes on the slowest member.
   [[nodiscard]] StageSeconds slowest(std::size_t from, std::size_t to, std::size_t s) const {
     StageSeconds seconds = chain_.seconds(from, to, stages_[s].types.front());
@@ -121,7 +135,7 @@ class Estimator {
 
   [[nodiscard]] std::optional<StageTimes> stage(std::size_t from, std::size_t to, std::size_t s, double bound) const {
     const StageSeconds seconds = slowest(from, to, s);
-    if (seconds.pass_s() >= bound || !fits(from, to, s)) return std::nullopt;
+    if (seconds.pass_s() * share_of_cycle(s) >= bound || !fits(from, to, s)) return std::nullopt;
     const ModelChain::Pinned pinned = chain_.pinned(from, to);
     if (pinned.clash || (pinned.device && *pinned.device != form_.of_stage(s).front())) {
       return StageTimes{.cycle_s = std::numeric_limits<double>::infinity(), .pass_s = 0.0, .transfer_s = 0.0};
@@ -132,7 +146,8 @@ class Estimator {
         cut.forward_messages * link.latency_s + static_cast<double>(cut.forward) / link.bandwidth_bytes_per_s;
     const double backward_s =
         cut.backward_messages * link.latency_s + static_cast<double>(cut.backward) / link.bandwidth_bytes_per_s;
-    return StageTimes{.cycle_s = std::max({seconds.pass_s(), forward_s, backward_s}),
+    const double work_s = std::max(seconds.pass_s(), fetch_seconds(from, to, s)) * share_of_cycle(s);
+    return StageTimes{.cycle_s = std::max({work_s, forward_s, backward_s}),
                       .pass_s = seconds.pass_s(),
                       .transfer_s = forward_s + backward_s};
   }
@@ -165,11 +180,13 @@ class Estimator {
 
 }  // namespace
 
-std::int64_t PipelineForm::microbatches_of_member() const {
+std::size_t PipelineForm::fewest_members() const {
   std::size_t fewest = devices.front().size();
   for (const ReplicaGroup& group : devices) fewest = std::min(fewest, group.size());
-  return share_of(microbatches, fewest);
+  return fewest;
 }
+
+std::int64_t PipelineForm::microbatches_of_member() const { return share_of(microbatches, fewest_members()); }
 
 std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& form, std::size_t from, std::size_t to,
                                 std::size_t s) {
@@ -179,7 +196,8 @@ std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& for
   const std::int64_t received = from == 0 ? 0 : chain.cut(from).forward;
   const Activations held = activations_of(form.recompute, bytes.activations, received,
                                           from == 0 ? chain.cut(to).forward : received, to - from);
-  const std::int64_t of_stage = bytes.parameters + optimizer + bytes.gradients + alive_at(form, s) * held.kept;
+  const std::int64_t parameters = form.zero >= 3 ? share_of(bytes.parameters, members) : bytes.parameters;
+  const std::int64_t of_stage = parameters + optimizer + bytes.gradients + alive_at(form, s) * held.kept;
   return form.chunks * of_stage + held.made_again + bytes.working;
 }
 
@@ -190,7 +208,11 @@ double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, c
     if (form.recompute != RecomputePattern::kNone) seconds.backward_s += seconds.forward_s;
     least_s = std::min(least_s, seconds.pass_s());
   }
-  return least_s * (1.0 + cycles_of(form) / static_cast<double>(form.stages()));
+  std::size_t members = 0;
+  for (const ReplicaGroup& group : form.devices) members += group.size();
+  const double stages_alike = static_cast<double>(members * static_cast<std::size_t>(form.chunks)) /
+                              static_cast<double>(form.fewest_members());  // as wide as the narrowest
+  return least_s * (1.0 + cycles_of(form) / stages_alike);
 }
 
 std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const ClusterLinks& links,

@@ -25,6 +25,7 @@ struct PipelineForm {
   RecomputePattern recompute = RecomputePattern::kNone;
   [[nodiscard]] std::size_t stages() const { return devices.size() * static_cast<std::size_t>(chunks); }
   [[nodiscard]] const ReplicaGroup& of_stage(std::size_t s) const { return devices[s % devices.size()]; }
+  [[nodiscard]] std::size_t fewest_members() const;           // of any group
   [[nodiscard]] std::int64_t microbatches_of_member() const;  // at most, of the smallest group
   std::int32_t zero = 0;                                      // as Plan::zero
 };

@@ -34,6 +34,25 @@ std::vector<std::size_t> stage_counts(std::size_t devices, std::size_t most, boo
   return counts;
 }
 
+// The devices that equal groups leave over widen the first stages, or the last: groups along the order.
+enum class Wider : std::uint8_t { kFirst, kLast };
+
+PipelineForm uneven_form_of(const std::vector<DeviceId>& order, std::size_t stages, std::int32_t microbatches,
+                            Wider wider) {
+  const std::size_t members = order.size() / stages;
+  const std::size_t wide = order.size() % stages;
+  PipelineForm form;
+  form.microbatches = microbatches;
+  auto next = order.begin();
+  for (std::size_t s = 0; s < stages; ++s) {
+    const bool is_wide = wider == Wider::kFirst ? s < wide : s >= stages - wide;
+    const auto end = next + static_cast<std::ptrdiff_t>(members + (is_wide ? 1 : 0));
+    form.devices.emplace_back(next, end);
+    next = end;
+  }
+  return form;
+}
+
 PipelineForm form_of(const std::vector<DeviceId>& order, std::size_t stages, std::size_t members, bool members_beside,
                      std::int32_t microbatches) {
   PipelineForm form;
@@ -65,8 +84,12 @@ std::vector<std::size_t> replica_counts(std::size_t devices, std::size_t stages,
 void add_with_settings(const PipelineForm& form, std::size_t most_stages, const SearchSpace& space,
                        std::vector<PipelineForm>& forms) {
   constexpr std::int32_t kMostChunks = 4;
-  const std::int32_t most_zero = form.devices.front().size() > 1 ? space.most_zero : 0;
-  for (std::int32_t zero = 0; zero <= most_zero; ++zero) {
+  const auto [narrowest, widest] =
+      std::minmax_element(form.devices.begin(), form.devices.end(),
+                          [](const ReplicaGroup& a, const ReplicaGroup& b) { return a.size() < b.size(); });
+  const bool even = narrowest->size() == widest->size();
+  for (const std::int32_t zero : {0, 1, 3}) {  // levels 1 and 2 are one program
+    if (zero > (widest->size() > 1 ? space.most_zero : 0) || (zero == 3 && space.coarse)) break;
     for (const RecomputePattern recompute :
          {RecomputePattern::kNone, RecomputePattern::kBlocks, RecomputePattern::kAll}) {
       if (recompute != RecomputePattern::kNone && !space.recompute) continue;
@@ -77,7 +100,7 @@ void add_with_settings(const PipelineForm& form, std::size_t most_stages, const 
       if (space.coarse && recompute == RecomputePattern::kBlocks) continue;  // small stages are made again whole
       for (with.chunks = 2; with.chunks <= kMostChunks; ++with.chunks) {
         const auto p = static_cast<std::int64_t>(form.devices.size());
-        if (p < 2 || with.microbatches_of_member() < p || with.stages() > most_stages) break;
+        if (!even || p < 2 || with.microbatches_of_member() < p || with.stages() > most_stages) break;
         forms.push_back(with);
       }
     }
@@ -109,6 +132,11 @@ std::vector<PipelineForm> pipeline_forms(const std::vector<DeviceId>& order, std
         if (members_beside && (members == 1 || stages == 1)) continue;  // the same again
         add_with_settings(form_of(order, stages, members, members_beside, microbatches), most_stages, space, forms);
       }
+    }
+    const bool one_more_has_work = order.size() / stages < static_cast<std::size_t>(microbatches);
+    if (order.size() % stages == 0 || !space.replicas || space.coarse || !one_more_has_work) continue;
+    for (const Wider wider : {Wider::kFirst, Wider::kLast}) {
+      add_with_settings(uneven_form_of(order, stages, microbatches, wider), most_stages, space, forms);
     }
   }
   return forms;

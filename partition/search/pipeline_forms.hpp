@@ -25,7 +25,9 @@ struct SearchSpace {
 
 // For `microbatches` and one order: every number of stages up to 16, beyond that powers of two and divisors of the
 // number of devices, at most `most_stages`; alone, and replicated as often as the devices allow, the stages of a
-// replica side by side or the replicas of a stage side by side.
+// replica side by side or the replicas of a stage side by side; and with all devices where they do not divide, the
+// first stages or the last having a replica more than the others (PipeDream's uneven replication: Narayanan et al.,
+// SOSP 2019, section 3.1).
 [[nodiscard]] std::vector<PipelineForm> pipeline_forms(const std::vector<DeviceId>& order, std::int32_t microbatches,
                                                        std::size_t most_stages, const SearchSpace& space);
 

@@ -1,6 +1,7 @@
 #include "partition/search/step_judge.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "lib/base/check.hpp"
@@ -24,13 +25,18 @@ std::int64_t bytes_over(const Prediction& prediction, const Cluster& cluster) {
   return over;
 }
 
-// Of all groups; 0 where they differ.
-std::int32_t common_size(const std::vector<ReplicaGroup>& groups) {
-  if (groups.empty()) return 1;
-  const std::size_t size = groups.front().size();
-  const bool equal =
-      std::all_of(groups.begin(), groups.end(), [&](const ReplicaGroup& group) { return group.size() == size; });
-  return equal ? static_cast<std::int32_t>(size) : 0;
+// Of all groups, one device alone being a group of one; 0 where they differ.
+std::int32_t common_size(const StepPlan& plan) {
+  if (plan.replicas.empty()) return 1;
+  const std::size_t size = plan.replicas.front().size();
+  std::set<DeviceId> leaders;
+  for (const ReplicaGroup& group : plan.replicas) {
+    if (group.size() != size) return 0;
+    leaders.insert(group.front());
+  }
+  const bool all_lead =
+      std::all_of(plan.placement.begin(), plan.placement.end(), [&](DeviceId d) { return leaders.contains(d); });
+  return all_lead || size == 1 ? static_cast<std::int32_t>(size) : 0;
 }
 
 std::int64_t bytes_of(const Graph& graph, TensorId tensor) { return bytes(graph.tensor(tensor).type); }
@@ -64,14 +70,14 @@ const StepJudge::Work& StepJudge::work(std::int32_t microbatches, std::int32_t r
 }
 
 std::int64_t StepJudge::instructions_of(const StepPlan& plan) {
-  const std::int64_t replicas = simulates_one_replica(plan) ? common_size(plan.replicas) : 1;
+  const std::int64_t replicas = simulates_one_replica(plan) ? common_size(plan) : 1;
   const auto nodes = static_cast<std::int64_t>(work(plan.microbatches).training.graph.nodes().size());
   return nodes * ((plan.microbatches + replicas - 1) / replicas);
 }
 
 bool StepJudge::simulates_one_replica(const StepPlan& plan) {
   const auto nodes = static_cast<std::int64_t>(work(plan.microbatches).training.graph.nodes().size());
-  return common_size(plan.replicas) > 1 && nodes * plan.microbatches > kMostInstructions;
+  return common_size(plan) > 1 && nodes * plan.microbatches > kMostInstructions;
 }
 
 Prediction StepJudge::predict_program(const StepPlan& plan, const Work& made) {
@@ -91,7 +97,7 @@ Prediction StepJudge::predict_program(const StepPlan& plan, const Work& made) {
 }
 
 Prediction StepJudge::predict_one_replica(const StepPlan& plan) {
-  const Work& made = work(plan.microbatches, common_size(plan.replicas));
+  const Work& made = work(plan.microbatches, common_size(plan));
   StepPlan alone = plan;
   alone.replicas.clear();
   alone.zero = 0;
@@ -111,7 +117,7 @@ void StepJudge::add_replicas(const StepPlan& plan, const Work& made, Prediction&
     gradients[d] += bytes_of(graph, trained.gradient);
     for (const TensorId state : trained.state) optimizer[d] += bytes_of(graph, state);
   }
-  const auto members = static_cast<std::int64_t>(common_size(plan.replicas));
+  const auto members = static_cast<std::int64_t>(common_size(plan));
   double exchange_s = 0.0;
   double most_share = 0.0;
   std::int64_t exchanged = 0;
@@ -147,7 +153,7 @@ JudgedPlan StepJudge::judge(const StepPlan& plan) {
       .plan = plan,
       .prediction = one_replica ? predict_one_replica(plan) : predict_program(plan, work(plan.microbatches)),
       .bytes_over = 0,
-      .replicas_not_simulated = one_replica ? common_size(plan.replicas) - 1 : 0};
+      .replicas_not_simulated = one_replica ? common_size(plan) - 1 : 0};
   judged.bytes_over = bytes_over(judged.prediction, cluster_);
   return judged;
 }

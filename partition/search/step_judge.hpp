@@ -41,11 +41,12 @@ class StepJudge {
   [[nodiscard]] std::int64_t instructions() const { return instructions_; }
   // About how many instructions judging the plan will make.
   [[nodiscard]] std::int64_t instructions_of(const StepPlan& plan);
+  // Whether judge() simulates the pipeline of the leaders in the stead of the whole program.
+  [[nodiscard]] bool simulates_one_replica(const StepPlan& plan);
 
  private:
   // The model for one of `replicas` pipelines that share the microbatches.
   const Work& work(std::int32_t microbatches, std::int32_t replicas);
-  [[nodiscard]] bool simulates_one_replica(const StepPlan& plan);
   [[nodiscard]] Prediction predict_program(const StepPlan& plan, const Work& made);
   [[nodiscard]] Prediction predict_one_replica(const StepPlan& plan);
   void add_replicas(const StepPlan& plan, const Work& made, Prediction& prediction) const;

@@ -71,7 +71,7 @@ std::int64_t most_memory(const ScheduleTrial& trial) {
   return most;
 }
 
-std::vector<ScheduleTrial> try_all(const Plan& plan) { return try_schedules(model(), plan, mp::kSchedules); }
+std::vector<ScheduleTrial> try_all(const Plan& plan) { return try_schedules(model(), plan, plan.cluster, mp::kSchedules); }
 
 }  // namespace
 
@@ -93,7 +93,7 @@ TEST_CASE("the fastest schedule is taken, and predicted as it will run", "[plan]
 
 TEST_CASE("of equally fast schedules the one that needs least memory is taken", "[plan]") {
   const std::vector<Schedule> both = {Schedule::kGpipe, Schedule::k1f1b};
-  const std::vector<ScheduleTrial> trials = try_schedules(model(), plan(0), both);
+  const std::vector<ScheduleTrial> trials = try_schedules(model(), plan(0), plan(0).cluster, both);
   REQUIRE(most_memory(trials[1]) < most_memory(trials[0]));
   if (trials[0].predicted.step_time_s == Approx(trials[1].predicted.step_time_s).epsilon(1e-10)) {
     CHECK(&best_schedule(trials) == &trials[1]);
