@@ -28,8 +28,8 @@ Program forward_program(const Program& trained, const Graph& forward) {
 
 bool can_evaluate(const Graph& forward) { return forward.loss() != kNone<TensorId>; }
 
-Evaluator::Evaluator(const Program& trained, const Graph& forward, const BackendFactory& backends)
-    : executor_(forward_program(trained, forward), backends) {
+Evaluator::Evaluator(const Program& trained, const Graph& forward, const BackendFactory& backends, RankGroup* ranks)
+    : executor_(forward_program(trained, forward), backends, ranks) {
   const TrainingGraph& training = executor_.program().training;
   classification_ = classification_of(training.graph);
   if (!classification_) return;
@@ -82,7 +82,7 @@ Evaluation combined(const Evaluation& first, const Evaluation& second, double we
 
 Evaluation evaluate(Executor& trained, const Graph& forward, const BackendFactory& backends, const DataSource& data,
                     const EvaluateOptions& options) {
-  return Evaluator(trained.program(), forward, backends).run(trained, data, options);
+  return Evaluator(trained.program(), forward, backends, trained.ranks()).run(trained, data, options);
 }
 
 }  // namespace mp::runtime

@@ -38,8 +38,9 @@ struct Evaluation {
 // is, with arenas of its own. Made once, for any number of evaluations.
 class Evaluator {
  public:
-  // `forward` is the graph that `trained` was made of. Throws RunError where the memory is not there.
-  Evaluator(const Program& trained, const Graph& forward, const BackendFactory& backends);
+  // `forward` is the graph that `trained` was made of; `ranks` as of an Executor. Throws RunError where the memory is not
+  // there.
+  Evaluator(const Program& trained, const Graph& forward, const BackendFactory& backends, RankGroup* ranks = nullptr);
 
   // The executor with this one's weights; they may be loaded or written there.
   [[nodiscard]] Executor& executor() { return executor_; }

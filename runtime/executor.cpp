@@ -4,39 +4,65 @@
 
 #include "lib/base/check.hpp"
 #include "runtime/local/local_transport.hpp"
+#include "runtime/rank_transport.hpp"
 
 namespace mp::runtime {
 
-Executor::Executor(Program program, const BackendFactory& make_backend)
+Executor::Executor(Program program, const BackendFactory& make_backend, RankGroup* ranks)
     : program_(std::move(program)),
+      ranks_(ranks),
+      share_(ranks == nullptr ? DeviceShare{0, program_.devices.size()} : ranks->share()),
       backends_(program_.devices.size()),
       workers_(program_.devices.size()),
       microbatch_losses_(static_cast<std::size_t>(program_.microbatches)),
       times_(program_.devices.size()),
       memory_(program_.devices.size()),
-      threads_(program_.devices.size(), [this] {
+      threads_(share_.last - share_.first, [this] {
         if (transport_) transport_->abort();
       }) {
-  threads_.run([&](std::size_t d) { backends_[d] = make_backend(make_id<DeviceId>(d)); });
-  std::vector<Backend*> backends;
-  for (const std::unique_ptr<Backend>& backend : backends_) backends.push_back(backend.get());
-  transport_ = std::make_unique<LocalTransport>(program_.messages, backends);
-  threads_.run([&](std::size_t d) {
+  on_devices([&](std::size_t d) { backends_[d] = make_backend(make_id<DeviceId>(d)); });
+  make_transport();
+  on_devices([&](std::size_t d) {
     const auto device = make_id<DeviceId>(d);
     workers_[d] = std::make_unique<DeviceWorker>(program_, device, *backends_[d], *transport_);
     memory_[d] = {.arena_bytes = program_.devices[device].arena_bytes,
                   .workspace_bytes = workers_[d]->workspace_bytes()};
   });
+  if (ranks_ == nullptr) return;
+  find_results();
+  share_memory_use();
+}
+
+Executor::~Executor() = default;
+
+void Executor::make_transport() {
+  std::vector<Backend*> backends;
+  for (const std::unique_ptr<Backend>& backend : backends_) backends.push_back(backend.get());
+  if (ranks_ == nullptr) {
+    transport_ = std::make_unique<LocalTransport>(program_.messages, backends);
+  } else {
+    transport_ = std::make_unique<RankTransport>(*ranks_, program_.messages, backends);
+  }
+}
+
+void Executor::on_devices(const std::function<void(std::size_t)>& task) {
+  threads_.run([this, &task](std::size_t i) { task(share_.first + i); });
+}
+
+std::string_view Executor::backend_name(DeviceId device) const {
+  const std::unique_ptr<Backend>& backend = backends_[index(device)];
+  return backend ? backend->name() : backends_[share_.first]->name();
 }
 
 void Executor::initialise_parameters(std::uint64_t seed) {
-  threads_.run([&](std::size_t d) { workers_[d]->initialise_parameters(seed); });
+  on_devices([&](std::size_t d) { workers_[d]->initialise_parameters(seed); });
 }
 
 double Executor::run_step(const StepContext& context, const DataSource& data) {
   const StepRequest request{.context = context, .data = &data, .microbatch_losses = microbatch_losses_};
   // Two references fit into the function object itself: nothing is allocated.
-  threads_.run([this, &request](std::size_t d) { workers_[d]->run_step(request); });
+  on_devices([this, &request](std::size_t d) { workers_[d]->run_step(request); });
+  if (ranks_ != nullptr) share_results();
   return combined_loss();
 }
 
@@ -64,18 +90,23 @@ std::vector<Executor::Place> Executor::places_of(TensorId parameter) const {
   return places;
 }
 
-void Executor::read(TensorId parameter, std::span<std::byte> values) {
-  const Place place = places_of(parameter).front();
-  MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
-  threads_.run([&](std::size_t d) {
+void Executor::read_here(const Place& place, std::span<std::byte> values) {
+  on_devices([&](std::size_t d) {
     if (d == index(place.device)) workers_[d]->read(place.buffer, values);
   });
 }
 
-void Executor::write(TensorId parameter, std::span<const std::byte> values) {
+void Executor::read(TensorId parameter, std::span<std::byte> values) {
+  const Place place = places_of(parameter).front();
+  MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
+  read_here(place, values);
+  if (ranks_ != nullptr) ranks_->broadcast(ranks_->rank_of(place.device), values);
+}
+
+void Executor::write_alike(TensorId parameter, std::span<const std::byte> values) {
   const std::vector<Place> places = places_of(parameter);
   MP_CHECK(static_cast<std::int64_t>(values.size()) == bytes(program_.training.graph.tensor(parameter).type));
-  threads_.run([&](std::size_t d) {
+  on_devices([&](std::size_t d) {
     for (const Place& place : places) {
       if (d == index(place.device)) workers_[d]->write(place.buffer, values);
     }
@@ -83,16 +114,17 @@ void Executor::write(TensorId parameter, std::span<const std::byte> values) {
 }
 
 void Executor::detect_anomalies() {
-  threads_.run([&](std::size_t d) { workers_[d]->detect_anomalies(); });
+  on_devices([&](std::size_t d) { workers_[d]->detect_anomalies(); });
 }
 
 void Executor::hand_fetched_to(TensorObserver observer) {
   observer_ = std::move(observer);
-  threads_.run([&](std::size_t d) { workers_[d]->hand_fetched_to(observer_ ? &observer_ : nullptr); });
+  if (ranks_ != nullptr) return keep_fetched();
+  on_devices([&](std::size_t d) { workers_[d]->hand_fetched_to(observer_ ? &observer_ : nullptr); });
 }
 
 void Executor::record_times() {
-  threads_.run([&](std::size_t d) {
+  on_devices([&](std::size_t d) {
     const auto device = make_id<DeviceId>(d);
     times_[device].resize(program_.devices[device].instructions.size());
     workers_[d]->record_times(times_[device]);

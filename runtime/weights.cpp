@@ -76,13 +76,27 @@ void save_weights(Executor& executor, const std::string& path) {
     const Tensor& tensor = training.graph.tensor(parameter);
     tensors.push_back({tensor.name, tensor.type});
   }
+  if (!executor.is_first()) {
+    for (const TensorId parameter : parameters) executor.read_on_first(parameter, {});
+    return;
+  }
   SafetensorsWriter writer(path, tensors, {{"model", training.graph.name()}});
-  for (const TensorId parameter : parameters) writer.write(values_of(executor, parameter));
+  for (const TensorId parameter : parameters) {
+    std::vector<std::byte> values(static_cast<std::size_t>(bytes(training.graph.tensor(parameter).type)));
+    executor.read_on_first(parameter, values);
+    writer.write(values);
+  }
   writer.commit();
 }
 
 void load_weights(Executor& executor, const std::string& path) {
-  load_parameters(executor, SafetensorsFile(path), model_parameters(executor.program().training));
+  const std::vector<TensorId> parameters = model_parameters(executor.program().training);
+  if (!executor.is_first()) return receive_parameters(executor, parameters);
+  load_parameters(executor, SafetensorsFile(path), parameters);
+}
+
+void receive_parameters(Executor& executor, const std::vector<TensorId>& parameters) {
+  for (const TensorId parameter : parameters) executor.write(parameter, {});
 }
 
 void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<TensorId>& parameters) {
@@ -109,7 +123,7 @@ void copy_weights(Executor& from, Executor& to) {
   const TrainingGraph& target = to.program().training;
   for (const TensorId parameter : model_parameters(target)) {
     const std::optional<TensorId> original = source.find_tensor(target.graph.tensor(parameter).name);
-    to.write(parameter, values_of(from, original.value()));
+    to.write_alike(parameter, values_of(from, original.value()));
   }
 }
 

@@ -12,6 +12,8 @@ namespace mp::runtime {
 // The parameters of the model itself: trained ones and its state (running means …), not the optimizer's.
 [[nodiscard]] std::vector<TensorId> model_parameters(const TrainingGraph& training);
 
+// Of ranks, rank 0 alone writes and reads files; all of them call these functions alike.
+
 // Writes the model's parameters under their names. Atomic: throws RunError and leaves `path` as it was.
 void save_weights(Executor& executor, const std::string& path);
 
@@ -22,6 +24,8 @@ void load_weights(Executor& executor, const std::string& path);
 // Sets these parameters from a file that has them all and no tensor unknown to the model; verifies its checksum first.
 // Throws InputError like load_weights().
 void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<TensorId>& parameters);
+// What the other ranks do meanwhile.
+void receive_parameters(Executor& executor, const std::vector<TensorId>& parameters);
 
 // The same from an executor whose model has them all.
 void copy_weights(Executor& from, Executor& to);

@@ -42,7 +42,10 @@ void check_checkpoint_flags(const CheckpointFlags& flags);
 
 // Runs `train` in a process of its own and, while restarts are left, once more when it was killed or failed
 // (exit code 5): with `resume` set, from the newest checkpoint. Interrupts are passed on to it. A run that fails twice
-// without a new checkpoint in between is given up: it would fail at the same place again.
-[[nodiscard]] ExitCode train_with_restarts(CheckpointFlags& flags, const std::function<ExitCode()>& train);
+// without a new checkpoint in between is given up: it would fail at the same place again. `train` is given the number of
+// restarts so far. Of ranks, each does this for itself: when one fails, all of them end. Rank 0 (`is_first`) gives up and
+// tells.
+[[nodiscard]] ExitCode train_with_restarts(CheckpointFlags& flags, bool is_first,
+                                           const std::function<ExitCode(int)>& train);
 
 }  // namespace mp::apps

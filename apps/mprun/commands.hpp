@@ -6,6 +6,7 @@
 namespace mp::apps {
 
 void add_train(CLI::App& app, Action& action);
+void add_launch(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);

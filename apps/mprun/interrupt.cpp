@@ -6,6 +6,8 @@ namespace mp::apps {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;  // a signal handler can reach nothing else
+bool is_agreed = false;                      // there are ranks, and this is what they have agreed on
+bool agreed = false;
 
 extern "C" void note_interrupt(int /*signal*/) { interrupted = 1; }
 
@@ -19,6 +21,12 @@ void watch_for_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool was_interrupted() { return interrupted != 0; }
+bool was_interrupted() { return is_agreed ? agreed : interrupted != 0; }
+
+void agree_on_interrupts(runtime::RankGroup* ranks) {
+  if (ranks == nullptr) return;
+  is_agreed = true;
+  agreed = ranks->any(interrupted != 0);
+}
 
 }  // namespace mp::apps

@@ -1,10 +1,15 @@
 // Ctrl-C: the first asks to stop after the step, the second ends the program at once.
 #pragma once
 
+#include "runtime/ranks/rank_group.hpp"
+
 namespace mp::apps {
 
 // From now on SIGINT and SIGTERM are noted, each once; the next of its kind kills as usual.
 void watch_for_interrupts();
+// Of ranks: whether one of them was, as of the last agreement, so that all give the same answer.
 [[nodiscard]] bool was_interrupted();
+// Collective; nothing where `ranks` is null.
+void agree_on_interrupts(runtime::RankGroup* ranks);
 
 }  // namespace mp::apps

@@ -1,5 +1,6 @@
 // mprun: trains a model from a placement plan.
 #include "apps/mprun/commands.hpp"
+#include "apps/mprun/rank_start.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("mprun trains a model from a placement plan made by mpplan, or written by hand.", "mprun");
@@ -10,11 +11,15 @@ int main(int argc, char** argv) {
   mp::apps::Action action;
   mp::apps::add_version(app);
   mp::apps::add_train(app, action);
+  mp::apps::add_launch(app, action);
   mp::apps::add_verify(app, action);
   mp::apps::add_eval(app, action);
   mp::apps::add_generate(app, action);
   mp::apps::add_profile(app, action);
   mp::apps::add_devices(app, action);
   app.require_subcommand(1);
-  return mp::apps::run_main(app, argc, argv, action);
+  return mp::apps::run_main(app, argc, argv, [&] {
+    if (!app.got_subcommand("train") && mp::apps::refuse_ranks()) return mp::apps::ExitCode::kUsage;
+    return action();
+  });
 }

@@ -37,13 +37,13 @@ struct End {
   }
 };
 
-[[noreturn]] void be_child(const std::function<ExitCode()>& train) {
+[[noreturn]] void be_child(int restart, const std::function<ExitCode(int)>& train) {
   signal(SIGINT, SIG_DFL);
   signal(SIGTERM, SIG_DFL);
   prctl(PR_SET_PDEATHSIG, SIGTERM);  // nobody trains on unwatched
   int code = static_cast<int>(ExitCode::kRunFailed);
   try {
-    code = static_cast<int>(train());
+    code = static_cast<int>(train(restart));
   } catch (const UsageError& error) {
     fmt::print(stderr, "mprun: {}\n", error.what());
     code = static_cast<int>(ExitCode::kUsage);
@@ -60,11 +60,11 @@ struct End {
   _exit(code);
 }
 
-End run_child(const std::function<ExitCode()>& train) {
+End run_child(int restart, const std::function<ExitCode(int)>& train) {
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child < 0) throw RunError(fmt::format("cannot start the process that trains: {}", std::strerror(errno)));
-  if (child == 0) be_child(train);
+  if (child == 0) be_child(restart, train);
   watch();
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -81,12 +81,17 @@ std::int64_t newest_step(const std::string& folder) {
 
 }  // namespace
 
-ExitCode train_with_restarts(CheckpointFlags& flags, const std::function<ExitCode()>& train) {
+ExitCode train_with_restarts(CheckpointFlags& flags, bool is_first, const std::function<ExitCode(int)>& train) {
   std::int64_t failed_at = -1;
   for (int restart = 0;; ++restart) {
-    const End end = run_child(train);
+    const End end = run_child(restart, train);
     if (interrupt != 0) return ExitCode::kInterrupted;
     if (!end.is_failure()) return static_cast<ExitCode>(end.exit_code);
+    flags.resume = true;
+    if (!is_first) {
+      if (restart >= flags.max_restarts) return ExitCode::kRunFailed;
+      continue;
+    }
     const std::int64_t step = newest_step(*flags.folder);
     if (restart >= flags.max_restarts || (end.signal == 0 && step == failed_at)) {
       throw RunError(fmt::format("the training {}{}; the newest checkpoint is that of step {}", end.text(),
@@ -95,7 +100,6 @@ ExitCode train_with_restarts(CheckpointFlags& flags, const std::function<ExitCod
                                  step));
     }
     failed_at = step;
-    flags.resume = true;
     fmt::print(stderr, "mprun: the training {}: restart {} of {}, from step {}\n", end.text(), restart + 1,
                flags.max_restarts, step);
   }

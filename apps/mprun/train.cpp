@@ -14,6 +14,7 @@
 #include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/job.hpp"
 #include "apps/mprun/progress.hpp"
+#include "apps/mprun/ranks.hpp"
 #include "apps/mprun/train_flags.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
@@ -85,6 +86,7 @@ runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, con
         if (observers.metrics != nullptr) observers.metrics->write_line(runtime::metrics_line(step));
         if (observers.checkpoints != nullptr) observers.checkpoints->after_step(step.step);
         progress.show(step);
+        agree_on_interrupts(executor.ranks());
         return !was_interrupted();
       });
   progress.finish();
@@ -139,29 +141,35 @@ ExitCode all_done(runtime::Executor& executor, const Job& job) {
   return ExitCode::kGood;
 }
 
-ExitCode train(const TrainFlags& flags) {
+// `ranks`: null in a process alone. Rank 0 writes all files.
+ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   Job job = make_job(flags);
   PreparedPlan prepared = prepare_job(job, flags.plan);
   if (flags.dump_program) {
     dump(prepared.program);
     return ExitCode::kGood;
   }
-  check_outputs(flags, job.recipe);
-  check_checkpoint_flags(flags.checkpoints);
+  const bool is_first = ranks == nullptr || ranks->group().is_first();
+  if (is_first) {
+    check_outputs(flags, job.recipe);
+    check_checkpoint_flags(flags.checkpoints);
+  }
   const runtime::TrainingData data = open_data(job, prepared);
+  const Metadata settings = settings_of(job, prepared, data);
+  if (ranks != nullptr) ranks->agree(prepared.program, settings);
   job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
   const runtime::BackendFactory backends =
       runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads});
-  runtime::Executor executor(std::move(prepared.program), backends);
+  runtime::Executor executor(std::move(prepared.program), backends, ranks == nullptr ? nullptr : &ranks->group());
   executor.initialise_parameters(job.options.seed);
   if (flags.load) runtime::load_weights(executor, *flags.load);
   if (flags.trace) executor.record_times();
   if (flags.detect_anomaly) executor.detect_anomalies();
   announce(job, data, executor);
-  const Metadata settings = settings_of(job, prepared, data);
   job.options.first_step = resume_from_checkpoint(flags.checkpoints, executor, settings);
   if (job.options.first_step >= job.options.steps) return all_done(executor, job);
+  if (!is_first) job.recipe.metrics.reset();
   std::optional<runtime::LineFile> metrics = open_metrics(job.recipe.metrics, job.options.first_step);
   const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, job.options.first_step);
 
@@ -171,7 +179,8 @@ ExitCode train(const TrainFlags& flags) {
                               .validation_loss = std::nullopt,
                               .unigram_entropy = data.unigram_entropy};
   if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
-  if (flags.trace) {
+  if (flags.trace) executor.gather_times();
+  if (flags.trace && is_first) {
     write_file_atomically(*flags.trace, to_trace_json(runtime::measured_trace(executor, job.input.plan.cluster)));
   }
   summary.validation_loss = validate(executor, job, backends, data, prepared.shape);
@@ -188,9 +197,15 @@ void add_train(CLI::App& app, Action& action) {
   add_train_flags(*command, *flags);
   command->callback([flags, &action] {
     action = [flags] {
-      if (flags->checkpoints.max_restarts == 0) return train(*flags);
-      check_checkpoint_flags(flags->checkpoints);
-      return train_with_restarts(flags->checkpoints, [flags] { return train(*flags); });
+      const bool restarts = flags->checkpoints.max_restarts > 0;
+      std::optional<RankStart> start = prepare_ranks(flags->ranks, restarts ? Restarts::kYes : Restarts::kNo);
+      const bool is_first = !start || start->place.rank == 0;
+      const auto run = [&](int restart) {
+        return run_on_ranks(start, flags->ranks, restart, [&](RankRun* ranks) { return train(*flags, ranks); });
+      };
+      if (!restarts) return run(0);
+      if (is_first) check_checkpoint_flags(flags->checkpoints);
+      return train_with_restarts(flags->checkpoints, is_first, run);
     };
   });
 }

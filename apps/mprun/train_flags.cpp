@@ -147,6 +147,7 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   add_run_flags(command, flags);
   add_output_flags(command, flags);
   add_checkpoint_flags(command, flags.checkpoints);
+  add_rank_flags(command, flags.ranks);
   const std::string group = "Running";
   command.add_option("--trace", flags.trace, "Write what ran when in the last step, for ui.perfetto.dev")
       ->type_name("FILE")
@@ -164,6 +165,7 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
       "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"
       "  mprun train plan.json --checkpoint-dir run1 --checkpoint-every 100        and after a stop, once more with "
       "--resume\n"
+      "  mpirun -n 4 mprun train plan.json            the plan's devices shared out over four processes; so does srun\n"
       "  mprun train plan.json --microbatches 4 --dump-program\n");
 }
 

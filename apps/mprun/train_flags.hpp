@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/mprun/checkpointing.hpp"
+#include "apps/mprun/rank_start.hpp"
 #include "lib/plan/recipe.hpp"
 #include "lib/training/optimizer.hpp"
 
@@ -34,6 +35,7 @@ struct TrainFlags {
   bool dump_program = false;
   bool detect_anomaly = false;
   CheckpointFlags checkpoints;
+  RankFlags ranks;
 };
 
 void add_train_flags(CLI::App& command, TrainFlags& flags);

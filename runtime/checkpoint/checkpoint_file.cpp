@@ -48,14 +48,14 @@ Snapshot::Snapshot(const Executor& executor) : model_(executor.program().trainin
     tensors_.push_back({tensor.name, tensor.type});
     size_bytes += bytes(tensor.type);
   }
-  values_.resize(static_cast<std::size_t>(size_bytes));
+  if (executor.is_first()) values_.resize(static_cast<std::size_t>(size_bytes));
 }
 
 void Snapshot::take(Executor& executor, RunState state) {
   std::span<std::byte> rest(values_);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const auto size = static_cast<std::size_t>(bytes(tensors_[i].type));
-    executor.read(parameters_[i], rest.first(size));
+    const auto size = executor.is_first() ? static_cast<std::size_t>(bytes(tensors_[i].type)) : 0;
+    executor.read_on_first(parameters_[i], rest.first(size));
     rest = rest.subspan(size);
   }
   state_ = std::move(state);
@@ -69,17 +69,27 @@ void Snapshot::write(const std::string& path) const {
   writer.commit();
 }
 
+namespace {
+
+std::vector<TensorId> all_parameters(const Executor& executor) {
+  std::vector<TensorId> parameters;
+  for (const GraphParameter& parameter : executor.program().training.graph.parameters()) {
+    parameters.push_back(parameter.tensor);
+  }
+  return parameters;
+}
+
+}  // namespace
+
+void receive_checkpoint(Executor& executor) { receive_parameters(executor, all_parameters(executor)); }
+
 RunState load_checkpoint(Executor& executor, const std::string& path) {
   const SafetensorsFile file(path);
   RunState state{.step = step_of(file), .settings = {}};
   for (const auto& [name, value] : file.metadata()) {
     if (name.starts_with(kSettingPrefix)) state.settings.emplace(name.substr(kSettingPrefix.size()), value);
   }
-  std::vector<TensorId> parameters;
-  for (const GraphParameter& parameter : executor.program().training.graph.parameters()) {
-    parameters.push_back(parameter.tensor);
-  }
-  load_parameters(executor, file, parameters);
+  load_parameters(executor, file, all_parameters(executor));
   return state;
 }
 

@@ -21,7 +21,7 @@ struct RunState {
 // The values of all parameters (weights, model state, optimizer state) at one step, in host memory.
 class Snapshot {
  public:
-  // Allocates the memory once.
+  // Allocates the memory once: of ranks, on rank 0 alone, which writes.
   explicit Snapshot(const Executor& executor);
   // Copies the values from the devices; between steps.
   void take(Executor& executor, RunState state);
@@ -40,6 +40,8 @@ class Snapshot {
 // Sets all parameters from a checkpoint of the same model, whatever its plan was. Throws InputError: not a whole file
 // (its checksum is verified first), no checkpoint, or one of another model or optimizer, naming what differs.
 [[nodiscard]] RunState load_checkpoint(Executor& executor, const std::string& path);
+// What the other ranks do meanwhile.
+void receive_checkpoint(Executor& executor);
 
 // Throws InputError where the file is cut off, altered or no checkpoint.
 void verify_checkpoint(const std::string& path);

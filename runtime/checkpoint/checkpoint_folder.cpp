@@ -93,10 +93,27 @@ std::string newest_whole_checkpoint(const std::string& folder, const std::functi
                                          files.size())});
 }
 
+namespace {
+
+// Rank 0 says whether it has a checkpoint, gives its values, then its step.
+std::optional<RunState> resume_with_first(RankGroup& ranks, Executor& executor) {
+  if (ranks.broadcast_text({}).empty()) return std::nullopt;
+  receive_checkpoint(executor);
+  return RunState{.step = std::stoll(ranks.broadcast_text({})), .settings = {}};
+}
+
+}  // namespace
+
 std::optional<RunState> resume(Executor& executor, const std::string& folder,
                                const std::function<void(std::string_view)>& tell) {
-  if (checkpoints_in(folder).empty()) return std::nullopt;
-  return load_checkpoint(executor, newest_whole_checkpoint(folder, tell));
+  RankGroup* ranks = executor.ranks();
+  if (!executor.is_first()) return resume_with_first(*ranks, executor);
+  const std::string path = checkpoints_in(folder).empty() ? "" : newest_whole_checkpoint(folder, tell);
+  if (ranks != nullptr) static_cast<void>(ranks->broadcast_text(path));
+  if (path.empty()) return std::nullopt;
+  RunState state = load_checkpoint(executor, path);
+  if (ranks != nullptr) static_cast<void>(ranks->broadcast_text(std::to_string(state.step)));
+  return state;
 }
 
 }  // namespace mp::runtime

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <cstddef>
+#include <span>
 #include <utility>
 
 #include "lib/base/error.hpp"
@@ -29,10 +31,15 @@ bool CheckpointWriter::is_busy() const {
   return writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
 }
 
+// Rank 0 writes, so it alone knows whether the time has come.
 void CheckpointWriter::after_step(std::int64_t step) {
-  if (is_busy()) return;
-  wait();
-  if (is_due(step)) start(step);
+  std::byte starts{0};
+  if (executor_.is_first() && !is_busy()) {
+    wait();
+    if (is_due(step)) starts = std::byte{1};
+  }
+  if (executor_.ranks() != nullptr) executor_.ranks()->broadcast(0, std::span(&starts, 1));
+  if (starts != std::byte{0}) start(step);
 }
 
 void CheckpointWriter::finish(std::int64_t step) {
@@ -54,6 +61,7 @@ void CheckpointWriter::start(std::int64_t step) {
   snapshot_.take(executor_, {.step = step, .settings = options_.settings});
   written_ = step;
   copied_at_ = Clock::now();
+  if (!executor_.is_first()) return;
   writing_ = std::async(std::launch::async, [this, step] {
     snapshot_.write(checkpoint_path(options_.folder, step));
     remove_old_checkpoints(options_.folder, options_.keep);

@@ -20,7 +20,7 @@ struct CheckpointOptions {
 
 // Between two steps the values are copied (that alone holds up training); a thread of its own writes and synchronises
 // the file, then removes the oldest. While it is at work no further copy is made: a checkpoint that falls due waits for
-// the end of the step in which the last one was finished.
+// the end of the step in which the last one was finished. Of ranks, rank 0 writes and the others give their values.
 class CheckpointWriter {
  public:
   // `step`: steps done before.
