@@ -114,10 +114,11 @@ case_replicas_and_sharded_state_work_over_ranks() {
 case_mpirun_has_the_losses_of_one_process() {
   has_mpirun || return 0
   plan gpt-1m gpt.json 4
-  plan unet unet.json 3
-  for model in gpt unet; do
-    flags=(--steps 2 --threads 1 --seed 3 --microbatches 2 --bind batch=4)
-    [[ $model != gpt ]] || flags+=(--data "text=$source/docs")
+  plan convnet convnet.json 3
+  for model in convnet gpt; do
+    flags=(--steps 2 --threads 1 --seed 3 --microbatches 2 --bind batch=4 --data "text=$source/docs"
+      --data images="$source/models/data/digits-images.idx3-ubyte"
+      --data labels="$source/models/data/digits-labels.idx1-ubyte")
     run "$mprun" train $model.json "${flags[@]}" --metrics 1.jsonl --save 1.safetensors
     expect_code 0
     for ranks in 2 3; do
@@ -129,7 +130,7 @@ case_mpirun_has_the_losses_of_one_process() {
       expect_same 1.safetensors n.safetensors
     done
   done
-  run "${mpirun[@]}" -n 2 "$mprun" train gpt.json "${flags[@]}" --steps 1 --transport tcp
+  run "${mpirun[@]}" -n 2 "$mprun" train gpt.json "${flags[@]}" --transport tcp
   expect_code 0
 }
 
