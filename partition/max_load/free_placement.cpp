@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <vector>
 
@@ -14,18 +15,21 @@
 namespace mp::partition {
 namespace {
 
-constexpr std::int64_t kHotSteps = 1'000'000;
+enum class From : std::uint8_t { kStart, kChain, kBest };
 
 struct Heat {
+  From from = From::kStart;
   double first = 0.0;
   double last = 0.0;
-  std::int64_t cold_steps = 0;  // from the best so far, doubled each time, twice; 0: from the start, kHotSteps and more
+  std::int64_t steps = 0;  // doubled each time, twice
 };
-// Rounds come in fours: from the start, very hot and hot, which of the two crosses the barriers depends on how much a
-// transfer weighs; then long, from the best so far, with moves of some thousandths of the load, and of less than one:
-// where many small units fill devices to the brim it is these that find the last half per cent.
-constexpr std::array kHeats = {Heat{0.05, 1e-4}, Heat{0.2, 1e-4}, Heat{0.004, 1e-5, 4'000'000},
-                               Heat{0.001, 2e-6, 5'000'000}};
+// Rounds come in fives, a chain: from the start very hot and hot, which of the two crosses the barriers depends on how
+// much a transfer weighs; from the better of these with moves of some thousandths of the load, then of less than one:
+// where many small units fill devices to the brim it is these that find the last half per cent. Each chain falls into a
+// valley of its own, so only its last round goes on from the best of all.
+constexpr std::array kHeats = {Heat{From::kStart, 0.05, 1e-4, 1'000'000}, Heat{From::kStart, 0.2, 1e-4, 1'000'000},
+                               Heat{From::kChain, 0.004, 1e-5, 4'000'000}, Heat{From::kChain, 0.001, 2e-6, 5'000'000},
+                               Heat{From::kBest, 0.001, 2e-6, 5'000'000}};
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -84,13 +88,12 @@ class Rounds {
     std::int64_t left = options_.steps;
     for (std::int64_t round = 0; left > 0 && !options_.stop(); ++round) {
       if (best_.seconds <= options_.lower_bound_s * (1.0 + 1e-9)) break;
-      const Heat heat = kHeats[static_cast<std::size_t>(round) % kHeats.size()];
+      const std::size_t kind = static_cast<std::size_t>(round) % kHeats.size();
+      const Heat& heat = kHeats[kind];
       const std::int64_t cycle = round / static_cast<std::int64_t>(kHeats.size());
-      const bool cold = heat.cold_steps > 0;
-      const std::int64_t steps =
-          std::min(left, cold ? heat.cold_steps << std::min<std::int64_t>(cycle, 2) : kHotSteps * (2 + cycle) / 2);
+      const std::int64_t steps = std::min(left, heat.steps << std::min<std::int64_t>(cycle, 2));
       const double begin = options_.time_used();
-      LoadAnnealingResult found = anneal_load(problem_, cold ? best_.placement : start_,
+      LoadAnnealingResult found = anneal_load(problem_, start_of(heat.from),
                                               {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),
                                                .steps = steps,
                                                .first_temperature = heat.first,
@@ -103,6 +106,7 @@ class Rounds {
                                                    },
                                                .enough_s = options_.lower_bound_s,
                                                .stop = options_.stop});
+      if (kind == 0 || found.seconds < chain_.seconds) chain_ = found;
       if (found.seconds < best_.seconds) best_ = std::move(found);
       options_.progress(best_.seconds);
       left -= steps;
@@ -111,10 +115,23 @@ class Rounds {
   }
 
  private:
+  [[nodiscard]] const LoadPlacement& start_of(From from) const {
+    switch (from) {
+      case From::kStart:
+        break;
+      case From::kChain:
+        return chain_.placement;
+      case From::kBest:
+        return best_.placement;
+    }
+    return start_;
+  }
+
   const LoadProblem& problem_;
   const FreePlacementOptions& options_;
   LoadPlacement start_;
   LoadAnnealingResult best_;
+  LoadAnnealingResult chain_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "partition/max_load/packing_bound.hpp"
+#include "partition/max_load/placement_search.hpp"
 #include "partition/max_load/work_bound.hpp"
 
 namespace mp::partition {
@@ -19,7 +20,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kBisections = 40;
 constexpr int kMaxRounds = 200;
 constexpr double kRounding = 1e-12;
-constexpr std::size_t kMostItems = 400;  // to pack: more are so small that their work alone counts
+constexpr std::size_t kMostItems = 120;  // to pack: more are so small that their work alone counts
 constexpr std::int32_t kColumns = 2000;
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
@@ -56,6 +57,17 @@ class Conclusions {
     }
     for (std::size_t unit = 0; unit < leader.size(); ++unit) leader[unit] = find(static_cast<std::int32_t>(unit));
     return leader;
+  }
+
+  // Whether no placement of the units is left, by trying.
+  [[nodiscard]] bool none_is_left(const PackingEffort& effort) const {
+    std::vector<double> sends_s(problem_.units(), 0.0);
+    for (const LoadTensor& tensor : problem_.tensors) {
+      if (must_move(tensor, tensor.producer)) sends_s[at(tensor.producer)] += tensor.transfer_s;
+    }
+    constexpr std::int64_t kStepsPerColumn = 200;
+    return no_placement_below(problem_, limit_, sends_s,
+                              {.steps = kStepsPerColumn * effort.columns, .stop = effort.stop});
   }
 
   // Whether what units take at least, alone or with their share of transfers that cannot be avoided, is too much to be
@@ -200,7 +212,9 @@ bool refutes_load_below(const LoadProblem& problem, double limit, const PackingE
     for (std::size_t unit = 0; unit < leader.size(); ++unit) {
       group[unit] = at(leader[unit]) == unit ? groups++ : group[at(leader[unit])];
     }
-    if (at(groups) == leader.size()) return effort.columns > 0 && conclusions.cannot_be_packed(effort);
+    if (at(groups) == leader.size()) {
+      return effort.columns > 0 && (conclusions.cannot_be_packed(effort) || conclusions.none_is_left(effort));
+    }
     current = merge_units(current, group, groups);
   }
   return false;

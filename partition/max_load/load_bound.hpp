@@ -15,7 +15,8 @@ namespace mp::partition {
 //  - two units that are too much for one device of any class are on different ones, and pay for their tensors;
 // until nothing follows any more. It is refuted when a unit has no place left, or the work is more than the devices
 // offer (WorkBound), or more units than devices are too heavy to share one; or, with columns of effort, when units with
-// their share of such transfers cannot be packed into the devices (cannot_pack).
+// their share of such transfers cannot be packed into the devices (cannot_pack), or none of the placements that are
+// left is below the limit (no_placement_below).
 [[nodiscard]] bool refutes_load_below(const LoadProblem& problem, double limit,
                                       const PackingEffort& effort = {.columns = 0});
 
