@@ -25,6 +25,7 @@
 #include "runtime/evaluate.hpp"
 #include "runtime/measured_trace.hpp"
 #include "runtime/metrics.hpp"
+#include "runtime/ranks/host_devices.hpp"
 #include "runtime/trainer.hpp"
 #include "runtime/weights.hpp"
 
@@ -159,8 +160,10 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   if (ranks != nullptr) ranks->agree(prepared.program, settings);
   job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
-  const runtime::BackendFactory backends =
-      runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads});
+  runtime::BackendFactory backends = runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads});
+  if (ranks != nullptr) {
+    backends = runtime::on_each_host(ranks->group(), prepared.program.devices.size(), std::move(backends));
+  }
   runtime::Executor executor(std::move(prepared.program), backends, ranks == nullptr ? nullptr : &ranks->group());
   executor.initialise_parameters(job.options.seed);
   if (flags.load) runtime::load_weights(executor, *flags.load);

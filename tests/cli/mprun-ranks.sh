@@ -253,6 +253,22 @@ case_ranks_killed_under_mpirun_start_again_from_the_checkpoint() {
   expect_restarts
 }
 
+case_slurm_without_pmix_meets_at_the_first_host_of_the_step() {
+  plan gpt-1m plan.json 2
+  free_port
+  export SLURM_STEP_NUM_TASKS=2 SLURM_STEP_ID=0 SLURM_STEP_NODELIST=localhost MASTER_PORT=$port
+  flags=(--steps 1 "${gpt[@]}" --save w.safetensors)
+  SLURM_PROCID=1 "$mprun" train plan.json "${flags[@]}" >other.out 2>other.err &
+  run env SLURM_PROCID=0 "$mprun" train plan.json "${flags[@]}"
+  expect_code 0
+  wait $! || fail "rank 1 failed: $(cat other.err)"
+  [[ ! -s other.out && ! -s other.err ]] || fail "rank 1 speaks: $(cat other.out other.err)"
+  # A script of sbatch has some of these variables, too, and is no rank.
+  unset SLURM_STEP_NUM_TASKS SLURM_STEP_ID SLURM_STEP_NODELIST
+  run env SLURM_PROCID=0 SLURM_NTASKS=8 "$mprun" train plan.json "${flags[@]}"
+  expect_code 0
+}
+
 has_checkpoint_after() { [[ -n $(find run -name 'step-*.safetensors' -newer "$1") ]]; }
 
 # Kills what trains on rank 1, then on rank 0; the losses are those of a run that nothing happened to.
@@ -280,11 +296,12 @@ expect_restarts() {
   expect_same a b
 }
 
-case_a_cut_connection_ends_the_ranks_on_both_sides() {
+# Two hosts: network namespaces $here (address $subnet.1) and $there ($subnet.2), removed at the end of the case.
+make_hosts() {
   here=mprun-a-$$ there=mprun-b-$$ subnet=10.$((64 + $$ % 64)).$((RANDOM % 250))
   if [[ $EUID != 0 ]] || ! ip netns add "$here" 2>/dev/null; then
     echo "SKIPPED: network namespaces need root, the capability for them, and ip (Debian's package iproute2)"
-    return 0
+    return 1
   fi
   trap 'ip netns del "$here"; ip netns del "$there" 2>/dev/null; rm -rf "$work"' EXIT
   ip netns add "$there"
@@ -295,6 +312,26 @@ case_a_cut_connection_ends_the_ranks_on_both_sides() {
     ip -n "$space" link set "$link" up
     ip -n "$space" link set lo up
   done
+}
+
+case_mpirun_trains_over_two_hosts() {
+  has_mpirun || return 0
+  make_hosts || return 0
+  plan gpt-1m plan.json 3
+  run "$mprun" train plan.json --steps 2 "${gpt[@]}" --metrics 1.jsonl
+  expect_code 0
+  printf '#!/usr/bin/env bash\nshift\nexec ip netns exec %s bash -c "$*"\n' "$there" >agent
+  chmod +x agent
+  run ip netns exec "$here" "${mpirun[@]}" --mca plm_rsh_agent "$PWD/agent" --host "$subnet.1:1,$subnet.2:1" -n 2 \
+    "$mprun" train plan.json --steps 2 "${gpt[@]}" --metrics 2.jsonl
+  expect_code 0
+  losses 1.jsonl >wanted
+  losses 2.jsonl >got
+  expect_same wanted got
+}
+
+case_a_cut_connection_ends_the_ranks_on_both_sides() {
+  make_hosts || return 0
   plan gpt-1m plan.json 2
   export MASTER_ADDR=$subnet.1 MASTER_PORT=29500 WORLD_SIZE=2
   RANK=1 ip netns exec "$there" "$mprun" train plan.json --steps 1000000 "${gpt[@]}" --metrics run.jsonl \

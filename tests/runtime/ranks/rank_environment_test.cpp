@@ -3,6 +3,7 @@
 #include <map>
 
 #include "lib/base/error.hpp"
+#include "runtime/ranks/host_devices.hpp"
 #include "runtime/ranks/rank_group.hpp"
 #include "tests/support/catch.hpp"
 
@@ -107,4 +108,11 @@ TEST_CASE("devices are shared out in contiguous blocks, each device once, as equ
       CHECK(largest - smallest <= 1);
     }
   }
+}
+
+TEST_CASE("devices are counted anew on each host") {
+  const std::vector<std::string> hosts = {"a", "a", "b", "b", "a"};
+  std::vector<std::size_t> numbers;
+  for (std::size_t d = 0; d < hosts.size(); ++d) numbers.push_back(index(device_on_host(hosts, make_id<DeviceId>(d))));
+  CHECK(numbers == std::vector<std::size_t>{0, 1, 0, 1, 2});
 }
