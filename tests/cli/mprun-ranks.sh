@@ -182,6 +182,39 @@ case_ranks_that_differ_or_are_too_many_are_refused_by_one_message() {
   expect_one_line 'mprun: rank 1 \(host .*, device 1\): .*text.*too few'
 }
 
+case_wrong_uses_of_ranks_are_told() {
+  plan simple plan.json 2
+  run "$mprun" launch --help
+  expect_code 0
+  expect_out 'mprun launch -n 4 train plan.json'
+  run "$mprun" launch train plan.json
+  expect_code 2
+  expect_err '--ranks is required'
+  run "$mprun" launch -n 0 train plan.json
+  expect_code 2
+  run "$mprun" train plan.json --transport smoke
+  expect_code 2
+  expect_err 'auto.*mpi.*tcp'
+  run "$mprun" train plan.json --transport mpi
+  expect_code 2
+  expect_err '--transport mpi needs ranks that an MPI launcher has started'
+  run "$mprun" train plan.json --rank-timeout 0
+  expect_code 2
+  run env RANK=0 WORLD_SIZE=2 "$mprun" train plan.json
+  expect_code 2
+  expect_err 'RANK and WORLD_SIZE are set, but not MASTER_ADDR and MASTER_PORT'
+  run env RANK=x WORLD_SIZE=2 "$mprun" train plan.json
+  expect_code 2
+  expect_err "RANK is 'x': expected a whole number from 0 to 1"
+  free_port
+  run env RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT="$port" "$mprun" train plan.json --start-timeout 0.5
+  expect_code 5
+  expect_err '^mprun: rank 1 of 2 did not come within 0.5 s: was it started, and can it reach port '
+  run env RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT="$port" "$mprun" train plan.json --start-timeout 0.5
+  expect_code 5
+  expect_err "^mprun: rank 1 .*did not reach rank 0 at localhost, port $port, within 0.5 s; the last try: .*Connection refused\$"
+}
+
 free_port() { port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'); }
 
 # two_by_hand FLAGS FLAGS: sets $codes; what both say is in both.err.
