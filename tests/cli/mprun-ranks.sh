@@ -58,13 +58,14 @@ start() {
   wait_until has_steps 3
 }
 
-# expect_end CODES REGEX…: $job ends within 15 s with one of the codes; each expression is in exactly one line of what it said.
+# expect_end CODES REGEX…: $job ends by itself with one of the codes; each expression is in exactly one line of what it
+# said. A minute is for slow machines: a rank that hangs would stay for ever.
 expect_end() {
   local codes=$1 ended=0 waited=0
   shift
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.1
-    ((++waited < 150)) || fail "still there 15 s after a rank was lost: $(cat job.err)"
+    ((++waited < 600)) || fail "still there a minute after a rank was lost: $(cat job.err)"
   done
   wait "$job" || ended=$?
   [[ " $codes " == *" $ended "* ]] || fail "ended with $ended, expected one of $codes: $(cat job.err)"
@@ -368,12 +369,12 @@ case_a_cut_connection_ends_the_ranks_on_both_sides() {
   plan gpt-1m plan.json 2
   export MASTER_ADDR=$subnet.1 MASTER_PORT=29500 WORLD_SIZE=2
   RANK=1 ip netns exec "$there" "$mprun" train plan.json --steps 1000000 "${gpt[@]}" --metrics run.jsonl \
-    --rank-timeout 2 >other.out 2>other.err &
+    --rank-timeout 4 >other.out 2>other.err &
   local other=$! ended=0
-  RANK=0 start ip netns exec "$here" "$mprun" -- --rank-timeout 2
+  RANK=0 start ip netns exec "$here" "$mprun" -- --rank-timeout 4
   ip -n "$here" link set "va$$" down
-  expect_end 5 '^mprun: rank 1 \(host .*, device 1\) has not been heard of for 2 s: its host is down, or the connection to it is cut$'
+  expect_end 5 '^mprun: rank 1 \(host .*, device 1\) has not been heard of for 4 s: its host is down, or the connection to it is cut$'
   wait "$other" || ended=$?
   [[ $ended == 5 ]] || fail "rank 1 ended with $ended: $(cat other.err)"
-  grep -q '^mprun: rank 0 (host .*, device 0) has not been heard of for 2 s' other.err || fail "$(cat other.err)"
+  grep -q '^mprun: rank 0 (host .*, device 0) has not been heard of for 4 s' other.err || fail "$(cat other.err)"
 }
