@@ -85,6 +85,8 @@ void DeviceWorker::run_step(const StepRequest& request) {
       if (!times_.empty()) backend_->synchronize();
     } catch (const Aborted&) {
       throw;
+    } catch (const InputError&) {  // a file of data has turned out broken
+      throw;
     } catch (const std::exception& error) {
       fail(i, request, error.what());
     }

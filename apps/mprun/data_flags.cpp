@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <set>
 
 #include "lib/base/error.hpp"
@@ -11,9 +13,68 @@ namespace mp::apps {
 namespace {
 
 TokenType token_type(const std::string& name) {
-  const auto type = std::find_if(kTokenTypes.begin(), kTokenTypes.end(), [&](TokenType t) { return name_of(t) == name; });
+  const auto type =
+      std::find_if(kTokenTypes.begin(), kTokenTypes.end(), [&](TokenType t) { return name_of(t) == name; });
   if (type != kTokenTypes.end()) return *type;
   throw UsageError(fmt::format("--data token-type={}: uint16 or uint32 is wanted", name));
+}
+
+// "0.5" or "0.485,0.456,0.406".
+std::vector<double> numbers(const std::string& name, std::string_view text, bool are_positive) {
+  std::vector<double> values;
+  for (const char* at = text.data(); at <= text.data() + text.size(); ++at) {
+    double value = 0.0;
+    const auto [end, error] = std::from_chars(at, text.data() + text.size(), value);
+    const bool is_whole = error == std::errc() && (end == text.data() + text.size() || *end == ',');
+    if (!is_whole || !std::isfinite(value) || (are_positive && value <= 0.0)) {
+      throw UsageError(fmt::format("--data {}={}: {}numbers with commas between them are wanted", name, text,
+                                   are_positive ? "positive " : ""));
+    }
+    values.push_back(value);
+    at = end;
+  }
+  return values;
+}
+
+// What has one value.
+bool apply_named(const std::string& name, const std::string& value, DataSources& sources) {
+  if (name == "token-type") {
+    sources.token_type = token_type(value);
+  } else if (name == "vocabulary") {
+    sources.vocabulary = value;
+  } else if (name == "images") {
+    sources.images = value;
+  } else if (name == "labels") {
+    sources.labels = value;
+  } else if (name == "image-mean") {
+    sources.image_mean = numbers(name, value, false);
+  } else if (name == "image-std") {
+    sources.image_std = numbers(name, value, true);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool apply_csv(const std::string& name, const std::string& value, DataSources& sources) {
+  if (name == "csv") {
+    if (!sources.csv) sources.csv.emplace();
+    sources.csv->path = value;
+    return true;
+  }
+  if (name != "csv-label" && name != "csv-header" && name != "csv-separator") return false;
+  if (!sources.csv) throw UsageError(fmt::format("--data {}={}: comes after --data csv=FILE", name, value));
+  if (name == "csv-label") {
+    sources.csv->label = value;
+  } else if (name == "csv-header") {
+    if (value != "yes" && value != "no")
+      throw UsageError(fmt::format("--data csv-header={}: yes or no is wanted", value));
+    sources.csv->has_header = value == "yes";
+  } else {
+    if (value.size() != 1) throw UsageError(fmt::format("--data csv-separator={}: one character is wanted", value));
+    sources.csv->separator = value.front();
+  }
+  return true;
 }
 
 // The first of its name replaces the recipe's, further ones add to it.
@@ -45,9 +106,12 @@ void add_data_flag(CLI::App& command, std::vector<std::string>& data, const std:
   command
       .add_option(
           "--data", data,
-          "text=FILE_OR_FOLDER or token-files=FILE_OR_FOLDER (may be repeated; token-type=uint16|uint32), images=FILE "
-          "and labels=FILE (.npy or IDX), or INPUT=KIND with the kinds normal, tokens, next-tokens, images, labels, "
-          "copy:INPUT [recipe, else model; text: what every Debian system has]; see docs/data.md")
+          "text=FILE_OR_FOLDER (may be repeated; vocabulary=FOLDER of GPT-2's files) or token-files=FILE_OR_FOLDER "
+          "(token-type=uint16|uint32), images=FILE_OR_FOLDER (image-mean=X,…, image-std=X,…) and labels=FILE, csv=FILE "
+          "(csv-label=COLUMN, csv-header=no, csv-separator=C), or INPUT=KIND with the kinds normal, tokens, "
+          "next-tokens, "
+          "images, labels, columns:LIST, copy:INPUT [recipe, else model; text: what every Debian system has]; see "
+          "docs/data.md")
       ->type_name("NAME=VALUE")
       ->group(group);
 }
@@ -60,13 +124,7 @@ void apply_data_flags(const std::vector<std::string>& data, DataSources& sources
       lists.add(sources.text, std::move(value), sources.token_files);
     } else if (name == "token-files") {
       lists.add(sources.token_files, std::move(value), sources.text);
-    } else if (name == "token-type") {
-      sources.token_type = token_type(value);
-    } else if (name == "images") {
-      sources.images = std::move(value);
-    } else if (name == "labels") {
-      sources.labels = std::move(value);
-    } else {
+    } else if (!apply_named(name, value, sources) && !apply_csv(name, value, sources)) {
       sources.fill.insert_or_assign(std::move(name), std::move(value));
     }
   }

@@ -16,6 +16,7 @@
 #include "apps/mprun/weights_flag.hpp"
 #include "lib/base/error.hpp"
 #include "runtime/backends.hpp"
+#include "runtime/data/bpe_vocabulary.hpp"
 #include "runtime/data/vocabulary.hpp"
 #include "runtime/generate.hpp"
 #include "runtime/weights.hpp"
@@ -26,6 +27,7 @@ namespace {
 struct GenerateFlags {
   TrainFlags train;  // plan, bind, backend, threads
   std::string weights;
+  std::optional<std::string> vocabulary;
   std::string prompt = "\n";
   runtime::GenerateOptions options;
 };
@@ -44,12 +46,14 @@ Job generation_job(const GenerateFlags& flags) {
   return job;
 }
 
-std::unique_ptr<runtime::Vocabulary> vocabulary_of(const runtime::Generator& generator) {
-  std::unique_ptr<runtime::Vocabulary> vocabulary = runtime::make_byte_vocabulary();
-  if (generator.vocabulary() > vocabulary->size()) {
-    throw UsageError(fmt::format("the model's vocabulary has {} tokens, which are no bytes", generator.vocabulary()));
-  }
-  return vocabulary;
+std::unique_ptr<runtime::Vocabulary> vocabulary_of(const GenerateFlags& flags, const runtime::Generator& generator) {
+  auto vocabulary =
+      flags.vocabulary ? runtime::open_bpe_vocabulary(*flags.vocabulary) : runtime::make_byte_vocabulary();
+  if (generator.vocabulary() <= vocabulary->size()) return vocabulary;
+  throw UsageError(fmt::format("the model knows {} tokens, but {}", generator.vocabulary(),
+                               flags.vocabulary
+                                   ? fmt::format("the vocabulary has {}", vocabulary->size())
+                                   : "there are 256 bytes: give the files of its vocabulary with --vocabulary"));
 }
 
 std::vector<std::int64_t> encoded(const runtime::Vocabulary& vocabulary, const std::string& prompt,
@@ -74,7 +78,7 @@ ExitCode generate(const GenerateFlags& flags) {
   runtime::Generator generator(
       prepared.program, forward,
       runtime::backend_factory({.name = flags.train.backend, .cpu_threads = flags.train.threads}));
-  const std::unique_ptr<runtime::Vocabulary> vocabulary = vocabulary_of(generator);
+  const std::unique_ptr<runtime::Vocabulary> vocabulary = vocabulary_of(flags, generator);
   const std::vector<std::int64_t> prompt = encoded(*vocabulary, flags.prompt, generator);
   runtime::load_weights(generator.executor(), find_weights(flags.weights));
   fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", job.input.model.name, generator.vocabulary(),
@@ -124,6 +128,10 @@ void add_generate(CLI::App& app, Action& action) {
       ->type_name("PLAN_OR_MODEL");
   add_weights_flag(*command, flags->weights);
   command->add_option("--prompt", flags->prompt, "What the text begins with [a line break]")->type_name("TEXT");
+  command
+      ->add_option("--vocabulary", flags->vocabulary,
+                   "Folder of GPT-2's vocabulary files (vocab.json, merges.txt), where tokens are no bytes")
+      ->type_name("FOLDER");
   add_sampling_flags(*command, flags->options);
   add_running_flags(*command, flags->train);
   command->footer(

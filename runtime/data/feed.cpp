@@ -48,29 +48,29 @@ class TokenFeed final : public Feed {
 };
 
 template <class T>
-class ArrayFeed final : public Feed {
+class SampleFeed final : public Feed {
  public:
-  ArrayFeed(ArraySamples samples, double scale) : samples_(std::move(samples)), scale_(scale) {
-    sample_elements_ = elements(samples_.array->shape) / samples_.array->shape[0];
-  }
+  SampleFeed(std::shared_ptr<const Samples<T>> samples, SampleRange range)
+      : samples_(std::move(samples)), range_(std::move(range)) {}
   void fill(std::int64_t slice, std::int64_t first_sample, std::span<std::byte> values) const override {
     const std::span<T> out = as<T>(values);
-    const auto size = static_cast<std::size_t>(sample_elements_);
+    const auto size = static_cast<std::size_t>(samples_->elements());
     const std::size_t rows = out.size() / size;
     for (std::size_t row = 0; row < rows; ++row) {
       const auto position = first_sample + slice * static_cast<std::int64_t>(rows) + static_cast<std::int64_t>(row);
-      const std::int64_t sample = samples_.is_shuffled ? samples_.order.at(position) : position % samples_.order.size();
-      const std::int64_t first = (samples_.first + sample) * sample_elements_;
-      for (std::size_t i = 0; i < size; ++i) {
-        out[row * size + i] = static_cast<T>(samples_.array->at(first + static_cast<std::int64_t>(i)) * scale_);
-      }
+      samples_->copy(sample_at(position), out.subspan(row * size, size));
     }
   }
 
  private:
-  ArraySamples samples_;
-  double scale_;
-  std::int64_t sample_elements_;
+  [[nodiscard]] std::int64_t sample_at(std::int64_t position) const {
+    const std::int64_t number =
+        range_.first + (range_.is_shuffled ? range_.order.at(position) : position % range_.order.size());
+    return range_.numbering ? range_.numbering->at(number) : number;
+  }
+
+  std::shared_ptr<const Samples<T>> samples_;
+  SampleRange range_;
 };
 
 // One window less than fits leaves a whole context of room for the epochs' offsets.
@@ -106,13 +106,12 @@ std::unique_ptr<Feed> make_token_feed(std::shared_ptr<const TextWindows> windows
   return std::make_unique<TokenFeed>(std::move(windows), context, shift);
 }
 
-std::unique_ptr<Feed> make_image_feed(ArraySamples samples) {
-  const double scale = samples.array->element == ArrayElement::kUint8 ? 1.0 / 255.0 : 1.0;
-  return std::make_unique<ArrayFeed<float>>(std::move(samples), scale);
+template <class T>
+std::unique_ptr<Feed> make_sample_feed(std::shared_ptr<const Samples<T>> samples, SampleRange range) {
+  return std::make_unique<SampleFeed<T>>(std::move(samples), std::move(range));
 }
 
-std::unique_ptr<Feed> make_label_feed(ArraySamples samples) {
-  return std::make_unique<ArrayFeed<std::int64_t>>(std::move(samples), 1.0);
-}
+template std::unique_ptr<Feed> make_sample_feed(std::shared_ptr<const Samples<float>>, SampleRange);
+template std::unique_ptr<Feed> make_sample_feed(std::shared_ptr<const Samples<std::int64_t>>, SampleRange);
 
 }  // namespace mp::runtime

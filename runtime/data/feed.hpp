@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
-#include "runtime/data/array_file.hpp"
 #include "runtime/data/sample_order.hpp"
+#include "runtime/data/samples.hpp"
 #include "runtime/data/text.hpp"
 
 namespace mp::runtime {
@@ -45,14 +46,18 @@ class TextWindows {
 [[nodiscard]] std::unique_ptr<Feed> make_token_feed(std::shared_ptr<const TextWindows> windows, std::int64_t context,
                                                     std::int64_t shift);
 
-// Samples `first` … `first` + order.size() − 1 of an array, scaled to [0, 1] where they are bytes.
-struct ArraySamples {
-  std::shared_ptr<const ArrayFile> array;
+// Samples `first` … `first` + order.size() − 1 of a set.
+struct SampleRange {
   std::int64_t first = 0;
   SampleOrder order;
   bool is_shuffled = true;
+  // The set's samples are numbered in this order instead of the files': where those stand class by class, either part
+  // has some of each.
+  std::optional<SampleOrder> numbering{};
 };
-[[nodiscard]] std::unique_ptr<Feed> make_image_feed(ArraySamples samples);  // float32
-[[nodiscard]] std::unique_ptr<Feed> make_label_feed(ArraySamples samples);  // int64
+template <class T>
+[[nodiscard]] std::unique_ptr<Feed> make_sample_feed(std::shared_ptr<const Samples<T>> samples, SampleRange range);
+extern template std::unique_ptr<Feed> make_sample_feed(std::shared_ptr<const Samples<float>>, SampleRange);
+extern template std::unique_ptr<Feed> make_sample_feed(std::shared_ptr<const Samples<std::int64_t>>, SampleRange);
 
 }  // namespace mp::runtime

@@ -44,36 +44,49 @@ bool looks_binary(std::span<const std::uint8_t> bytes) {
 // Takes up the tokens of files, each with its share for either part.
 class TextBuilder {
  public:
-  explicit TextBuilder(HoldOut hold_out) : hold_out_(hold_out) {}
+  explicit TextBuilder(const TextOptions& options) : options_(options) {}
 
   void add(const TokenPiece& tokens, const MappedFile& file) {
     const std::size_t count = tokens.bytes.size() / tokens.width;
-    const std::size_t held_out = hold_out_ == HoldOut::kEnd ? count / std::size_t{kHeldOutDivisor} : 0;
+    const std::size_t held_out = options_.hold_out == HoldOut::kEnd ? count / std::size_t{kHeldOutDivisor} : 0;
     TokenPiece first = tokens;
     first.bytes = tokens.bytes.first((count - held_out) * tokens.width);
     TokenPiece last = tokens;
     last.bytes = tokens.bytes.last(held_out * tokens.width);
-    last.offset_bytes += static_cast<std::int64_t>(first.bytes.size());
+    if (last.offset_bytes >= 0) last.offset_bytes += static_cast<std::int64_t>(first.bytes.size());
     text.training.append(std::move(first));
     text.held_out.append(std::move(last));
     text.files.push_back(file);
   }
 
-  void add_bytes(const MappedFile& file, const std::string& path) {
-    add({.bytes = file.bytes(), .width = 1, .path = path, .offset_bytes = 0}, file);
+  void add_text(const MappedFile& file, const std::string& path) {
+    if (options_.vocabulary == nullptr) {
+      return add({.bytes = file.bytes(), .width = 1, .path = path, .offset_bytes = 0}, file);
+    }
+    const void* characters = file.bytes().data();
+    std::vector<std::int64_t> tokens =
+        options_.vocabulary->encode({static_cast<const char*>(characters), file.bytes().size()});
+    if (const auto end = options_.vocabulary->end_of_text(); end && !tokens.empty()) tokens.push_back(*end);
+    const std::vector<std::uint32_t>& stored = text.encoded.emplace_back(tokens.begin(), tokens.end());
+    const void* bytes = stored.data();
+    add({.bytes = {static_cast<const std::uint8_t*>(bytes), stored.size() * sizeof(std::uint32_t)},
+         .width = sizeof(std::uint32_t),
+         .path = path,
+         .offset_bytes = TokenPiece::kNotInFile},
+        file);
   }
 
   void add_texts(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
       const MappedFile file(path);
-      if (!looks_binary(file.bytes())) add_bytes(file, path);
+      if (!looks_binary(file.bytes())) add_text(file, path);
     }
   }
 
   Text text;
 
  private:
-  HoldOut hold_out_;
+  TextOptions options_;
 };
 
 std::vector<std::string> default_files() {
@@ -94,22 +107,27 @@ std::vector<std::string> default_files() {
 }
 
 std::string described(const Text& text, const std::string& origin) {
-  const double kilobytes = static_cast<double>(text.training.size() + text.held_out.size()) / 1e3;
+  const std::int64_t tokens = text.training.size() + text.held_out.size();
+  if (!text.encoded.empty()) {
+    return fmt::format("{} ({} {}, {} tokens)", origin, text.files.size(), text.files.size() == 1 ? "file" : "files",
+                       tokens);
+  }
+  const double kilobytes = static_cast<double>(tokens) / 1e3;
   return fmt::format("{} ({} {}, {:.0f} kB)", origin, text.files.size(), text.files.size() == 1 ? "file" : "files",
                      kilobytes);
 }
 
 }  // namespace
 
-Text open_text(const std::vector<std::string>& paths, HoldOut hold_out) {
-  TextBuilder builder(hold_out);
+Text open_text(const std::vector<std::string>& paths, const TextOptions& options) {
+  TextBuilder builder(options);
   std::string origin;
   for (const std::string& path : paths) {
     std::error_code error;
     if (fs::is_directory(path, error)) {
       builder.add_texts(files_below(path, [](const fs::path&) { return true; }));
     } else {
-      builder.add_bytes(MappedFile(path), path);
+      builder.add_text(MappedFile(path), path);
     }
     origin += (origin.empty() ? "" : ", ") + path;
   }
@@ -119,7 +137,7 @@ Text open_text(const std::vector<std::string>& paths, HoldOut hold_out) {
 }
 
 Text open_token_files(const std::vector<std::string>& paths, const TokenFileOptions& options, HoldOut hold_out) {
-  TextBuilder builder(hold_out);
+  TextBuilder builder({.hold_out = hold_out, .vocabulary = nullptr});
   std::string origin;
   for (const std::string& path : paths) {
     std::error_code error;
@@ -140,8 +158,8 @@ Text open_token_files(const std::vector<std::string>& paths, const TokenFileOpti
   return std::move(text);
 }
 
-Text open_default_text(HoldOut hold_out) {
-  TextBuilder builder(hold_out);
+Text open_default_text(const TextOptions& options) {
+  TextBuilder builder(options);
   builder.add_texts(default_files());
   if (builder.text.training.size() == 0) {
     fail("/usr/share/common-licenses", "this system has no default text; give one with --data text=FILE_OR_FOLDER");

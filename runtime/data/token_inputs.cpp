@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lib/base/error.hpp"
+#include "runtime/data/bpe_vocabulary.hpp"
 
 namespace mp::runtime {
 
@@ -12,12 +13,18 @@ Text TokenInputs::find_text(const GraphInput& input) const {
   const DataSources& sources = options_.sources;
   const HoldOut hold_out = options_.is_whole_set ? HoldOut::kNothing : HoldOut::kEnd;
   if (!sources.token_files.empty()) {
+    if (sources.vocabulary) {
+      throw InputError(*sources.vocabulary, Issue{"", "a vocabulary is for text, but there are token files instead"});
+    }
     std::optional<std::size_t> width;
     if (sources.token_type) width = *sources.token_type == TokenType::kUint16 ? 2 : 4;
     return open_token_files(sources.token_files, {.width = width, .vocabulary = index_bound(graph_, input.tensor)},
                             hold_out);
   }
-  return sources.text.empty() ? open_default_text(hold_out) : runtime::open_text(sources.text, hold_out);
+  const std::unique_ptr<Vocabulary> vocabulary =
+      sources.vocabulary ? open_bpe_vocabulary(*sources.vocabulary) : nullptr;
+  const TextOptions text{.hold_out = hold_out, .vocabulary = vocabulary.get()};
+  return sources.text.empty() ? open_default_text(text) : runtime::open_text(sources.text, text);
 }
 
 void TokenInputs::open_text(const GraphInput& input) {
@@ -73,11 +80,12 @@ void TokenInputs::count_tokens(const GraphInput& input) {
   const TokenCounts trained = text_->training.counts(bound.value_or(kMostCounted));
   const TokenCounts held_out = text_->held_out.counts(bound.value_or(kMostCounted));
   const std::optional<std::string>& beyond = trained.first_beyond ? trained.first_beyond : held_out.first_beyond;
+  const bool is_bytes = options_.sources.token_files.empty() && !options_.sources.vocabulary;
   if (bound && beyond) {
-    throw InputError(*beyond, Issue{"", fmt::format("input '{}' of the model takes values below {}: its vocabulary is "
-                                                    "too small{}",
-                                                    graph_.tensor(input.tensor).name, *bound,
-                                                    options_.sources.token_files.empty() ? ", bytes need 256" : "")});
+    throw InputError(
+        *beyond, Issue{"", fmt::format("input '{}' of the model takes values below {}: its vocabulary is "
+                                       "too small{}",
+                                       graph_.tensor(input.tensor).name, *bound, is_bytes ? ", bytes need 256" : "")});
   }
   counted_below_ = bound;
   data_.unigram_entropy = entropy(trained.of_token);

@@ -10,12 +10,14 @@
 
 namespace mp::runtime {
 
-// Unsigned little-endian numbers of `width` bytes each (1, 2 or 4), somewhere in a file. The bytes outlive the sequence.
+// Unsigned little-endian numbers of `width` bytes each (1, 2 or 4), somewhere in a file. The bytes outlive the
+// sequence.
 struct TokenPiece {
+  static constexpr std::int64_t kNotInFile = -1;
   std::span<const std::uint8_t> bytes;  // a multiple of width
   std::size_t width = 1;
   std::string path;               // for messages
-  std::int64_t offset_bytes = 0;  // of the first token in the file; −1: it is not in the file as such
+  std::int64_t offset_bytes = 0;  // of the first token in the file; kNotInFile: the file is text
 };
 
 struct TokenCounts {
@@ -27,7 +29,9 @@ struct TokenCounts {
 class TokenSequence {
  public:
   void append(TokenPiece piece);
-  void append(std::span<const std::uint8_t> bytes) { append({.bytes = bytes, .width = 1, .path = {}, .offset_bytes = 0}); }
+  void append(std::span<const std::uint8_t> bytes) {
+    append({.bytes = bytes, .width = 1, .path = {}, .offset_bytes = 0});
+  }
   [[nodiscard]] std::int64_t size() const { return starts_.back(); }
   // tokens ← the sequence from `first` on. All of it must be there.
   void copy(std::int64_t first, std::span<std::int64_t> tokens) const;

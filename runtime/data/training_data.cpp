@@ -9,13 +9,14 @@
 #include "lib/base/error.hpp"
 #include "lib/operators/operator.hpp"
 #include "runtime/data/feed.hpp"
+#include "runtime/data/prefetch.hpp"
 #include "runtime/data/sample_inputs.hpp"
 #include "runtime/data/token_inputs.hpp"
 
 namespace mp::runtime {
 namespace {
 
-constexpr std::string_view kKinds = "normal, tokens, next-tokens, images, labels, copy:<input>";
+constexpr std::string_view kKinds = "normal, tokens, next-tokens, images, labels, columns:<list>, copy:<input>";
 
 class BatchSource final : public DataSource {
  public:
@@ -63,8 +64,9 @@ FeedPair Opener::open_input(const GraphInput& input) {
   if (kind == "normal") return open_normal(tensor);
   if (kind == "tokens") return tokens_.open(input, 0);
   if (kind == "next-tokens") return tokens_.open(input, 1);
-  if (kind == "images") return samples_.open(input, false);
-  if (kind == "labels") return samples_.open(input, true);
+  if (kind == "images") return samples_.open_images(input);
+  if (kind == "labels") return samples_.open_labels(input);
+  if (kind.starts_with("columns:")) return samples_.open_columns(input, std::string_view(kind).substr(8));
   if (kind.starts_with("copy:")) return copy_of(tensor, kind.substr(5));
   if (kind.empty())
     fail_at_input(graph_, tensor,
@@ -115,7 +117,7 @@ TrainingData Opener::open() {
     data_.training_feeds.push_back(pair.training);
     if (has_held_out) data_.held_out_feeds.push_back(pair.held_out);
   }
-  data_.training = make_source(data_.training_feeds, options_.microbatches);
+  data_.training = prefetched(make_source(data_.training_feeds, options_.microbatches), graph_, options_.microbatches);
   if (!has_held_out) {
     data_.held_out_samples = 0;
     return std::move(data_);

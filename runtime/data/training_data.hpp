@@ -23,7 +23,7 @@ struct DataOptions {
 };
 
 struct TrainingData {
-  std::unique_ptr<DataSource> training;
+  std::unique_ptr<DataSource> training;   // the next step is made ready by a thread beside
   std::unique_ptr<DataSource> held_out;   // never trained on; null where no input comes from a file large enough
   std::int64_t held_out_steps = 0;        // whole steps the held-out part fills, at least 1
   std::string description;                // "text: LICENSE (1 file, 35 kB)"; empty for random values alone

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ class Vocabulary {
   // The bytes of a token, 0 ≤ token < size(); one token alone need not be whole characters.
   [[nodiscard]] virtual std::string_view decode(std::int64_t token) const = 0;
   [[nodiscard]] virtual std::int64_t size() const = 0;
+  // The token between documents, where there is one.
+  [[nodiscard]] virtual std::optional<std::int64_t> end_of_text() const { return std::nullopt; }
 };
 
 // Every byte is the token of its number.

@@ -74,7 +74,8 @@ TEST_CASE("every mistake in a recipe file has a message", "[files]") {
         "f: /steps: 0 is too small: 1 or more is expected\n"
         "f: /learning_rate: -1 is too small: 0 or more is expected");
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "cosin", "final_fraction": 2})") ==
-        "f: /learning_rate_schedule/shape: unknown shape 'cosin'; did you mean 'cosine'?; known: constant, linear, cosine, "
+        "f: /learning_rate_schedule/shape: unknown shape 'cosin'; did you mean 'cosine'?; known: constant, linear, "
+        "cosine, "
         "step\n"
         "f: /learning_rate_schedule/final_fraction: belongs to the shapes linear and cosine; constant stays as it is\n"
         "f: /learning_rate_schedule/final_fraction: must be at most 1");
@@ -86,8 +87,8 @@ TEST_CASE("every mistake in a recipe file has a message", "[files]") {
   CHECK(error_of(R"(, "learning_rate_schedule": {"shape": "linear", "every_steps": 3})") ==
         "f: /learning_rate_schedule/every_steps: belongs to the shape step");
   CHECK(error_of(R"(, "data": {"text": [""], "image": "x"})") ==
-        "f: /data/image: unknown key 'image'; did you mean 'images'?; known: text, token_files, token_type, "
-        "images, labels, fill\n"
+        "f: /data/image: unknown key 'image'; did you mean 'images'?; known: text, vocabulary, token_files, "
+        "token_type, images, labels, image_mean, image_std, csv, fill\n"
         "f: /data/text/0: must not be empty");
 }
 

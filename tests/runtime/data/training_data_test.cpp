@@ -126,10 +126,10 @@ TEST_CASE("data that does not fit the model is refused, with both sides of it") 
   CHECK(
       message_of(inputs_of({{"#x", floats}}), {}) ==
       "model 'g': input '#x': nothing says what fills it: --data #x=KIND, one of normal, tokens, next-tokens, images, "
-      "labels, copy:<input>");
+      "labels, columns:<list>, copy:<input>");
   CHECK(message_of(inputs_of({{"noise", floats}}), {}) ==
         "model 'g': input 'noise': 'noise' is no kind of data; known: normal, tokens, next-tokens, images, labels, "
-        "copy:<input>");
+        "columns:<list>, copy:<input>");
   DataSources sources;
   sources.fill["x"] = "normal";
   CHECK(message_of(inputs_of({{"normal", floats}}), sources) == "model 'g': has no input 'x' to fill");
@@ -145,8 +145,8 @@ TEST_CASE("data that does not fit the model is refused, with both sides of it") 
   CHECK(message_of(inputs_of({{"tokens", kTokens}, {"next-tokens", {DataType::kInt64, {2, 9}}}}), {}) ==
         "model 'g': input 'next-tokens': has a context of 9, but another input of tokens has 8");
   CHECK(message_of(inputs_of({{"images", floats}}), {}) ==
-        "model 'g': input 'images': wants images: give a .npy or IDX file with --data images=FILE, a recipe that names "
-        "one (--recipe; see configs/), or other values with --data images=normal");
+        "model 'g': input 'images': wants images: give a .npy or IDX file, or a folder, with --data images=FILE, a "
+        "recipe that names one (--recipe; see configs/), or other values with --data images=normal");
   CHECK(message_of(inputs_of({{"images", {DataType::kFloat32, {2, 3, 2}}}}), files.sources)
             .ends_with("holds samples in the shape [40, 2, 3], but input 'images' of the model is float32[2, 3, 2]"));
   CHECK(message_of(inputs_of({{"copy:y", floats}}), {}) ==
