@@ -1,6 +1,7 @@
 #include "apps/mpplan/partition_model_command.hpp"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/fitting_changes.hpp"
 #include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/parallelism.hpp"
@@ -34,10 +36,8 @@ void require_memory(const Plan& plan) {
   if (overfull.empty()) return;
   const DeviceId device = overfull.front();
   throw InfeasibleError(fmt::format(
-      "the plan needs {} on {}, which has {}: use more devices, a smaller batch (--bind batch=…), more microbatches "
-      "(--microbatches) or --recompute auto",
-      bytes_text(plan.predicted->devices[index(device)].memory_bytes), plan.cluster.devices[device].name,
-      bytes_text(plan.cluster.type_of(device).memory_bytes)));
+      "the plan needs {} on {}, which has {}", bytes_text(plan.predicted->devices[index(device)].memory_bytes),
+      plan.cluster.devices[device].name, bytes_text(plan.cluster.type_of(device).memory_bytes)));
 }
 
 std::vector<Alternative> alternatives_of(const partition::ModelPartition& found) {
@@ -52,6 +52,55 @@ std::vector<Alternative> alternatives_of(const partition::ModelPartition& found)
                             .step_time_s = std::nullopt});
   }
   return alternatives;
+}
+
+struct Planned {
+  Plan plan;
+  partition::ModelPartition found;
+};
+
+// Throws InfeasibleError where the plan does not fit.
+Planned planned(const PartitionOptions& options, const ModelFile& file, const Cluster& asked) {
+  partition::ModelPartitionOptions search{.portfolio = portfolio_options(options),
+                                          .objective = *partition::find_objective(options.objective),
+                                          .acyclic = options.acyclic};
+  if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
+  if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
+  const StepShape shape = step_shape_of(options);
+  const TrainingGraph training = training_graph_of(file.model, shape, options.input);
+  const Cluster cluster = measured_cluster(options, training, asked);
+  Plan plan = plan_of(options, file, without_measured_times(cluster), shape);
+  const PlacementUnits units = placement_units(training);
+  partition::ModelPartition found =
+      partition::partition_model(training, units, cluster_of_replica(options, cluster), search);
+  const partition::PlacementCandidate& chosen = found.candidates[found.chosen];
+  plan.assignment = assignment_of(training.graph, file.model, chosen.placement);
+  plan.algorithm = chosen.found.algorithm;
+  complete_parallelism(options, file.model, cluster, plan);
+  complete_schedule(options, file.model, cluster, plan);
+  plan.predicted->objective = options.objective;
+  plan.predicted->alternatives = alternatives_of(found);
+  require_memory(plan);
+  return {std::move(plan), std::move(found)};
+}
+
+Planned planned_or_what_would_fit(const PartitionOptions& options, const ModelFile& file, const Cluster& asked) {
+  try {
+    return planned(options, file, asked);
+  } catch (const InfeasibleError& error) {
+    fmt::print(stderr, "mpplan: looking for the smallest change that fits\n");
+    const FitsWith fits = [&](const PartitionOptions& changed, const Cluster& cluster) {
+      try {
+        static_cast<void>(planned(changed, file, cluster));
+        return true;
+      } catch (const InfeasibleError&) {
+        return false;
+      }
+    };
+    const std::vector<std::string> changes = changes_that_fit(options, file.model, asked, fits);
+    if (changes.empty()) throw;
+    throw InfeasibleError(fmt::format("{}. What would fit: {}", error.what(), fmt::join(changes, "; or ")));
+  }
 }
 
 }  // namespace
@@ -69,33 +118,14 @@ ExitCode run_partition_model(const PartitionOptions& options) {
     return run_step_time(options);
   }
   const auto start = std::chrono::steady_clock::now();
-  const std::optional<partition::ModelObjective> objective = partition::find_objective(options.objective);
-  if (!objective) {
+  if (!partition::find_objective(options.objective)) {
     throw UsageError(
         fmt::format("--objective {}: there are cut, volume, mapping, step-time, max-load", options.objective));
   }
-  partition::ModelPartitionOptions search{
-      .portfolio = portfolio_options(options), .objective = *objective, .acyclic = options.acyclic};
-  if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
-  if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
-  const StepShape shape = step_shape_of(options);
-  Cluster asked = cluster_of(options);
+  const Cluster asked = cluster_of(options);
   static_cast<void>(cluster_of_replica(options, asked));  // wrong flags are told before the model is read
   const ModelFile file = read_model(options.input);
-  const TrainingGraph training = training_graph_of(file.model, shape, options.input);
-  const Cluster cluster = measured_cluster(options, training, std::move(asked));
-  Plan plan = plan_of(options, file, without_measured_times(cluster), shape);
-  const PlacementUnits units = placement_units(training);
-  const partition::ModelPartition found =
-      partition::partition_model(training, units, cluster_of_replica(options, cluster), search);
-  const partition::PlacementCandidate& chosen = found.candidates[found.chosen];
-  plan.assignment = assignment_of(training.graph, file.model, chosen.placement);
-  plan.algorithm = chosen.found.algorithm;
-  complete_parallelism(options, file.model, cluster, plan);
-  complete_schedule(options, file.model, cluster, plan);
-  plan.predicted->objective = options.objective;
-  plan.predicted->alternatives = alternatives_of(found);
-  require_memory(plan);
+  const auto& [plan, found] = planned_or_what_would_fit(options, file, asked);
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const PartitionReport report{

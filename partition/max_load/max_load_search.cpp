@@ -33,10 +33,10 @@ class Search {
 
   MaxLoadSearch run() && {
     const ContiguousResult pipeline = search_pipelines();
-    result_.lower_bound_s = load_lower_bound(problem_, best_seconds(), stop());
+    const bool proved = options_.contiguous && pipeline.complete;
+    result_.lower_bound_s = proved ? pipeline.seconds : load_lower_bound(problem_, best_seconds(), stop());
     if (options_.contiguous) {
       result_.lower_bound_s = std::max(result_.lower_bound_s, pipeline.lower_bound_s);
-      if (pipeline.complete) result_.lower_bound_s = pipeline.seconds;
     } else {
       search_free(pipeline);
     }

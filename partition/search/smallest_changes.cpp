@@ -8,11 +8,7 @@
 #include <utility>
 
 namespace mp::partition {
-namespace {
 
-constexpr std::size_t kMostDevices = 4096;  // of a plan file
-
-// As many devices as asked: those of the last host again and again, on new hosts.
 Cluster with_devices(const Cluster& cluster, std::size_t devices) {
   Cluster grown = cluster;
   const std::int32_t last_host = cluster.devices.items().back().host;
@@ -30,6 +26,10 @@ Cluster with_devices(const Cluster& cluster, std::size_t devices) {
   }
   return grown;
 }
+
+namespace {
+
+constexpr std::size_t kMostDevices = 4096;  // of a plan file
 
 class Changes {
  public:

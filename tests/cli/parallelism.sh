@@ -106,3 +106,29 @@ PYTHON
   expect_code 2
   expect_err 'the search chooses'
 }
+
+case_what_would_fit_is_told_and_does() {
+  model=$source/models/mlp.json
+  "$python" - <<'PYTHON'
+import json
+device = {"name": "small", "memory_bytes": 300_000, "flops_per_s": {"float32": 1e12}, "memory_bandwidth_bytes_per_s": 1e11,
+          "launch_overhead_s": 1e-6}
+with open("cluster.json", "w") as file:
+    json.dump({"format": "mp.cluster/1", "types": [device], "devices": [{"type": "small"}, {"type": "small"}],
+               "links": {"within_host": {"bandwidth_bytes_per_s": 1e10}, "between_hosts": {"bandwidth_bytes_per_s": 1e9}}}, file)
+PYTHON
+  run "$mpplan" partition "$model" --cluster cluster.json
+  expect_code 4
+  expect_err 'What would fit: .*'
+  cp "$err" told
+  sed 's/.*What would fit//' told | grep -o -- '(--[^)]*)' | tr -d '()' >flags
+  [[ -s flags ]] || fail "no flag is told"
+  while read -r change; do
+    # shellcheck disable=SC2086  # a flag and its value
+    run "$mpplan" partition "$model" --cluster cluster.json $change -o fits.json
+    expect_code 0
+  done <flags
+  grep -q -- '--bind batch=16' flags || fail "the largest batch that fits is not told"
+  run "$mpplan" partition "$model" --cluster cluster.json --bind batch=32
+  expect_code 4
+}
