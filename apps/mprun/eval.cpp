@@ -14,6 +14,7 @@
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
 #include "runtime/backends.hpp"
+#include "runtime/data/prefetch.hpp"
 #include "runtime/evaluate.hpp"
 #include "runtime/weights.hpp"
 
@@ -54,7 +55,7 @@ Set open_set(const EvalFlags& flags, const Job& job, const PreparedPlan& prepare
 
 // Some steps of one shape.
 runtime::Evaluation score(const EvalFlags& flags, const Job& job, const PreparedPlan& prepared,
-                          const runtime::DataSource& data, std::int64_t steps, const std::string& weights) {
+                          std::unique_ptr<runtime::DataSource> set, std::int64_t steps, const std::string& weights) {
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
   if (!runtime::can_evaluate(forward)) {
     throw InputError(job.input.model_path, Issue{"/loss", "the model has no loss: there is nothing to score it by"});
@@ -63,7 +64,8 @@ runtime::Evaluation score(const EvalFlags& flags, const Job& job, const Prepared
       prepared.program, forward,
       runtime::backend_factory({.name = flags.train.backend, .cpu_threads = flags.train.threads}));
   runtime::load_weights(evaluator.executor(), weights);
-  return evaluator.run(data, {.steps = steps, .seed = job.options.seed});
+  const auto data = runtime::prefetched(std::move(set), prepared.program.training.graph, prepared.program.microbatches);
+  return evaluator.run(*data, {.steps = steps, .seed = job.options.seed});
 }
 
 // The samples that fill no whole step: as one microbatch of their number.
@@ -92,10 +94,10 @@ runtime::Evaluation score_all(const EvalFlags& flags, const Job& job, const Prep
   if (set.samples == 0)
     throw InputError(set.description, Issue{"", fmt::format("fewer than the {} samples of a step", a_step)});
   std::optional<runtime::Evaluation> whole;
-  if (steps > 0) whole = score(flags, job, prepared, *runtime::make_source(set.feeds, microbatches), steps, weights);
+  if (steps > 0) whole = score(flags, job, prepared, runtime::make_source(set.feeds, microbatches), steps, weights);
   if (rest == 0) return *whole;
   const runtime::Evaluation part =
-      score(flags, job, *last, *runtime::make_source(set.feeds, 1, steps * a_step), 1, weights);
+      score(flags, job, *last, runtime::make_source(set.feeds, 1, steps * a_step), 1, weights);
   if (!whole) return part;
   return runtime::combined(*whole, part, static_cast<double>(rest) / static_cast<double>(steps * a_step));
 }
