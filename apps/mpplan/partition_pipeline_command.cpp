@@ -15,6 +15,8 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/json_writer.hpp"
 #include "lib/files/plan_file.hpp"
+#include "lib/plan/predict.hpp"
+#include "lib/plan/prepare.hpp"
 #include "partition/pipeline/model_pipeline.hpp"
 #include "partition/pipeline/piper.hpp"
 
@@ -55,6 +57,23 @@ std::int32_t microbatches_of(const PartitionOptions& options, const Bindings& bi
                   problem.devices, bytes_text(static_cast<std::int64_t>(problem.memory_bytes)), remedy));
 }
 
+// A program is compiled and simulated where there is one: no node runs on several devices at once, every replica has a
+// microbatch; and where it is not so large that this takes longer than the plan.
+void predict_step(Plan& plan, const ModelFile& file, const PartitionOptions& options) {
+  constexpr std::size_t kMostRuns = 200'000;  // nodes × microbatches, and as many times devices over 100
+  const std::size_t devices = std::max<std::size_t>(plan.cluster.devices.size(), 100) / 100;
+  const std::size_t runs = plan.assignment.size() * static_cast<std::size_t>(plan.microbatches) * devices;
+  const bool has_program = std::all_of(plan.stages.begin(), plan.stages.end(), [&](const PlanStage& stage) {
+    return stage.tensor_parallel == 1 && stage.data_parallel <= plan.microbatches;
+  });
+  if (!has_program || runs > kMostRuns) return;
+  PrepareOptions prepare_options;
+  prepare_options.model_source = options.input;
+  const PreparedPlan prepared = prepare(plan, file.model, prepare_options);
+  plan.predicted = predict(prepared.program, prepared.units, plan.cluster);
+  plan.predicted->objective = kMaxLoadObjective;
+}
+
 std::string nodes_text(const PlanStage& stage) {
   std::string text;
   for (const PlanStage::Choice& choice : stage.choices)
@@ -75,7 +94,10 @@ std::string report_text(const Found& found) {
       found.pipeline.optimal ? "optimal" : fmt::format("lower bound {:.6g} s", found.pipeline.lower_bound_s);
   return fmt::format("{}: {} nodes over {} devices, {}\n\n{}\n", found.plan.model_name, found.plan.assignment.size(),
                      found.plan.cluster.devices.size(), found.plan.algorithm, table.text()) +
-         fmt::format("slowest stage {:.6g} s per microbatch, {}\n", found.pipeline.time_s, bound) +
+         fmt::format("slowest stage {:.6g} s per microbatch, {}{}\n", found.pipeline.time_s, bound,
+                     found.plan.predicted
+                         ? fmt::format("; predicted step {}", seconds_text(found.plan.predicted->step_time_s))
+                         : "") +
          fmt::format("{} written in {}\n", output_of(found.options), seconds_text(found.seconds));
 }
 
@@ -86,6 +108,7 @@ std::string report_json(const Found& found) {
   writer.member("seconds", found.seconds).key("objective").begin_object(kInline).member("name", kMaxLoadObjective);
   writer.member("value", found.pipeline.time_s).member("lower_bound", found.pipeline.lower_bound_s);
   writer.member("optimal", found.pipeline.optimal).end().member("unit", "seconds").member("feasible", true);
+  if (found.plan.predicted) writer.member("step_time_s", found.plan.predicted->step_time_s);
   writer.member("plan", output_of(found.options)).key("stages").begin_array();
   for (const PlanStage& stage : found.plan.stages) {
     std::size_t nodes = 0;
@@ -139,6 +162,7 @@ ExitCode run_partition_pipeline(const PartitionOptions& options, const ModelFile
     if (!options.step.bindings().contains(kBatchDimension) && plan.bindings.contains(kBatchDimension))
       plan.bindings.insert_or_assign(std::string(kBatchDimension), plan.microbatches);
   }
+  predict_step(plan, file, options);
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Found report{.options = options, .plan = plan, .pipeline = *found, .seconds = seconds};

@@ -105,8 +105,12 @@ case_a_pipedream_profile_is_planned() {
   expect_code 0
   expect_json plan.json '[s["data_parallel"] for s in d["stages"]] == [3, 1] and d["replicas"] == [[0, 1, 2]]'
   expect_json plan.json 'd["stages"][0]["time_per_microbatch_s"] < 0.0101'
-  run $mpplan simulate plan.json
+  expect_out 'predicted step'
+  run $mpplan simulate plan.json --json
   expect_code 0
+  cp "$out" simulated.json
+  step=$("$python" -c 'import json; print(json.load(open("simulated.json"))["step_time_s"])')
+  expect_json plan.json "d['predicted']['step_time_s'] == $step"
   run $mpplan partition model.json --devices 4 --algorithm pipedream
   expect_code 2
   expect_err 'plans for --objective max-load alone'
