@@ -58,6 +58,21 @@ TEST_CASE("token files are instead of text", "[files]") {
         "f: /data/token_type: unknown token type 'int8'; known: uint16, uint32");
 }
 
+TEST_CASE("tables, vocabularies and pictures in a recipe", "[files]") {
+  const mp::DataSources data = parse(R"(, "data": {"vocabulary": "gpt2", "image_mean": 0.5, "image_std": [0.1, 0.2, 0.3],
+    "csv": {"path": "t.csv", "header": false, "label": "4", "separator": ";"}})")
+                                   .data;
+  CHECK(data.vocabulary == "gpt2");
+  CHECK(data.image_mean == std::vector<double>{0.5});
+  CHECK(data.image_std == std::vector<double>{0.1, 0.2, 0.3});
+  CHECK(data.csv == mp::CsvSource{.path = "t.csv", .has_header = false, .label = "4", .separator = ';'});
+  CHECK(parse(R"(, "data": {"csv": "t.csv"})").data.csv == mp::CsvSource{.path = "t.csv"});
+  CHECK(error_of(R"(, "data": {"image_std": 0, "csv": {"separator": "ab"}})") ==
+        "f: /data/image_std: must be more than 0\n"
+        "f: /data/csv: \"path\" is missing\n"
+        "f: /data/csv/separator: must be one character");
+}
+
 TEST_CASE("paths of data are relative to the recipe", "[files]") {
   const mp::test::TemporaryFolder folder;
   mp::write_file_atomically(folder.file("r.json"), R"({"format": "mp.recipe/1", "metrics": "m.jsonl",
