@@ -46,10 +46,10 @@ class HandMade final : public DataSource {
     std::memcpy(slice.data(), from, slice.size());
   }
   // [sample][class][position]
-  std::vector<float> scores_ = {5, 0, 0, 7, 0, 0,    // classes 0 and 1
-                                1, 1, 1, 2, 0, 3,    // a tie of 0 and 1: 0; then 2
+  std::vector<float> scores_ = {5, 0, 0, 7,  0, 0,   // classes 0 and 1
+                                1, 1, 1, 2,  0, 3,   // a tie of 0 and 1: 0; then 2
                                 0, 0, 9, -1, 8, -2,  // 1; 0
-                                0, 0, 0, 0, 0, 0};   // ties: 0; 0
+                                0, 0, 0, 0,  0, 0};  // ties: 0; 0
   std::vector<std::int64_t> labels_ = {0, 1, 0, -1, 2, 0, 1, 0};
 };
 
@@ -71,8 +71,7 @@ double cross_entropy(const HandMade& data) {
 TEST_CASE("loss, accuracy and perplexity are those of scores made by hand", "[evaluate]") {
   const std::int32_t replicas = GENERATE(1, 2);
   const bool is_sum = GENERATE(false, true);
-  const Graph forward =
-      scorer(is_sum ? "sum" : "mean", is_sum ? LossReduction::kSum : LossReduction::kMean);
+  const Graph forward = scorer(is_sum ? "sum" : "mean", is_sum ? LossReduction::kSum : LossReduction::kMean);
   const TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
   Executor trained(program_of(training, {.devices = 1, .replicas = replicas}), cpu_backends(1));
   trained.initialise_parameters(0);
@@ -89,6 +88,16 @@ TEST_CASE("loss, accuracy and perplexity are those of scores made by hand", "[ev
   }
   data.scores_[0] = std::numeric_limits<float>::quiet_NaN();  // no prediction: class 1 leads
   CHECK(evaluator.run(data, {}).accuracy.value() == Approx(4.0 / 7.0));
+}
+
+TEST_CASE("two parts of a set are weighed by their samples and labels", "[evaluate]") {
+  const Evaluation first{.loss = 1.0, .perplexity = std::exp(1.0), .accuracy = 0.5, .labels = 30, .correct = 15};
+  const Evaluation second{.loss = 4.0, .perplexity = std::exp(4.0), .accuracy = 0.2, .labels = 10, .correct = 2};
+  const Evaluation whole = combined(first, second, 1.0 / 3.0);
+  CHECK(whole.loss == Approx(7.0 / 4.0));
+  CHECK(whole.perplexity.value() == Approx(std::exp(7.0 / 4.0)));
+  CHECK(whole.accuracy.value() == Approx(17.0 / 40.0));
+  CHECK(!combined(first, {}, 1.0).accuracy);
 }
 
 TEST_CASE("a regression has a loss and nothing else", "[evaluate]") {

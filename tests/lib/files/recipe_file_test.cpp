@@ -59,9 +59,10 @@ TEST_CASE("token files are instead of text", "[files]") {
 }
 
 TEST_CASE("tables, vocabularies and pictures in a recipe", "[files]") {
-  const mp::DataSources data = parse(R"(, "data": {"vocabulary": "gpt2", "image_mean": 0.5, "image_std": [0.1, 0.2, 0.3],
+  const mp::DataSources data =
+      parse(R"(, "data": {"vocabulary": "gpt2", "image_mean": 0.5, "image_std": [0.1, 0.2, 0.3],
     "csv": {"path": "t.csv", "header": false, "label": "4", "separator": ";"}})")
-                                   .data;
+          .data;
   CHECK(data.vocabulary == "gpt2");
   CHECK(data.image_mean == std::vector<double>{0.5});
   CHECK(data.image_std == std::vector<double>{0.1, 0.2, 0.3});

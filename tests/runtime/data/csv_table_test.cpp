@@ -1,5 +1,6 @@
 #include "runtime/data/csv_table.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -96,9 +97,9 @@ TEST_CASE("mistakes in tables are told with line and column", "[csv]") {
 
 TEST_CASE("a table fills inputs by their kind, rows side by side", "[csv]") {
   std::string content = "id,kind,x,y,price\n";
-  for (int i = 0; i < 40; ++i) {
-    content += std::to_string(i) + (i < 20 ? ",red," : ",blue,") + std::to_string(2 * i) + "," + std::to_string(3 * i) +
-               "," + std::to_string(i * 0.5) + "\n";
+  for (int i = 0; i < 200; ++i) {
+    content += std::to_string(i) + (i < 100 ? ",red," : ",blue,") + std::to_string(2 * i) + "," +
+               std::to_string(3 * i) + "," + std::to_string(i * 0.5) + "\n";
   }
   DataSources sources;
   sources.csv = CsvSource{.path = scratch().write("d.csv", content)};
@@ -109,8 +110,9 @@ TEST_CASE("a table fills inputs by their kind, rows side by side", "[csv]") {
   builder.add_input("price", {DataType::kFloat32, {2, 1}}, "columns:price");
   const Graph graph = std::move(builder).build();
   const TrainingData data = open_training_data(graph, {.sources = sources, .seed = 4});
-  CHECK(data.training_samples == 38);
-  CHECK(data.held_out_samples == 2);
+  CHECK(data.training_samples == 190);
+  CHECK(data.held_out_samples == 10);
+  std::array<int, 2> seen{};
   const auto check = [&](const DataSource& source, std::int64_t step) {
     std::vector<float> x(6);
     std::vector<std::int64_t> label(2);
@@ -123,9 +125,13 @@ TEST_CASE("a table fills inputs by their kind, rows side by side", "[csv]") {
       CHECK(x[3 * row + 1] == 2 * id);
       CHECK(x[3 * row + 2] == 3 * id);
       CHECK(price[row] == 0.5F * id);
-      CHECK(label[row] == (id < 20 ? 1 : 0));  // blue, red
+      CHECK(label[row] == (id < 100 ? 1 : 0));  // blue, red
+      ++seen[static_cast<std::size_t>(label[row])];
     }
   };
   for (std::int64_t step = 0; step < 25; ++step) check(*data.training, step);
-  check(*data.held_out, 0);
+  seen = {};
+  for (std::int64_t step = 0; step < 5; ++step) check(*data.held_out, step);
+  CHECK(seen[0] > 1);  // though the rows stand kind by kind
+  CHECK(seen[1] > 1);
 }
