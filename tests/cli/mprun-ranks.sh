@@ -65,7 +65,10 @@ expect_end() {
   shift
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.1
-    ((++waited < 600)) || fail "still there a minute after a rank was lost: $(cat job.err)"
+    ((++waited < 600)) && continue
+    mapfile -t left < <(children "$job")
+    kill -9 "$job" "${left[@]}" || true
+    fail "still there a minute after a rank was lost: $(cat job.err)"
   done
   wait "$job" || ended=$?
   [[ " $codes " == *" $ended "* ]] || fail "ended with $ended, expected one of $codes: $(cat job.err)"
