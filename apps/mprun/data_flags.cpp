@@ -118,6 +118,8 @@ void add_data_flag(CLI::App& command, std::vector<std::string>& data, const std:
 
 void apply_data_flags(const std::vector<std::string>& data, DataSources& sources) {
   SourceList lists;
+  const auto is_text = [](const std::string& item) { return item.starts_with("text="); };
+  if (std::any_of(data.begin(), data.end(), is_text)) sources.token_type.reset();  // the recipe's
   for (const std::string& item : data) {
     auto [name, value] = split_flag("--data", item, "text=FILE_OR_FOLDER");
     if (name == "text") {
@@ -127,6 +129,9 @@ void apply_data_flags(const std::vector<std::string>& data, DataSources& sources
     } else if (!apply_named(name, value, sources) && !apply_csv(name, value, sources)) {
       sources.fill.insert_or_assign(std::move(name), std::move(value));
     }
+  }
+  if (sources.token_type && sources.token_files.empty()) {
+    throw UsageError("--data token-type=… is the type of token-files=…, and there are none");
   }
 }
 

@@ -49,6 +49,9 @@ PYTHON
   run "$mprun" train plan.json --data token-files=train.bin --data text=train.bin
   expect_code 2
   expect_err 'text or token-files, not both'
+  run "$mprun" train plan.json --data token-type=uint16 --data text=train.bin
+  expect_code 2
+  expect_err 'token-type=… is the type of token-files=…, and there are none'
   : >empty.bin
   run "$mprun" train plan.json --data token-files=empty.bin
   expect_code 3
