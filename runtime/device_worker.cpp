@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <map>
 #include <string>
 
+#include "lib/base/bfloat16.hpp"
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
 #include "lib/operators/operator.hpp"
+#include "lib/training/update_nodes.hpp"
 #include "runtime/parameters.hpp"
 
 namespace mp::runtime {
@@ -123,6 +126,20 @@ void DeviceWorker::execute(const Operation& operation, const StepRequest& reques
   MP_CHECK(false);
 }
 
+std::vector<float> DeviceWorker::floats_at(BufferId buffer, const TensorType& type) {
+  std::vector<float> values(static_cast<std::size_t>(elements(type.shape)));
+  if (type.type == DataType::kFloat32) {
+    backend_->copy_to_host(values.data(), address(buffer), bytes(type));
+    backend_->synchronize();
+    return values;
+  }
+  std::vector<std::uint16_t> halves(values.size());
+  backend_->copy_to_host(halves.data(), address(buffer), bytes(type));
+  backend_->synchronize();
+  std::transform(halves.begin(), halves.end(), values.begin(), from_bfloat16);
+  return values;
+}
+
 void DeviceWorker::look_for_anomaly(std::size_t instruction) {
   const Instruction& done = own_->instructions[instruction];
   if (done.opcode != Opcode::kCompute) return;
@@ -131,10 +148,8 @@ void DeviceWorker::look_for_anomaly(std::size_t instruction) {
   for (std::size_t o = 0; o < done.outputs.size(); ++o) {
     if (done.outputs[o] == kNone<BufferId> || node.outputs[o] == kNone<TensorId>) continue;
     const Tensor& tensor = graph.tensor(node.outputs[o]);
-    if (tensor.type.type != DataType::kFloat32) continue;
-    std::vector<float> values(static_cast<std::size_t>(elements(tensor.type.shape)));
-    backend_->copy_to_host(values.data(), address(done.outputs[o]), bytes(tensor.type));
-    backend_->synchronize();
+    if (tensor.type.type != DataType::kFloat32 && tensor.type.type != DataType::kBfloat16) continue;
+    const std::vector<float> values = floats_at(done.outputs[o], tensor.type);
     const auto odd = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
     if (odd == values.end()) continue;
     throw RunError(fmt::format("its output '{}' holds {} (element {} of {}), and no node before it has made one",
@@ -172,12 +187,20 @@ void DeviceWorker::fail(std::size_t instruction, const StepRequest& request, std
 
 void DeviceWorker::initialise_parameters(std::uint64_t seed) {
   const Graph& graph = program_->training.graph;
+  std::map<TensorId, TensorId> rounded;  // of masters, which have the same values before they are rounded
+  for (const TrainedParameter& trained : program_->training.trained) {
+    if (const TensorId master = master_of(graph, trained); master != kNone<TensorId>) {
+      rounded.emplace(master, trained.parameter);
+    }
+  }
   for (const BufferId id : ids<BufferId>(own_->buffers.size())) {
     const Buffer& buffer = own_->buffers[id];
     if (buffer.role != BufferRole::kParameter) continue;
     const Tensor& tensor = graph.tensor(buffer.tensor);
     const Initializer& initializer = graph.parameters()[static_cast<std::size_t>(tensor.source)].initializer;
-    ParameterFiller filler(tensor, initializer, seed);
+    const auto copy = rounded.find(buffer.tensor);
+    const std::string& name = copy == rounded.end() ? tensor.name : graph.tensor(copy->second).name;
+    ParameterFiller filler(tensor.type, name, initializer, seed);
     std::int64_t written = 0;
     for (std::span<const std::byte> piece = filler.next(); !piece.empty(); piece = filler.next()) {
       backend_->copy_from_host(address(id) + written, piece.data(), static_cast<std::int64_t>(piece.size()));

@@ -78,6 +78,7 @@ class DeviceWorker {
   void execute(const Operation& operation, const StepRequest& request);
   void feed(const Operation& operation, const StepRequest& request);
   void hand_over(const Operation& operation, const void* values, const StepRequest& request);
+  [[nodiscard]] std::vector<float> floats_at(BufferId buffer, const TensorType& type);
   void look_for_anomaly(std::size_t instruction);
   [[noreturn]] void fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const;
 

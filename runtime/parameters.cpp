@@ -1,9 +1,10 @@
 #include "runtime/parameters.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
+#include <utility>
 
+#include "lib/base/bfloat16.hpp"
 #include "lib/base/check.hpp"
 
 namespace mp::runtime {
@@ -24,12 +25,6 @@ double draw(const RandomStream& stream, const Initializer& initializer, std::int
   MP_CHECK(false);
 }
 
-// Round to nearest even; the initial values are finite.
-std::uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16U) & 1U)) >> 16U);
-}
-
 template <class T>
 void put(std::vector<std::byte>& piece, std::size_t position, T value) {
   std::memcpy(piece.data() + position * sizeof(T), &value, sizeof(T));
@@ -37,11 +32,9 @@ void put(std::vector<std::byte>& piece, std::size_t position, T value) {
 
 }  // namespace
 
-ParameterFiller::ParameterFiller(const Tensor& tensor, const Initializer& initializer, std::uint64_t seed)
-    : type_(tensor.type),
-      initializer_(initializer),
-      stream_(seed, tensor.name),
-      elements_(elements(tensor.type.shape)) {}
+ParameterFiller::ParameterFiller(TensorType type, std::string_view name, const Initializer& initializer,
+                                 std::uint64_t seed)
+    : type_(std::move(type)), initializer_(initializer), stream_(seed, name), elements_(elements(type_.shape)) {}
 
 void ParameterFiller::store(std::size_t position, double value) {
   switch (type_.type) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/random.hpp"
@@ -14,7 +15,7 @@ namespace mp::runtime {
 // Hands out the values of one tensor, in order and in pieces, so that memory is needed once and not twice.
 class ParameterFiller {
  public:
-  ParameterFiller(const Tensor& tensor, const Initializer& initializer, std::uint64_t seed);
+  ParameterFiller(TensorType type, std::string_view name, const Initializer& initializer, std::uint64_t seed);
   // The next piece in the tensor's element type; empty at the end. Valid until the next call.
   [[nodiscard]] std::span<const std::byte> next();
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "lib/base/bfloat16.hpp"
+
 namespace mp::runtime {
 
 PredictionCounter::PredictionCounter(const Graph& graph, const Classification& classification,
@@ -12,10 +14,12 @@ PredictionCounter::PredictionCounter(const Graph& graph, const Classification& c
   const Shape& shape = graph.tensor(classification.scores).type.shape;
   classes_ = static_cast<std::size_t>(shape[1]);
   for (std::size_t axis = 2; axis < shape.size(); ++axis) positions_ *= static_cast<std::size_t>(shape[axis]);
+  const bool are_rounded = graph.tensor(classification.scores).type.type == DataType::kBfloat16;
   const auto labels = static_cast<std::size_t>(elements(graph.tensor(classification.labels).type.shape));
   for (Microbatch& microbatch : microbatches_) {
     microbatch.predicted.resize(labels);
     microbatch.labels.resize(labels);
+    if (are_rounded) microbatch.widened.resize(static_cast<std::size_t>(elements(shape)));
   }
 }
 
@@ -24,6 +28,11 @@ void PredictionCounter::take(TensorId tensor, std::int32_t microbatch, std::span
   const bool is_labels = tensor == classification_.labels;
   if (is_labels) {
     std::memcpy(own.labels.data(), values.data(), values.size());
+  } else if (!own.widened.empty()) {
+    const std::span halves(static_cast<const std::uint16_t*>(static_cast<const void*>(values.data())),
+                           own.widened.size());
+    std::transform(halves.begin(), halves.end(), own.widened.begin(), from_bfloat16);
+    predict(own.widened, own.predicted);
   } else {
     predict({static_cast<const float*>(static_cast<const void*>(values.data())), values.size() / sizeof(float)},
             own.predicted);

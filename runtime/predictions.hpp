@@ -26,6 +26,7 @@ class PredictionCounter {
 
  private:
   struct Microbatch {
+    std::vector<float> widened;  // scores, where they are bfloat16
     std::vector<std::int64_t> predicted;
     std::vector<std::int64_t> labels;
     bool has_predicted = false;

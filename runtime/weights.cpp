@@ -25,22 +25,26 @@ std::vector<std::byte> values_of(Executor& executor, TensorId parameter) {
 
 std::string described(const StoredTensor& tensor) { return tensor.dtype + to_string(tensor.shape); }
 
+// float32 is rounded where a parameter is bfloat16.
+bool fits(std::optional<DataType> stored, DataType type) {
+  return stored == type || (stored == DataType::kFloat32 && type == DataType::kBfloat16);
+}
+
 // What keeps the file from being the weights of this model.
 std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file,
-                              const std::vector<TensorId>& parameters) {
+                              const std::vector<StoredParameter>& parameters) {
   std::vector<Issue> issues;
   std::set<std::string_view> known;
   for (const GraphParameter& parameter : training.graph.parameters()) {
     known.insert(training.graph.tensor(parameter.tensor).name);
   }
-  for (const TensorId parameter : parameters) {
-    const Tensor& tensor = training.graph.tensor(parameter);
-    const StoredTensor* stored = file.find(tensor.name);
+  for (const StoredParameter& parameter : parameters) {
+    const StoredTensor* stored = file.find(parameter.name);
     if (stored == nullptr) {
-      issues.push_back({"", fmt::format("has no tensor {}, a parameter of the model", quoted(tensor.name))});
-    } else if (stored->type != tensor.type.type || stored->shape != tensor.type.shape) {
-      issues.push_back({"", fmt::format("tensor {} is {}, but the model has {}", quoted(tensor.name),
-                                        described(*stored), to_string(tensor.type))});
+      issues.push_back({"", fmt::format("has no tensor {}, a parameter of the model", quoted(parameter.name))});
+    } else if (!fits(stored->type, parameter.type.type) || stored->shape != parameter.type.shape) {
+      issues.push_back({"", fmt::format("tensor {} is {}, but the model has {}", quoted(parameter.name),
+                                        described(*stored), to_string(parameter.type))});
     }
   }
   // What answers without training has no place for the optimizer's state.
@@ -70,36 +74,33 @@ std::vector<TensorId> model_parameters(const TrainingGraph& training) {
 
 void save_weights(Executor& executor, const std::string& path) {
   const TrainingGraph& training = executor.program().training;
-  const std::vector<TensorId> parameters = model_parameters(training);
+  const std::vector<StoredParameter> parameters = stored_parameters(training, Stored::kModel);
   std::vector<TensorToStore> tensors;
-  for (const TensorId parameter : parameters) {
-    const Tensor& tensor = training.graph.tensor(parameter);
-    tensors.push_back({tensor.name, tensor.type});
-  }
+  for (const StoredParameter& parameter : parameters) tensors.push_back({parameter.name, parameter.type});
   if (!executor.is_first()) {
-    for (const TensorId parameter : parameters) executor.read_on_first(parameter, {});
+    for (const StoredParameter& parameter : parameters) executor.read_on_first(parameter.tensor, {});
     return;
   }
   SafetensorsWriter writer(path, tensors, {{"model", training.graph.name()}});
-  for (const TensorId parameter : parameters) {
-    std::vector<std::byte> values(static_cast<std::size_t>(bytes(training.graph.tensor(parameter).type)));
-    executor.read_on_first(parameter, values);
+  for (const StoredParameter& parameter : parameters) {
+    std::vector<std::byte> values(static_cast<std::size_t>(bytes(parameter.type)));
+    executor.read_on_first(parameter.tensor, values);
     writer.write(values);
   }
   writer.commit();
 }
 
 void load_weights(Executor& executor, const std::string& path) {
-  const std::vector<TensorId> parameters = model_parameters(executor.program().training);
+  const std::vector<StoredParameter> parameters = stored_parameters(executor.program().training, Stored::kModel);
   if (!executor.is_first()) return receive_parameters(executor, parameters);
   load_parameters(executor, SafetensorsFile(path), parameters);
 }
 
-void receive_parameters(Executor& executor, const std::vector<TensorId>& parameters) {
-  for (const TensorId parameter : parameters) executor.write(parameter, {});
+void receive_parameters(Executor& executor, const std::vector<StoredParameter>& parameters) {
+  for (const StoredParameter& parameter : parameters) receive_parameter(executor, parameter);
 }
 
-void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<TensorId>& parameters) {
+void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<StoredParameter>& parameters) {
   constexpr std::size_t kMaxIssues = 10;
   const TrainingGraph& training = executor.program().training;
   std::vector<Issue> issues = mismatches(training, file, parameters);
@@ -110,11 +111,12 @@ void load_parameters(Executor& executor, const SafetensorsFile& file, const std:
   }
   if (!issues.empty()) throw InputError(file.path(), std::move(issues));
   file.verify();
-  for (const TensorId parameter : parameters) {
-    const StoredTensor& stored = *file.find(training.graph.tensor(parameter).name);
+  for (const StoredParameter& parameter : parameters) {
+    const StoredTensor& stored = *file.find(parameter.name);
     std::vector<std::byte> values(static_cast<std::size_t>(stored.size_bytes));
     file.read(stored, values);
-    executor.write(parameter, values);
+    write_parameter(executor, parameter, stored.type == parameter.type.type ? parameter.type.type : DataType::kFloat32,
+                    values);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "lib/files/safetensors.hpp"
 #include "runtime/executor.hpp"
+#include "runtime/stored_parameters.hpp"
 
 namespace mp::runtime {
 
@@ -14,18 +15,20 @@ namespace mp::runtime {
 
 // Of ranks, rank 0 alone writes and reads files; all of them call these functions alike.
 
-// Writes the model's parameters under their names. Atomic: throws RunError and leaves `path` as it was.
+// Writes the model's parameters under their names, trained ones in float32. Atomic: throws RunError and leaves `path`
+// as it was.
 void save_weights(Executor& executor, const std::string& path);
 
-// Sets them from a file, under whatever placement it was written; a checkpoint will do, its optimizer state is left
-// alone. Throws InputError naming everything that is missing, unknown to the model, or of another shape or type.
+// Sets them from a file, under whatever placement and precision it was written; a checkpoint will do, its optimizer
+// state is left alone. Throws InputError naming everything that is missing, unknown to the model, or of another shape or
+// type.
 void load_weights(Executor& executor, const std::string& path);
 
 // Sets these parameters from a file that has them all and no tensor unknown to the model; verifies its checksum first.
 // Throws InputError like load_weights().
-void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<TensorId>& parameters);
+void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<StoredParameter>& parameters);
 // What the other ranks do meanwhile.
-void receive_parameters(Executor& executor, const std::vector<TensorId>& parameters);
+void receive_parameters(Executor& executor, const std::vector<StoredParameter>& parameters);
 
 // The same from an executor whose model has them all.
 void copy_weights(Executor& from, Executor& to);

@@ -37,6 +37,15 @@ std::optional<Optimizer> StepFlags::chosen_optimizer() const {
   return result;
 }
 
+std::optional<Precision> precision_of(const std::optional<std::string>& flag) {
+  if (!flag) return std::nullopt;
+  const std::optional<Precision> found = find_precision(*flag);
+  if (!found) throw UsageError(fmt::format("--precision {}: there are float32, bf16", *flag));
+  return found;
+}
+
+std::optional<Precision> StepFlags::chosen_precision() const { return precision_of(precision); }
+
 std::optional<Schedule> StepFlags::chosen_schedule() const {
   if (!schedule || (may_choose_schedule && wants_auto_schedule())) return std::nullopt;
   if (wants_auto_schedule()) {
@@ -59,6 +68,13 @@ void add_shape_flags(CLI::App& command, StepFlags& flags) {
 
 void add_optimizer_flag(CLI::App& command, StepFlags& flags) {
   command.add_option("--optimizer", flags.optimizer, "sgd, adam or adamw: its state counts in the memory")
+      ->type_name("NAME");
+}
+
+void add_precision_flag(CLI::App& command, std::optional<std::string>& precision) {
+  command
+      .add_option("--precision", precision,
+                  "float32, or bf16: compute in bfloat16 with float32 master weights, losses and statistics")
       ->type_name("NAME");
 }
 

@@ -119,7 +119,10 @@ std::string json_of(const TrainingGraph& training, const IdVector<NodeId, NodeCo
 ExitCode run(const InspectOptions& options) {
   const ModelFile file = read_model(options.model);
   const StepShape shape{
-      .bindings = options.step.bindings(), .microbatches = options.step.microbatches.value_or(1), .optimizer = {}};
+      .bindings = options.step.bindings(),
+      .microbatches = options.step.microbatches.value_or(1),
+      .optimizer = {},
+      .precision = options.step.chosen_precision().value_or(Precision::kFloat32)};
   const TrainingGraph training = training_graph_of(file.model, shape, options.model);
   const IdVector<NodeId, NodeCosts> costs = costs_of(training);
   fmt::print("{}", options.json ? json_of(training, costs) : text_of(training, costs));
@@ -133,6 +136,7 @@ void add_inspect(CLI::App& app, Action& action) {
   auto options = std::make_shared<InspectOptions>();
   command->add_option("model", options->model, "Model (model.json)")->required()->type_name("FILE");
   add_shape_flags(*command, options->step);
+  add_precision_flag(*command, options->step.precision);
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

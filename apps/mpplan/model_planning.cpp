@@ -39,7 +39,8 @@ Cluster measured_cluster(const PartitionOptions& options, const TrainingGraph& t
 StepShape step_shape_of(const PartitionOptions& options) {
   return {.bindings = options.step.bindings(),
           .microbatches = options.step.microbatches.value_or(options.replicas),
-          .optimizer = options.step.chosen_optimizer().value_or(Optimizer{})};
+          .optimizer = options.step.chosen_optimizer().value_or(Optimizer{}),
+          .precision = options.step.chosen_precision().value_or(Precision::kFloat32)};
 }
 
 std::string output_of(const PartitionOptions& options) { return options.output.value_or("plan.json"); }
@@ -54,6 +55,7 @@ Plan plan_of(const PartitionOptions& options, const ModelFile& file, Cluster clu
   plan.schedule = options.step.chosen_schedule().value_or(Schedule::k1f1b);
   plan.microbatches = shape.microbatches;
   plan.optimizer = shape.optimizer;
+  plan.precision = shape.precision;
   plan.seed = options.seed;
   return plan;
 }

@@ -12,6 +12,7 @@
 #include "lib/base/error.hpp"
 #include "lib/plan/check_plan.hpp"
 #include "lib/plan/predict.hpp"
+#include "lib/training/mixed_precision.hpp"
 #include "lib/training/recompute_choice.hpp"
 
 namespace mp::apps {
@@ -47,11 +48,14 @@ std::int64_t bytes_over(const Plan& plan) {
 Plan with_pattern(Plan plan, RecomputePattern pattern, const Model& model, const Cluster& cluster,
                   const std::string& source) {
   if (pattern != RecomputePattern::kNone) {
-    const StepShape shape{.bindings = plan.bindings, .microbatches = plan.microbatches, .optimizer = plan.optimizer};
+    const StepShape shape{.bindings = plan.bindings,
+                          .microbatches = plan.microbatches,
+                          .optimizer = plan.optimizer,
+                          .precision = plan.precision};
     const TrainingGraph training = training_graph_of(model, shape, source);
     const Placement placement = check_plan(plan, microbatch_graph(model, shape, source), "<plan>");
     for (const NodeId n : nodes_to_recompute(training, placement, pattern)) {
-      plan.recompute.push_back(training.graph.node(n).name);
+      if (!is_inserted_cast(training.graph.node(n))) plan.recompute.push_back(training.graph.node(n).name);
     }
   }
   PrepareOptions options;

@@ -38,6 +38,7 @@ void add_problem_flags(CLI::App& command, PartitionOptions& o) {
       ->type_name("SHARE");
   add_shape_flags(command, o.step);
   add_optimizer_flag(command, o.step);
+  add_precision_flag(command, o.step.precision);
   add_schedule_flag_with_auto(command, o.step);
 }
 

@@ -21,6 +21,7 @@ LoadedPlan load_plan(const std::string& path, const StepFlags& flags) {
   }
   PrepareOptions options;
   options.optimizer = flags.chosen_optimizer();
+  options.precision = flags.chosen_precision();
   options.microbatches = flags.microbatches;
   options.schedule = flags.chosen_schedule();
   options.bindings = flags.bindings();

@@ -83,6 +83,7 @@ void add_report(CLI::App& app, Action& action) {
       ->type_name("FILE");
   add_shape_flags(*command, options->step);
   add_optimizer_flag(*command, options->step);
+  add_precision_flag(*command, options->step.precision);
   add_schedule_flag(*command, options->step);
   command->footer(
       "Examples:\n"

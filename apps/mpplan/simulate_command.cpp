@@ -97,6 +97,7 @@ void add_simulate(CLI::App& app, Action& action) {
   command->add_option("plan", options->plan, "Plan (plan.json)")->required()->type_name("FILE");
   add_shape_flags(*command, options->step);
   add_optimizer_flag(*command, options->step);
+  add_precision_flag(*command, options->step.precision);
   add_schedule_flag(*command, options->step);
   command->add_option("--profile", options->profile, "Times measured on this machine (mprun profile), not the roofline")
       ->type_name("FILE");

@@ -28,6 +28,7 @@ Job make_job(const TrainFlags& flags, PlanWithModel input) {
 PreparedPlan prepare_job(const Job& job, const std::string& plan_path) {
   return prepare(job.input.plan, job.input.model,
                  {.optimizer = job.recipe.optimizer,
+                  .precision = job.recipe.precision,
                   .microbatches = job.recipe.microbatches,
                   .schedule = std::nullopt,
                   .bindings = job.recipe.bindings,

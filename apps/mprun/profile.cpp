@@ -38,7 +38,8 @@ struct ProfileFlags {
 StepShape measured_shape(const ProfileFlags& flags, const Recipe& recipe, const Model& model) {
   StepShape shape{.bindings = recipe.bindings,
                   .microbatches = recipe.microbatches.value_or(1),
-                  .optimizer = recipe.optimizer.value_or(Optimizer{})};
+                  .optimizer = recipe.optimizer.value_or(Optimizer{}),
+                  .precision = recipe.precision.value_or(Precision::kFloat32)};
   if (flags.microbatch) {
     if (!model.dimensions.contains(kBatchDimension)) {
       throw UsageError(fmt::format("--microbatch: model '{}' has no dimension '{}'", model.name, kBatchDimension));

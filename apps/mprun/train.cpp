@@ -115,6 +115,7 @@ Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime
                                  job.options.schedule.warmup_steps, job.options.schedule.final_fraction)},
                     {"microbatches", std::to_string(prepared.shape.microbatches)},
                     {"optimizer", std::string(name_of(job.optimizer.kind))},
+                    {"precision", std::string(name_of(prepared.shape.precision))},
                     {"data", data.description.empty() ? "random" : data.description}};
   for (const auto& [name, extent] : prepared.shape.bindings) settings.emplace(name, std::to_string(extent));
   return settings;

@@ -65,6 +65,16 @@ void add_optimizer_flag(CLI::App& command, TrainFlags& flags, const std::string&
       ->group(group);
 }
 
+void add_precision_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
+  command
+      .add_option("--precision", flags.precision,
+                  "float32, or bf16: compute in bfloat16 with float32 master weights, losses and statistics [recipe, "
+                  "else plan]")
+      ->check(CLI::IsMember({"float32", "bf16"}))
+      ->type_name("NAME")
+      ->group(group);
+}
+
 void add_microbatches_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--microbatches", flags.microbatches, "Microbatches of a step [recipe, else plan]")
       ->check(CLI::Range(1, 1 << 20))
@@ -102,6 +112,7 @@ void add_training_flags(CLI::App& command, TrainFlags& flags) {
       ->type_name("X")
       ->group(group);
   add_optimizer_flag(command, flags, group);
+  add_precision_flag(command, flags, group);
   command.add_option("--momentum", flags.momentum, "Momentum of sgd")
       ->check(CLI::Range(0.0, 1.0))
       ->type_name("X")
@@ -177,6 +188,7 @@ void add_step_shape_flags(CLI::App& command, TrainFlags& flags) {
 void add_forward_flags(CLI::App& command, TrainFlags& flags) {
   const std::string group = kAsTrainHasThem;
   add_recipe_flag(command, flags, group);
+  add_precision_flag(command, flags, group);
   add_microbatches_flag(command, flags, group);
   add_bind_flag(command, flags, group);
   add_data_flag(command, flags.data, group);
@@ -191,6 +203,7 @@ Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   override_with(flags.seed, recipe.seed);
   override_with(flags.learning_rate, recipe.learning_rate);
   override_with(flags.microbatches, recipe.microbatches);
+  if (flags.precision) recipe.precision = find_precision(*flags.precision);  // the flag takes known names alone
   override_with(flags.metrics, recipe.metrics);
   override_with(flags.save, recipe.weights);
   apply_bindings(flags.bind, recipe.bindings);

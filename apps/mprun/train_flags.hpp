@@ -24,6 +24,7 @@ struct TrainFlags {
   std::optional<double> momentum;
   std::optional<double> weight_decay;
   std::optional<std::int32_t> microbatches;
+  std::optional<std::string> precision;
   std::vector<std::string> bind;
   std::vector<std::string> data;
   std::optional<std::string> metrics;
@@ -41,7 +42,7 @@ struct TrainFlags {
 void add_train_flags(CLI::App& command, TrainFlags& flags);
 // Those alone that say what to run and how, not where results go.
 void add_run_flags(CLI::App& command, TrainFlags& flags);
-// Those alone that shape a step (--recipe, --optimizer, --microbatches, --bind, --data) and say where it runs
+// Those alone that shape a step (--recipe, --optimizer, --precision, --microbatches, --bind, --data) and say where it runs
 // (--backend, --threads).
 void add_step_shape_flags(CLI::App& command, TrainFlags& flags);
 // The same without --optimizer.

@@ -13,6 +13,7 @@
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/job.hpp"
 #include "runtime/backends.hpp"
+#include "runtime/stored_parameters.hpp"
 #include "runtime/weights.hpp"
 
 namespace mp::apps {
@@ -66,11 +67,9 @@ double difference(double a, double b) {
   return std::abs(a - b) / std::max(std::abs(a), std::abs(b));
 }
 
-std::vector<float> values_of(runtime::Executor& executor, const std::string& name) {
-  const Graph& graph = executor.program().training.graph;
-  const TensorId id = graph.find_tensor(name).value();
-  std::vector<float> values(static_cast<std::size_t>(elements(graph.tensor(id).type.shape)));
-  executor.read(id, std::as_writable_bytes(std::span(values)));
+std::vector<float> values_of(runtime::Executor& executor, const runtime::StoredParameter& parameter) {
+  std::vector<float> values(static_cast<std::size_t>(elements(parameter.type.shape)));
+  executor.read(parameter.tensor, std::as_writable_bytes(std::span(values)));
   return values;
 }
 
@@ -83,12 +82,12 @@ struct ParameterDifference {
 // makes a whole step of a gradient that is nothing but rounding, and running means are those of the first replica.
 std::vector<ParameterDifference> parameter_differences(Run& plan, Run& one) {
   std::vector<ParameterDifference> differences;
-  const TrainingGraph& training = one.executor->program().training;
-  for (const TensorId id : runtime::model_parameters(training)) {
-    const Tensor& tensor = training.graph.tensor(id);
-    if (tensor.type.type != DataType::kFloat32) continue;
-    const std::vector<float> a = values_of(*plan.executor, tensor.name);
-    const std::vector<float> b = values_of(*one.executor, tensor.name);
+  const auto of_plan = stored_parameters(plan.executor->program().training, runtime::Stored::kModel);
+  const auto of_one = stored_parameters(one.executor->program().training, runtime::Stored::kModel);
+  for (std::size_t p = 0; p < of_one.size(); ++p) {
+    if (of_one[p].type.type != DataType::kFloat32) continue;
+    const std::vector<float> a = values_of(*plan.executor, of_plan[p]);
+    const std::vector<float> b = values_of(*one.executor, of_one[p]);
     double apart = 0.0;
     double size = 0.0;
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -96,7 +95,7 @@ std::vector<ParameterDifference> parameter_differences(Run& plan, Run& one) {
                (static_cast<double>(a[i]) - static_cast<double>(b[i]));
       size += static_cast<double>(b[i]) * static_cast<double>(b[i]);
     }
-    differences.push_back({tensor.name, apart == 0.0 ? 0.0 : std::sqrt(apart / std::max(size, 1e-300))});
+    differences.push_back({of_one[p].name, apart == 0.0 ? 0.0 : std::sqrt(apart / std::max(size, 1e-300))});
   }
   std::stable_sort(differences.begin(), differences.end(),
                    [](const ParameterDifference& x, const ParameterDifference& y) { return x.norm > y.norm; });

@@ -123,8 +123,9 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kPlanFormat);
   const JsonObject root = document.root().object(
-      {"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches", "optimizer", "algorithm",
-       "seed", "alive_limit", "zero", "bucket_bytes", "replicas", "recompute", "stages", "predicted", "assignment"});
+      {"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches", "optimizer", "precision",
+       "algorithm", "seed", "alive_limit", "zero", "bucket_bytes", "replicas", "recompute", "stages", "predicted",
+       "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);
@@ -141,6 +142,7 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   plan.recompute = root["recompute"].strings();
   plan.stages = read_stages(root["stages"]);
   plan.optimizer = read_optimizer(root["optimizer"]);
+  if (root["precision"].present()) plan.precision = root["precision"].enumerator("precision", kPrecisions);
   plan.algorithm = root["algorithm"].string();
   plan.seed = root["seed"].unsigned_integer();
   if (root["predicted"].present()) plan.predicted = read_prediction(root["predicted"]);
@@ -159,6 +161,7 @@ std::string to_json(const Plan& plan) {
   write_cluster_fields(writer.key("cluster"), plan.cluster);
   writer.member("schedule", name_of(plan.schedule)).member("microbatches", plan.microbatches);
   write_optimizer(writer.key("optimizer"), plan.optimizer);
+  if (plan.precision != Precision::kFloat32) writer.member("precision", name_of(plan.precision));
   if (!plan.algorithm.empty()) writer.member("algorithm", plan.algorithm);
   writer.member("seed", plan.seed);
   write_parallelism(writer, plan);

@@ -62,7 +62,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kRecipeFormat);
   const JsonObject root = document.root().object({"format", "description", "steps", "optimizer", "learning_rate",
-                                                  "learning_rate_schedule", "seed", "microbatches", "bindings", "data",
+                                                  "learning_rate_schedule", "seed", "microbatches", "precision", "bindings", "data",
                                                   "metrics", "weights"});
   Recipe recipe;
   recipe.description = root["description"].string();
@@ -76,6 +76,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
   if (root["microbatches"].present()) {
     recipe.microbatches = static_cast<std::int32_t>(root["microbatches"].integer(1, 1'000'000));
   }
+  if (root["precision"].present()) recipe.precision = root["precision"].enumerator("precision", kPrecisions);
   recipe.bindings = read_bindings(root["bindings"]);
   recipe.data = read_data_sources(root["data"]);
   read_outputs(root, recipe);

@@ -7,8 +7,8 @@ namespace mp {
 namespace {
 
 std::vector<TensorType> infer_broadcast(const OperatorCall& call) {
-  need_float32(call);
-  return {float32(broadcast(call.input(0).shape, call.input(1).shape))};
+  need_one_float_type(call);
+  return {like(call, 0, broadcast(call.input(0).shape, call.input(1).shape))};
 }
 
 void differentiate_add(GradientBuilder& gradient) {
@@ -46,7 +46,7 @@ void differentiate_pow(GradientBuilder& gradient) {
   const TensorId x = gradient.input(0);
   const TensorId y = gradient.input(1);
   if (gradient.wants(0)) {
-    const TensorId less = gradient.add("Sub", "X.exponent", {y, gradient.scalar(1.0, "one")});
+    const TensorId less = gradient.add("Sub", "X.exponent", {y, gradient.scalar(1.0, "one", gradient.type(y).type)});
     const TensorId slope = gradient.add("Mul", "X.slope", {y, gradient.add("Pow", "X.power", {x, less})});
     gradient.set_broadcast_gradient(0, gradient.add("Mul", "X", {dz, slope}), "X");
   }
@@ -57,7 +57,8 @@ void differentiate_pow(GradientBuilder& gradient) {
 }
 
 void differentiate_sqrt(GradientBuilder& gradient) {
-  const TensorId half = gradient.add("Mul", "X.half", {gradient.output_gradient(0), gradient.scalar(0.5, "half")});
+  const TensorId dy = gradient.output_gradient(0);
+  const TensorId half = gradient.add("Mul", "X.half", {dy, gradient.scalar(0.5, "half", gradient.type(dy).type)});
   gradient.differentiate_input(0, "Div", "X", {half, gradient.output(0)});
 }
 

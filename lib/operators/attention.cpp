@@ -28,7 +28,8 @@ std::int64_t head_size(const OperatorCall& call, std::size_t input, std::int64_t
 
 // Of a call whose inputs from `first` on are Q, K, V.
 Heads heads_of(const OperatorCall& call, std::size_t first) {
-  for (std::size_t i = 0; i < first + 3; ++i) need_type(call, i, DataType::kFloat32);
+  need_float(call, first);
+  for (std::size_t i = 0; i < first + 3; ++i) need_type(call, i, call.input(first).type);
   for (std::size_t i = first; i < first + 3; ++i) need_rank(call, i, 3, 3);
   const Shape& q = call.input(first).shape;
   const Shape& k = call.input(first + 1).shape;
@@ -84,7 +85,7 @@ double pairs(const OperatorCall& call, const Heads& heads) {
 std::vector<TensorType> infer(const OperatorCall& call) {
   const Heads heads = heads_of(call, 0);
   check_mask(call, 3, heads);
-  return {float32({heads.batch, heads.queries, heads.heads * heads.value_size}),
+  return {like(call, 0, {heads.batch, heads.queries, heads.heads * heads.value_size}),
           float32({heads.batch, heads.heads, heads.queries})};
 }
 
@@ -97,7 +98,7 @@ double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) 
 // dY, Q, K, V, Y, log_sum_exp, mask?
 std::vector<TensorType> infer_grad(const OperatorCall& call) {
   const Heads heads = heads_of(call, 1);
-  need_type(call, 4, DataType::kFloat32);
+  need_type(call, 4, call.input(1).type);
   need_type(call, 5, DataType::kFloat32);
   check_mask(call, 6, heads);
   need_shape(call, 0, {heads.batch, heads.queries, heads.heads * heads.value_size}, "that of Y");

@@ -16,7 +16,7 @@ Shape per_channel(const OperatorCall& call, std::size_t image) {
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 1);
   const Shape channels = per_channel(call, 0);
   for (std::size_t i = 1; i < 5; ++i) need_shape(call, i, channels, "one per channel of X");
   float_at_least(call, "epsilon", 1e-5, 0.0);
@@ -32,7 +32,7 @@ double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) 
 
 // dY, X, saved_mean, saved_inv_std_dev
 std::vector<TensorType> infer_weight_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 2);
   const Shape channels = per_channel(call, 0);
   need_same_shape(call, 1, 0);
   for (std::size_t i = 2; i < 4; ++i) need_shape(call, i, channels, "one per channel");
@@ -45,7 +45,7 @@ double flops_grad(const OperatorCall& call, std::span<const TensorType> /*output
 
 // dY, X, scale, saved_mean, saved_inv_std_dev, dscale, dB
 std::vector<TensorType> infer_input_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 2);
   const Shape channels = per_channel(call, 0);
   need_same_shape(call, 1, 0);
   for (std::size_t i = 2; i < 7; ++i) need_shape(call, i, channels, "one per channel");

@@ -40,7 +40,7 @@ Shape with_spatial(std::int64_t batch, std::int64_t channels, const Shape& spati
 }
 
 std::vector<TensorType> infer_conv(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape spatial = spatial_extents(call, 0);
   need_rank(call, 1, spatial.size() + 2, spatial.size() + 2);
   const Shape& x = call.input(0).shape;
@@ -53,7 +53,7 @@ std::vector<TensorType> infer_conv(const OperatorCall& call) {
   }
   check_bias(call, w[0]);
   const Windows windows = windows_of(call, spatial, kernel_of(w));
-  return {float32(with_spatial(x[0], w[0], window_outputs(windows, spatial)))};
+  return {like(call, 0, with_spatial(x[0], w[0], window_outputs(windows, spatial)))};
 }
 
 double flops_conv(const OperatorCall& call, std::span<const TensorType> outputs) {
@@ -63,7 +63,7 @@ double flops_conv(const OperatorCall& call, std::span<const TensorType> outputs)
 }
 
 std::vector<TensorType> infer_transposed(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape spatial = spatial_extents(call, 0);
   need_rank(call, 1, spatial.size() + 2, spatial.size() + 2);
   const Shape& x = call.input(0).shape;
@@ -76,7 +76,7 @@ std::vector<TensorType> infer_transposed(const OperatorCall& call) {
   check_bias(call, w[1] * group);
   const Windows windows = transposed_windows_of(call, spatial, kernel_of(w));
   const Shape output_padding = output_padding_of(call, spatial.size());
-  return {float32(with_spatial(x[0], w[1] * group, transposed_outputs(windows, spatial, output_padding)))};
+  return {like(call, 0, with_spatial(x[0], w[1] * group, transposed_outputs(windows, spatial, output_padding)))};
 }
 
 double flops_transposed(const OperatorCall& call, std::span<const TensorType> outputs) {
@@ -86,7 +86,7 @@ double flops_transposed(const OperatorCall& call, std::span<const TensorType> ou
 }
 
 std::vector<TensorType> infer_weight_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape spatial = spatial_extents(call, 1);
   need_rank(call, 0, spatial.size() + 2, spatial.size() + 2);
   const Shape& dy = call.input(0).shape;

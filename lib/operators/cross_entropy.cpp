@@ -31,7 +31,7 @@ void check_weights(const OperatorCall& call, std::size_t weights, std::size_t sc
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_type(call, 0, DataType::kFloat32);
+  need_float(call, 0);
   need_type(call, 1, DataType::kInt64);
   const Shape labels = without_classes(call, 0);
   need_shape(call, 1, labels, "that of the scores without their class axis, 1");
@@ -45,7 +45,7 @@ double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) 
 // dloss, scores, labels, log_sum_exp, weights?
 std::vector<TensorType> infer_grad(const OperatorCall& call) {
   need_type(call, 0, DataType::kFloat32);
-  need_type(call, 1, DataType::kFloat32);
+  need_float(call, 1);
   need_type(call, 2, DataType::kInt64);
   need_type(call, 3, DataType::kFloat32);
   const Shape labels = without_classes(call, 1);

@@ -22,7 +22,7 @@ std::vector<TensorType> infer(const OperatorCall& call) {
 
 // dY, indices
 std::vector<TensorType> infer_grad(const OperatorCall& call) {
-  need_type(call, 0, DataType::kFloat32);
+  need_float(call, 0);
   need_type(call, 1, DataType::kInt64);
   const Shape data = shape_attribute(call, "shape");
   need_shape(call, 0, gathered(call, data, call.input(1).shape), "what gathering gives");

@@ -28,7 +28,7 @@ Extents extents_of(const OperatorCall& call) {
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 0, 2, 2);
   need_rank(call, 1, 2, 2);
   const Extents extents = extents_of(call);
@@ -36,7 +36,7 @@ std::vector<TensorType> infer(const OperatorCall& call) {
   if (call.has_input(2) && broadcast(call.input(2).shape, result) != result) {
     throw ShapeError(fmt::format("C {} does not broadcast to {}", to_string(call.input(2).shape), to_string(result)));
   }
-  return {float32(result)};
+  return {like(call, 0, result)};
 }
 
 double flops(const OperatorCall& call, std::span<const TensorType> outputs) {
@@ -63,7 +63,7 @@ void differentiate(GradientBuilder& gradient) {
   if (gradient.wants(0)) ta != 0 ? gemm(0, "A", b, tb, dy, 1) : gemm(0, "A", dy, 0, b, 1 - tb);
   if (gradient.wants(1)) tb != 0 ? gemm(1, "B", dy, 1, a, ta) : gemm(1, "B", a, 1 - ta, dy, 0);
   if (gradient.wants(2)) {
-    const TensorId scaled = beta == 1.0 ? dy : gradient.add("Mul", "C.scaled", {dy, gradient.scalar(beta, "beta")});
+    const TensorId scaled = beta == 1.0 ? dy : gradient.add("Mul", "C.scaled", {dy, gradient.scalar(beta, "beta", gradient.type(dy).type)});
     gradient.set_broadcast_gradient(2, scaled, "C");
   }
 }

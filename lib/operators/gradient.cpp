@@ -80,7 +80,7 @@ std::vector<TensorId> GradientBuilder::add_many(std::string_view op, std::vector
 
 void GradientBuilder::set_input_gradient(std::size_t i, TensorId gradient) {
   MP_CHECK(wants(i) && input_gradients_[i] == kNone<TensorId>);
-  MP_CHECK(gradient == kNone<TensorId> || type(gradient) == type(input(i)));
+  MP_CHECK(gradient == kNone<TensorId> || type(gradient).shape == type(input(i)).shape);
   input_gradients_[i] = gradient;
 }
 
@@ -110,8 +110,10 @@ TensorId GradientBuilder::reshaped(TensorId tensor, const Shape& shape, std::str
   return add("Reshape", std::string(what) + ".view", {tensor}, {{"shape", shape}});
 }
 
-TensorId GradientBuilder::scalar(double value, std::string_view what) {
-  return add("Constant", what, {}, {{"value_float", value}});
+TensorId GradientBuilder::scalar(double value, std::string_view what, DataType type) {
+  const TensorId constant = add("Constant", what, {}, {{"value_float", value}});
+  if (type == DataType::kFloat32) return constant;
+  return add("Cast", what, {constant}, {{"to", std::string(name_of(type))}});
 }
 
 }  // namespace mp

@@ -38,6 +38,7 @@ class GradientBuilder {
   // Appends one with several outputs, named likewise ("" = not wanted).
   std::vector<TensorId> add_many(std::string_view op, std::vector<TensorId> inputs,
                                  const std::vector<std::string>& whats, Attributes attributes = {});
+  // The gradient may be float32 where the input is bfloat16: sums over many terms need not be rounded.
   void set_input_gradient(std::size_t i, TensorId gradient);
   // Appends `op` (one output) and makes its output the gradient of input i, named after `what`.
   void differentiate_input(std::size_t i, std::string_view op, std::string_view what, std::vector<TensorId> inputs,
@@ -46,8 +47,8 @@ class GradientBuilder {
   void set_broadcast_gradient(std::size_t i, TensorId gradient, std::string_view what);
   // A view of `tensor` with another shape; `tensor` itself where it has that shape already.
   [[nodiscard]] TensorId reshaped(TensorId tensor, const Shape& shape, std::string_view what);
-  // A constant scalar.
-  [[nodiscard]] TensorId scalar(double value, std::string_view what);
+  // A constant scalar of a floating-point type.
+  [[nodiscard]] TensorId scalar(double value, std::string_view what, DataType type = DataType::kFloat32);
 
   [[nodiscard]] const std::vector<TensorId>& input_gradients() const { return input_gradients_; }
   [[nodiscard]] const std::vector<NodeId>& appended() const { return appended_; }

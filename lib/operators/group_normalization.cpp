@@ -18,7 +18,7 @@ std::vector<TensorType> infer_groups(const OperatorCall& call, std::int64_t grou
 }
 
 std::vector<TensorType> infer_group(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 1);
   need_rank(call, 0, 2, kMaxRank);
   const std::int64_t channels = call.input(0).shape[1];
   const std::int64_t groups = int_at_least(call, "num_groups", 0, 1);
@@ -30,7 +30,7 @@ std::vector<TensorType> infer_group(const OperatorCall& call) {
 }
 
 std::vector<TensorType> infer_instance(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 1);
   need_rank(call, 0, 3, kMaxRank);
   return infer_groups(call, call.input(0).shape[1]);
 }
@@ -50,7 +50,7 @@ void need_statistics(const OperatorCall& call, std::size_t mean) {
 
 // dY, X, scale, Mean, InvStdDev
 std::vector<TensorType> infer_input_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 2);
   need_rank(call, 0, 2, kMaxRank);
   need_same_shape(call, 1, 0);
   need_shape(call, 2, {call.input(0).shape[1]}, "one per channel of X");
@@ -64,7 +64,7 @@ double flops_input_grad(const OperatorCall& call, std::span<const TensorType> /*
 
 // dY, X, Mean, InvStdDev
 std::vector<TensorType> infer_weight_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 2);
   need_rank(call, 0, 2, kMaxRank);
   need_same_shape(call, 1, 0);
   need_statistics(call, 2);

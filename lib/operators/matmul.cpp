@@ -22,7 +22,7 @@ Matrix matrix_of(const Shape& shape, bool transposed) {
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 0, 2, kMaxRank);
   need_rank(call, 1, 2, kMaxRank);
   const Shape& a = call.input(0).shape;
@@ -36,7 +36,7 @@ std::vector<TensorType> infer(const OperatorCall& call) {
   Shape result = broadcast(leading(a), leading(b));
   result.push_back(left.rows);
   result.push_back(right.columns);
-  return {float32(std::move(result))};
+  return {like(call, 0, std::move(result))};
 }
 
 double flops(const OperatorCall& call, std::span<const TensorType> outputs) {
@@ -45,7 +45,7 @@ double flops(const OperatorCall& call, std::span<const TensorType> outputs) {
 }
 
 std::vector<TensorType> infer_weight_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 0, 2, kMaxRank);
   need_rank(call, 1, 2, kMaxRank);
   const Shape& dy = call.input(0).shape;

@@ -38,10 +38,10 @@ Shape pooled(const OperatorCall& call, const Shape& x) {
 }
 
 std::vector<TensorType> infer_pool(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 0, 3, 4);
   flag(call, "count_include_pad");
-  return {float32(pooled(call, call.input(0).shape))};
+  return {like(call, 0, pooled(call, call.input(0).shape))};
 }
 
 double flops_pool(const OperatorCall& call, std::span<const TensorType> outputs) {
@@ -54,7 +54,7 @@ double flops_pool_grad(const OperatorCall& call, std::span<const TensorType> /*o
 }
 
 std::vector<TensorType> infer_max_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 1, 3, 4);
   need_shape(call, 0, pooled(call, call.input(1).shape), "what pooling X gives");
   return {call.input(1)};
@@ -69,11 +69,11 @@ Shape input_shape(const OperatorCall& call, std::size_t least) {
 }
 
 std::vector<TensorType> infer_average_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   flag(call, "count_include_pad");
   const Shape x = input_shape(call, 3);
   need_shape(call, 0, pooled(call, x), "what pooling input_shape gives");
-  return {float32(x)};
+  return {like(call, 0, x)};
 }
 
 Shape globally_pooled(const Shape& x) {
@@ -84,16 +84,16 @@ Shape globally_pooled(const Shape& x) {
 }
 
 std::vector<TensorType> infer_global(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 0, 3, 4);
-  return {float32(globally_pooled(call.input(0).shape))};
+  return {like(call, 0, globally_pooled(call.input(0).shape))};
 }
 
 std::vector<TensorType> infer_global_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape x = input_shape(call, 3);
   need_shape(call, 0, globally_pooled(x), "one per channel of input_shape");
-  return {float32(x)};
+  return {like(call, 0, x)};
 }
 
 void differentiate_max(GradientBuilder& gradient) {

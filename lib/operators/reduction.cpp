@@ -21,13 +21,13 @@ Shape reduced(const Attributes& attributes, const Shape& from, bool keep) {
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_float32(call);
-  return {float32(reduced(call.attributes, call.input(0).shape, flag(call, "keepdims", true)))};
+  need_one_float_type(call);
+  return {like(call, 0, reduced(call.attributes, call.input(0).shape, flag(call, "keepdims", true)))};
 }
 
 // dY, X
 std::vector<TensorType> infer_max_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_shape(call, 0, reduced(call.attributes, call.input(1).shape, flag(call, "keepdims", true)),
              "what the reduction gives");
   return {call.input(1)};
@@ -40,7 +40,7 @@ void differentiate_sum(GradientBuilder& gradient) {
   TensorId dy = gradient.output_gradient(0);
   if (gradient.node().op->name == "ReduceMean") {
     const double share = static_cast<double>(elements(kept)) / static_cast<double>(elements(from));
-    dy = gradient.add("Mul", "X.share", {dy, gradient.scalar(share, "share")});
+    dy = gradient.add("Mul", "X.share", {dy, gradient.scalar(share, "share", gradient.type(dy).type)});
   }
   dy = gradient.reshaped(dy, kept, "X");
   if (kept == from) return gradient.set_input_gradient(0, dy);

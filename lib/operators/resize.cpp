@@ -54,19 +54,19 @@ Shape resized(const OperatorCall& call, const Shape& x) {
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   need_rank(call, 0, 3, 4);
-  return {float32(resized(call, call.input(0).shape))};
+  return {like(call, 0, resized(call, call.input(0).shape))};
 }
 
 std::vector<TensorType> infer_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape x = shape_attribute(call, "input_shape");
   if (x.size() < 3 || x.size() > 4) {
     throw ShapeError(fmt::format("input_shape must have 3 to 4 dimensions, not {}", to_string(x)));
   }
   need_shape(call, 0, resized(call, x), "what resizing input_shape gives");
-  return {float32(x)};
+  return {like(call, 0, x)};
 }
 
 // A linear blend of two neighbours along each spatial axis; nearest moves numbers alone.

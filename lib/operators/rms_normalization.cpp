@@ -27,7 +27,7 @@ constexpr std::string_view kNormalized = "the normalized dimensions";
 constexpr std::string_view kStatistics = "X's with the normalized dimensions as 1";
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 1);
   const Parts parts = parts_of(call, 0);
   need_shape(call, 1, parts.normalized, kNormalized);
   float_at_least(call, "epsilon", 1e-5, 0.0);
@@ -39,7 +39,7 @@ double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) 
 
 // dY, X, scale, InvRMS
 std::vector<TensorType> infer_input_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 2);
   need_same_shape(call, 1, 0);
   const Parts parts = parts_of(call, 0);
   need_shape(call, 2, parts.normalized, kNormalized);
@@ -53,7 +53,7 @@ double flops_input_grad(const OperatorCall& call, std::span<const TensorType> /*
 
 // dY, X, InvRMS
 std::vector<TensorType> infer_weight_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_float_values(call, 2);
   need_same_shape(call, 1, 0);
   const Parts parts = parts_of(call, 0);
   need_shape(call, 2, parts.statistics, kStatistics);

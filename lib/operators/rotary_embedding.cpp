@@ -48,7 +48,7 @@ void check_tables(const OperatorCall& call, const Heads& heads, std::int64_t rot
 }
 
 std::vector<TensorType> infer(const OperatorCall& call) {
-  need_type(call, 0, DataType::kFloat32);
+  need_float(call, 0);
   flag(call, "interleaved");
   const Heads heads = heads_of(call);
   const std::int64_t chosen = int_at_least(call, "rotary_embedding_dim", 0, 0);

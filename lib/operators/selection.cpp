@@ -19,18 +19,23 @@ std::vector<TensorType> infer_where(const OperatorCall& call) {
 void differentiate_where(GradientBuilder& gradient) {
   const TensorId condition = gradient.input(0);
   const TensorId dz = gradient.output_gradient(0);
-  const TensorId zero = gradient.scalar(0.0, "zero");
+  const TensorId zero = gradient.scalar(0.0, "zero", gradient.type(dz).type);
   if (gradient.wants(1)) gradient.set_broadcast_gradient(1, gradient.add("Where", "X", {condition, dz, zero}), "X");
   if (gradient.wants(2)) gradient.set_broadcast_gradient(2, gradient.add("Where", "Y", {condition, zero, dz}), "Y");
 }
 
 std::vector<TensorType> infer_cast(const OperatorCall& call) {
-  need_choice(call, "to", {"float32", "int64", "bool"});
+  need_choice(call, "to", {"float32", "bfloat16", "int64", "bool"});
   return {{find_data_type(call.attributes.get_string("to", "")).value(), call.input(0).shape}};
 }
 
-// Only float32 has gradients, so this was a cast from float32 to float32.
-void differentiate_cast(GradientBuilder& gradient) { gradient.set_input_gradient(0, gradient.output_gradient(0)); }
+// Only float32 and bfloat16 have gradients: dY in the type of X.
+void differentiate_cast(GradientBuilder& gradient) {
+  const DataType type = gradient.type(gradient.input(0)).type;
+  const TensorId dy = gradient.output_gradient(0);
+  if (gradient.type(dy).type == type) return gradient.set_input_gradient(0, dy);
+  gradient.differentiate_input(0, "Cast", "X", {dy}, {{"to", std::string(name_of(type))}});
+}
 
 std::vector<TensorType> infer_constant(const OperatorCall& call) {
   const bool whole = call.attributes.has("value_int");
@@ -45,7 +50,8 @@ std::vector<TensorType> infer_constant(const OperatorCall& call) {
 std::vector<Operator> selection_operators() {
   return {{.name = "Where", .inputs = {3, 3}, .infer = infer_where, .differentiate = differentiate_where},
           {.name = "Cast",
-           .attributes = {{"to", AttributeKind::kString, true}},
+           // inserted: by mixed precision; the node is none of the model's
+           .attributes = {{"to", AttributeKind::kString, true}, {"inserted", AttributeKind::kInt}},
            .infer = infer_cast,
            .differentiate = differentiate_cast},
           {.name = "Constant",

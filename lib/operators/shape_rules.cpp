@@ -13,6 +13,22 @@ void need_float32(const OperatorCall& call) {
   }
 }
 
+void need_float(const OperatorCall& call, std::size_t input) {
+  if (call.input(input).type != DataType::kBfloat16) need_type(call, input, DataType::kFloat32);
+}
+
+void need_one_float_type(const OperatorCall& call) { need_float_values(call, call.inputs.size()); }
+
+void need_float_values(const OperatorCall& call, std::size_t values) {
+  std::size_t first = 0;
+  while (first < values && !call.has_input(first)) ++first;
+  for (std::size_t i = first; i < call.inputs.size(); ++i) {
+    if (!call.has_input(i)) continue;
+    if (i == first) need_float(call, i);
+    need_type(call, i, i < values ? call.input(first).type : DataType::kFloat32);
+  }
+}
+
 void need_type(const OperatorCall& call, std::size_t input, DataType type) {
   if (call.input(input).type == type) return;
   throw ShapeError(fmt::format("input {} must be {}, not {}", input, name_of(type), to_string(call.input(input))));
@@ -115,12 +131,12 @@ Shape shape_attribute(const OperatorCall& call, std::string_view name) {
 double count(const TensorType& type) { return static_cast<double>(elements(type.shape)); }
 
 std::vector<TensorType> infer_like_first(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   return {call.input(0)};
 }
 
 std::vector<TensorType> infer_all_same_shape(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   for (std::size_t i = 1; i < call.inputs.size(); ++i) {
     if (call.has_input(i)) need_same_shape(call, i, 0);
   }

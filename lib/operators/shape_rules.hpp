@@ -14,6 +14,12 @@ inline const AttributeSpec kAxisAttribute = {"axis", AttributeKind::kInt};
 
 // Every input that is there is float32.
 void need_float32(const OperatorCall& call);
+// float32 or bfloat16.
+void need_float(const OperatorCall& call, std::size_t input);
+// Every input that is there is float32, or every one bfloat16.
+void need_one_float_type(const OperatorCall& call);
+// The first `values` inputs are float32, or all of them bfloat16; what follows (scales, statistics) is float32 anyway.
+void need_float_values(const OperatorCall& call, std::size_t values);
 void need_type(const OperatorCall& call, std::size_t input, DataType type);
 void need_rank(const OperatorCall& call, std::size_t input, std::size_t least, std::size_t most);
 // `expected`: of what the shape is, for the message ("one per channel of X").
@@ -34,11 +40,15 @@ void need_choice(const OperatorCall& call, std::string_view name, const std::vec
 // A shape given as attribute: every extent 1 or more, not larger than a tensor may be.
 [[nodiscard]] Shape shape_attribute(const OperatorCall& call, std::string_view name);
 
+// The element type of an input, under another shape.
+[[nodiscard]] inline TensorType like(const OperatorCall& call, std::size_t input, Shape shape) {
+  return {call.input(input).type, std::move(shape)};
+}
 [[nodiscard]] inline TensorType float32(Shape shape) { return {DataType::kFloat32, std::move(shape)}; }
 [[nodiscard]] double count(const TensorType& type);  // its elements, as FLOPs are counted
 
 // Rules that fit many operators.
-[[nodiscard]] std::vector<TensorType> infer_like_first(const OperatorCall& call);      // float32, the shape of input 0
+[[nodiscard]] std::vector<TensorType> infer_like_first(const OperatorCall& call);      // type and shape of input 0
 [[nodiscard]] std::vector<TensorType> infer_all_same_shape(const OperatorCall& call);  // and all inputs have it
 [[nodiscard]] double one_flop_an_output(const OperatorCall& call, std::span<const TensorType> outputs);
 [[nodiscard]] double one_flop_an_input(const OperatorCall& call, std::span<const TensorType> outputs);

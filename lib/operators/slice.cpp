@@ -47,10 +47,10 @@ std::vector<TensorType> infer_slice(const OperatorCall& call) {
 }
 
 std::vector<TensorType> infer_slice_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape from = shape_attribute(call, "shape");
   need_shape(call, 0, sliced(call, from), "what the slice gives");
-  return {float32(from)};
+  return {like(call, 0, from)};
 }
 
 void differentiate_slice(GradientBuilder& gradient) {
@@ -87,15 +87,15 @@ Shape padded(const OperatorCall& call, const Shape& from) {
 }
 
 std::vector<TensorType> infer_pad(const OperatorCall& call) {
-  need_float32(call);
-  return {float32(padded(call, call.input(0).shape))};
+  need_one_float_type(call);
+  return {like(call, 0, padded(call, call.input(0).shape))};
 }
 
 std::vector<TensorType> infer_pad_grad(const OperatorCall& call) {
-  need_float32(call);
+  need_one_float_type(call);
   const Shape from = shape_attribute(call, "input_shape");
   need_shape(call, 0, padded(call, from), "what padding input_shape gives");
-  return {float32(from)};
+  return {like(call, 0, from)};
 }
 
 void differentiate_pad(GradientBuilder& gradient) {

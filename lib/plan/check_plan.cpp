@@ -11,6 +11,7 @@
 #include "lib/base/text.hpp"
 #include "lib/graph/issue_list.hpp"
 #include "lib/plan/check_parallelism.hpp"
+#include "lib/training/mixed_precision.hpp"
 
 namespace mp {
 namespace {
@@ -37,10 +38,24 @@ void place_nodes(const Plan& plan, const Graph& graph, Placement& placement, Iss
   }
 }
 
+// A Cast of mixed precision is no node of the model's: it runs with the node that it serves.
+void place_inserted_casts(const Graph& graph, Placement& placement) {
+  std::map<std::string_view, DeviceId> group_device;
+  for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
+    if (placement[n] != kNone<DeviceId>) group_device.try_emplace(graph.node(n).colocate, placement[n]);
+  }
+  for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
+    if (placement[n] != kNone<DeviceId> || !is_inserted_cast(graph.node(n))) continue;
+    const auto found = group_device.find(graph.node(n).colocate);
+    if (found != group_device.end()) placement[n] = found->second;
+  }
+}
+
 void check_complete(const Graph& graph, const Placement& placement, IssueList& issues) {
   constexpr std::size_t kNamed = 5;
   std::vector<std::string> missing;
   for (const NodeId node : ids<NodeId>(graph.nodes().size())) {
+    if (is_inserted_cast(graph.node(node))) continue;  // its node is missing, then
     if (placement[node] == kNone<DeviceId>) missing.push_back(quoted(graph.node(node).name));
   }
   if (missing.empty()) return;
@@ -78,6 +93,7 @@ Placement check_plan(const Plan& plan, const Graph& graph, std::string_view sour
   IssueList issues;
   Placement placement(graph.nodes().size(), kNone<DeviceId>);
   place_nodes(plan, graph, placement, issues);
+  place_inserted_casts(graph, placement);
   check_complete(graph, placement, issues);
   check_pins_and_groups(graph, placement, issues);
   check_replicas(plan, issues);

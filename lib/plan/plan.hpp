@@ -12,6 +12,7 @@
 #include "lib/cluster/cluster.hpp"
 #include "lib/graph/model.hpp"
 #include "lib/training/optimizer.hpp"
+#include "lib/training/precision.hpp"
 
 namespace mp {
 
@@ -105,6 +106,7 @@ struct Plan {
   std::int32_t alive_limit = 0;  // most microbatches alive at once on a device; 0: as many as the schedule wants
   std::int32_t microbatches = 1;
   Optimizer optimizer;    // memory depends on it; a recipe may change it
+  Precision precision = Precision::kFloat32;  // likewise
   std::string algorithm;  // empty: written by hand
   std::uint64_t seed = 0;
   std::optional<Prediction> predicted;

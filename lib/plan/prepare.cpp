@@ -10,6 +10,7 @@
 #include "lib/base/text.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/plan/check_plan.hpp"
+#include "lib/training/mixed_precision.hpp"
 #include "lib/training/recompute.hpp"
 
 namespace mp {
@@ -89,7 +90,8 @@ Bindings microbatch_bindings(const Model& model, const StepShape& shape) {
 }
 
 Graph microbatch_graph(const Model& model, const StepShape& shape, std::string_view source) {
-  return bind_model(model, microbatch_bindings(model, shape), source);
+  Graph graph = bind_model(model, microbatch_bindings(model, shape), source);
+  return shape.precision == Precision::kFloat32 ? graph : mixed_precision(graph);
 }
 
 TrainingGraph training_graph_of(const Model& model, const StepShape& shape, std::string_view source) {
@@ -99,7 +101,8 @@ TrainingGraph training_graph_of(const Model& model, const StepShape& shape, std:
 PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions& options) {
   StepShape shape{.bindings = all_dimensions(model, plan, options),
                   .microbatches = options.microbatches.value_or(plan.microbatches),
-                  .optimizer = options.optimizer.value_or(plan.optimizer)};
+                  .optimizer = options.optimizer.value_or(plan.optimizer),
+                  .precision = options.precision.value_or(plan.precision)};
   const Graph forward = microbatch_graph(model, shape, options.model_source);
   Placement placement = check_plan(plan, forward, options.plan_source);
   check_replicas_work(plan, placement, shape);

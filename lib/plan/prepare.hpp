@@ -20,13 +20,14 @@ struct StepShape {
   Bindings bindings;
   std::int32_t microbatches = 1;
   Optimizer optimizer;
+  Precision precision = Precision::kFloat32;
 };
 
 // The shape's bindings, the batch being that of one microbatch. Throws UsageError where the microbatches do not divide
 // it.
 [[nodiscard]] Bindings microbatch_bindings(const Model& model, const StepShape& shape);
 
-// The model bound to one microbatch. `source` names the model's file in errors. Throws InputError for what is wrong
+// The model bound to one microbatch, in the shape's precision. `source` names the model's file in errors. Throws InputError for what is wrong
 // with the model, UsageError where the microbatches do not divide the batch (naming a number that does).
 [[nodiscard]] Graph microbatch_graph(const Model& model, const StepShape& shape, std::string_view source);
 
@@ -36,6 +37,7 @@ struct StepShape {
 // What replaces the plan's own settings (a recipe, flags), and how its files are called in errors.
 struct PrepareOptions {
   std::optional<Optimizer> optimizer;
+  std::optional<Precision> precision = {};
   std::optional<std::int32_t> microbatches;
   std::optional<Schedule> schedule;
   Bindings bindings;

@@ -9,6 +9,7 @@
 #include "lib/graph/model.hpp"
 #include "lib/plan/data_sources.hpp"
 #include "lib/training/optimizer.hpp"
+#include "lib/training/precision.hpp"
 
 namespace mp {
 
@@ -42,6 +43,7 @@ struct Recipe {
   std::optional<LearningRateSchedule> learning_rate_schedule;
   std::optional<std::uint64_t> seed;
   std::optional<std::int32_t> microbatches;
+  std::optional<Precision> precision;
   Bindings bindings;  // dimensions, say {"batch": 64}: override the plan's
   DataSources data;
   // Outputs: relative to the working directory.

@@ -153,8 +153,22 @@ class Differentiator {
     if (node.cost && node.cost->backward_s > 0.0) share_cost(node.cost->backward_s, first);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const TensorId term = gradient.input_gradients()[i];
-      if (gradient.wants(i) && term != kNone<TensorId>) contributions_[node.inputs[i]].push_back({term, id});
+      if (!gradient.wants(i) || term == kNone<TensorId>) continue;
+      const TensorId input = forward_.node(id).inputs[i];
+      contributions_[input].push_back({in_type_of_sum(term, input, id), id});
     }
+  }
+
+  // Activations have gradients of their own type, parameters of float32: they are summed over the microbatches.
+  TensorId in_type_of_sum(TensorId term, TensorId input, NodeId consumer) {
+    const Tensor& tensor = forward_.tensor(input);
+    const bool is_parameter = tensor.kind == TensorKind::kParameter;
+    const DataType wanted = is_parameter ? DataType::kFloat32 : tensor.type.type;
+    if (builder_.type(term).type == wanted) return term;
+    const std::string name = builder_.fresh_name(builder_.peek().tensor(term).name + "." + std::string(name_of(wanted)));
+    const TensorId cast = builder_.add("Cast", name, {term}, {{"to", std::string(name_of(wanted))}});
+    mark_appended(Phase::kBackward, consumer);
+    return cast;
   }
 
   // A measured backward time is that of all backward nodes of the node together.
@@ -238,7 +252,8 @@ class Differentiator {
   void finish_parameter(const GraphParameter& parameter) {
     std::vector<Contribution>& terms = contributions_[parameter.tensor];
     const Tensor tensor = forward_.tensor(parameter.tensor);
-    if (terms.empty() || tensor.type.type != DataType::kFloat32) return;
+    const bool is_float = tensor.type.type == DataType::kFloat32 || tensor.type.type == DataType::kBfloat16;
+    if (terms.empty() || !is_float) return;
     for (Contribution& term : terms) term.gradient = own(term.gradient, term.consumer, tensor.name);
     const TensorId gradient = fold(parameter.tensor, Phase::kUpdate);
     TrainedParameter trained = append_update(builder_, parameter, gradient, options_.optimizer);

@@ -37,7 +37,22 @@ UpdateRule rule_of(const Optimizer& optimizer, bool decays) {
   return {};
 }
 
+// The float32 value of a bfloat16 parameter: the first of its optimizer states.
+TensorId add_master(GraphBuilder& builder, const GraphParameter& parameter, TrainedParameter& trained) {
+  const Tensor tensor = builder.peek().tensor(parameter.tensor);
+  const TensorId master = builder.add_parameter(builder.fresh_name(tensor.name + ".master"),
+                                                {DataType::kFloat32, tensor.type.shape}, parameter.initializer, false,
+                                                parameter.weight_decay);
+  trained.state.push_back(master);
+  return master;
+}
+
 }  // namespace
+
+TensorId master_of(const Graph& graph, const TrainedParameter& trained) {
+  const bool has_master = graph.tensor(trained.parameter).type.type != DataType::kFloat32;
+  return has_master ? trained.state.front() : kNone<TensorId>;
+}
 
 TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,
                                const Optimizer& optimizer) {
@@ -48,13 +63,25 @@ TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& para
   node.name = builder.fresh_name(tensor.name + ".update");
   node.op_name = rule.op;
   node.attributes = std::move(rule.attributes);
-  node.inputs = {parameter.tensor, gradient};
-  std::vector<std::string> outputs{builder.fresh_name(tensor.name + ".updated")};
+  const bool has_master = tensor.type.type != DataType::kFloat32;
+  TensorId updated = parameter.tensor;
+  if (has_master) updated = add_master(builder, parameter, trained);
+  node.inputs = {updated, gradient};
+  std::vector<std::string> outputs{builder.fresh_name(builder.peek().tensor(updated).name + ".updated")};
   for (const std::string& suffix : rule.state) {
     const std::string name = builder.fresh_name(tensor.name + "." + suffix);
-    trained.state.push_back(builder.add_parameter(name, tensor.type, Initializer{}, false, false));
+    trained.state.push_back(
+        builder.add_parameter(name, {DataType::kFloat32, tensor.type.shape}, Initializer{}, false, false));
     node.inputs.push_back(trained.state.back());
     outputs.push_back(builder.fresh_name(name + ".updated"));
+  }
+  if (has_master) {
+    if (rule.state.empty()) {  // no velocity
+      node.inputs.push_back(kNone<TensorId>);
+      outputs.emplace_back();
+    }
+    node.inputs.push_back(parameter.tensor);
+    outputs.push_back(builder.fresh_name(tensor.name + ".updated"));
   }
   trained.update = builder.add_node(std::move(node), outputs);
   return trained;

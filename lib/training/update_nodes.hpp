@@ -8,8 +8,13 @@
 namespace mp {
 
 // Appends the state ("<parameter>.momentum"; "<parameter>.adam.m", "<parameter>.adam.v": zero, like the parameter) and
-// the update, in place of parameter and state.
+// the update, in place of parameter and state. A bfloat16 parameter has a float32 master as its first state
+// ("<parameter>.master", drawn as the parameter is): the update is the master's, and writes the parameter as its copy.
 [[nodiscard]] TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,
                                              const Optimizer& optimizer);
+
+// The float32 tensor that is the parameter's value between steps, where the parameter itself is a rounded copy; kNone
+// where it is its own value.
+[[nodiscard]] TensorId master_of(const Graph& graph, const TrainedParameter& trained);
 
 }  // namespace mp

@@ -40,13 +40,12 @@ std::int64_t step_of(const SafetensorsFile& file) {
 }  // namespace
 
 Snapshot::Snapshot(const Executor& executor) : model_(executor.program().training.graph.name()) {
-  const Graph& graph = executor.program().training.graph;
   std::int64_t size_bytes = 0;
-  for (const GraphParameter& parameter : graph.parameters()) {
-    const Tensor& tensor = graph.tensor(parameter.tensor);
+  for (const StoredParameter& parameter :
+       stored_parameters(executor.program().training, Stored::kModelAndOptimizer)) {
     parameters_.push_back(parameter.tensor);
-    tensors_.push_back({tensor.name, tensor.type});
-    size_bytes += bytes(tensor.type);
+    tensors_.push_back({parameter.name, parameter.type});
+    size_bytes += bytes(parameter.type);
   }
   if (executor.is_first()) values_.resize(static_cast<std::size_t>(size_bytes));
 }
@@ -71,12 +70,8 @@ void Snapshot::write(const std::string& path) const {
 
 namespace {
 
-std::vector<TensorId> all_parameters(const Executor& executor) {
-  std::vector<TensorId> parameters;
-  for (const GraphParameter& parameter : executor.program().training.graph.parameters()) {
-    parameters.push_back(parameter.tensor);
-  }
-  return parameters;
+std::vector<StoredParameter> all_parameters(const Executor& executor) {
+  return stored_parameters(executor.program().training, Stored::kModelAndOptimizer);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
 #include "lib/operators/operator.hpp"
+#include "runtime/cpu/bfloat16/kernels.hpp"
+#include "runtime/cpu/bfloat16/twin.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/registry.hpp"
 #include "runtime/cpu/scratch.hpp"
@@ -67,7 +69,8 @@ class CpuBackend final : public Backend {
     if (factory == nullptr) {
       throw RunError(fmt::format("node '{}': the CPU backend has no kernel for operator {}", n.name, n.op_name));
     }
-    return factory({graph, n, team_, layouts_, scratch_});
+    const cpu::KernelCall call{graph, n, team_, layouts_, scratch_};
+    return cpu::has_bfloat16(graph, n) ? cpu::make_bfloat16_kernel(call, widened_) : factory(call);
   }
 
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
@@ -84,11 +87,14 @@ class CpuBackend final : public Backend {
                     [&](std::int64_t begin, std::int64_t end) { add_to(sum + begin, addend + begin, end - begin); });
   }
   void synchronize() override {}
-  [[nodiscard]] std::int64_t workspace_bytes() const override { return scratch_.size_bytes(); }
+  [[nodiscard]] std::int64_t workspace_bytes() const override {
+    return scratch_.size_bytes() + widened_.size_bytes();
+  }
 
  private:
   Team team_;
   cpu::SharedScratch scratch_;
+  cpu::SharedScratch widened_;  // operands of kernels that have no bfloat16 form
   cpu::Layouts layouts_;
 };
 

@@ -81,12 +81,15 @@ def train(model, loss_of, optimizer):
     return losses
 
 
+ADAM = {"kind": "adamw", "learning_rate": 0.003, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
+SGD = {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9, "weight_decay": 0.001}
+RUNS = (("gpt", gpt, ADAM), ("llama", llama, ADAM), ("resnet", resnet, SGD), ("unet", unet, ADAM),
+        ("lstm", lstm, ADAM))
+
+
 def main():
-    adam = {"kind": "adamw", "learning_rate": 0.003, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
-    sgd = {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9, "weight_decay": 0.001}
     runs = []
-    for name, loss_of, optimizer in (("gpt", gpt, adam), ("llama", llama, adam), ("resnet", resnet, sgd),
-                                     ("unet", unet, adam), ("lstm", lstm, adam)):
+    for name, loss_of, optimizer in RUNS:
         model = json.loads((FOLDER / f"{name}.json").read_text())
         runs.append({"model": name, "optimizer": optimizer, "losses": train(model, loss_of, optimizer)})
         print(name, runs[-1]["losses"][0], runs[-1]["losses"][-1])
@@ -95,4 +98,5 @@ def main():
     path.write_text(json.dumps({**head, "runs": runs}, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -44,11 +44,11 @@ def gpt(model, p, inputs):
 
 def rotate(x, heads):
     """Complex numbers made of a head's halves, times e^(i * position * frequency)."""
-    h = x.unflatten(-1, (heads, -1))
+    h = x.unflatten(-1, (heads, -1)).float()
     half = h.shape[-1] // 2
     angles = torch.outer(torch.arange(x.shape[1]), 10000.0 ** (-torch.arange(half) / half))[:, None, :]
     turned = torch.complex(h[..., :half], h[..., half:]) * torch.polar(torch.ones_like(angles), angles)
-    return torch.cat((turned.real, turned.imag), -1).flatten(-2)
+    return torch.cat((turned.real, turned.imag), -1).flatten(-2).to(x.dtype)
 
 
 def llama(model, p, inputs):

@@ -1,7 +1,8 @@
-// SgdUpdate, AdamUpdate: w, m, v are updated where they lie.
+// SgdUpdate, AdamUpdate: w, m, v are updated where they lie, and a copy of w, where there is one, is rounded anew.
 #include <cmath>
 #include <cstdint>
 
+#include "runtime/cpu/bfloat16/convert.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
 
@@ -87,6 +88,7 @@ KernelPointer make_sgd_update(const KernelCall& call) {
       } else {
         sgd(constants, w, g, end - begin);
       }
+      if (auto* copy = io.out<std::uint16_t>(2)) narrow(w, copy + begin, end - begin);
     });
   });
 }
@@ -101,6 +103,7 @@ KernelPointer make_adam_update(const KernelCall& call) {
     const Adam c = at_step(constants, io.context);
     team.for_range(size, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
       adam(c, io.out(0) + begin, io.in(1) + begin, io.out(1) + begin, io.out(2) + begin, end - begin);
+      if (auto* copy = io.out<std::uint16_t>(3)) narrow(io.out(0) + begin, copy + begin, end - begin);
     });
   });
 }

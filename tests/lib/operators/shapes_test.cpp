@@ -148,7 +148,7 @@ TEST_CASE("shapes of losses and updates", "[operators]") {
       {{"SoftmaxCrossEntropyLoss", {float32({2, 5, 7}), int64({2, 7})}}, "float32[] float32[2, 5, 7] float32[2, 7]"},
       {{"MeanSquaredError", floats({{2, 3}, {2, 3}})}, "float32[]"},
       {{"MeanSquaredErrorGrad", floats({{}, {2, 3}, {2, 3}})}, "float32[2, 3]"},
-      {{"SgdUpdate", floats({{2, 3}, {2, 3}})}, "float32[2, 3] float32[2, 3]"},
-      {{"AdamUpdate", floats({{4}, {4}, {4}, {4}}), {}, 3}, "float32[4] float32[4] float32[4]"},
+      {{"SgdUpdate", floats({{2, 3}, {2, 3}})}, "float32[2, 3] float32[2, 3] bfloat16[2, 3]"},
+      {{"AdamUpdate", floats({{4}, {4}, {4}, {4}}), {}, 3}, "float32[4] float32[4] float32[4] bfloat16[4]"},
   });
 }

@@ -67,12 +67,15 @@ TEST_CASE("a node without kernel is an error that names node and operator") {
   GraphBuilder builder("types");
   const TensorId flags = builder.add_input("flags", {DataType::kBool, {3}});
   builder.add("Cast", "to_flags", {flags}, {{"to", std::string("bool")}});
-  const TensorId half = builder.add_input("half", {DataType::kBfloat16, {3}});
-  builder.add("Cast", "widen", {half}, {{"to", std::string("float32")}});
+  Node unknown;
+  unknown.name = "unknown";
+  unknown.op_name = "Unheard";
+  unknown.cost = MeasuredCost{};
+  builder.add_opaque(unknown, {"out"}, {{DataType::kFloat32, {3}}});
   const Graph graph = std::move(builder).build();
   CHECK(backend->make_kernel(graph, NodeId{0}) != nullptr);
   CHECK(message_of([&] { static_cast<void>(backend->make_kernel(graph, NodeId{1})); }) ==
-        "node 'widen': the CPU backend has no kernel of Cast for bfloat16");
+        "node 'unknown': the CPU backend has no kernel for operator Unheard");
 }
 
 }  // namespace mp::runtime

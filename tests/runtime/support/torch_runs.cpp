@@ -96,8 +96,8 @@ class ReferenceData final : public DataSource {
 
 }  // namespace
 
-TorchRuns read_torch_runs() {
-  const std::string path = folder() + "training.json";
+TorchRuns read_torch_runs(const std::string& file) {
+  const std::string path = folder() + file;
   JsonDocument document(read_file(path), path);
   document.require_format("mp.reference/1");
   const JsonObject root = document.root().object({"format", "made_by", "seed", "runs"});
@@ -111,8 +111,8 @@ void require_torch_losses(const TorchRun& run, std::uint64_t seed, const TorchCh
   INFO(run.model);
   const std::string path = folder() + "models/" + run.model + ".json";
   const Model model = read_model(path).model;
-  const TrainingGraph training =
-      training_graph_of(model, {.bindings = {}, .microbatches = 1, .optimizer = run.optimizer}, path);
+  const TrainingGraph training = training_graph_of(
+      model, {.bindings = {}, .microbatches = 1, .optimizer = run.optimizer, .precision = check.precision}, path);
   Executor executor(program_of(training, check.placement),
                     check.backends ? check.backends : cpu_backends(check.placement.threads));
   executor.initialise_parameters(seed);

@@ -1,4 +1,4 @@
-// Trainings whose losses PyTorch has computed: tests/reference/training.json.
+// Trainings whose losses PyTorch has computed: tests/reference/training.json, mixed_precision.json.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct TorchRuns {
   std::vector<TorchRun> runs;
 };
 
-[[nodiscard]] TorchRuns read_torch_runs();
+[[nodiscard]] TorchRuns read_torch_runs(const std::string& file = "training.json");
 
 // Trains as PyTorch did, from the same weights and data, and requires the first `steps` losses to be within `tolerance`
 // of PyTorch's, relative to them.
@@ -31,6 +31,7 @@ struct TorchCheck {
   BackendFactory backends{};
   std::size_t steps = 20;
   double tolerance = 1e-4;
+  Precision precision = Precision::kFloat32;
 };
 void require_torch_losses(const TorchRun& run, std::uint64_t seed, const TorchCheck& check);
 

@@ -13,11 +13,13 @@
 
 namespace mp::runtime::test {
 
-Subject load(const std::string& name, std::int64_t batch, std::int32_t microbatches, const Optimizer& optimizer) {
+Subject load(const std::string& name, std::int64_t batch, std::int32_t microbatches, const Optimizer& optimizer,
+             Precision precision) {
   const std::string path = mp::test::source_dir() + "/models/" + name + ".json";
   Subject subject{.model = read_model(path).model, .training = {}};
   subject.training = training_graph_of(
-      subject.model, {.bindings = {{"batch", batch}}, .microbatches = microbatches, .optimizer = optimizer}, path);
+      subject.model,
+      {.bindings = {{"batch", batch}}, .microbatches = microbatches, .optimizer = optimizer, .precision = precision}, path);
   return subject;
 }
 

@@ -23,7 +23,7 @@ struct Subject {
   TrainingGraph training;
 };
 [[nodiscard]] Subject load(const std::string& name, std::int64_t batch, std::int32_t microbatches,
-                           const Optimizer& optimizer);
+                           const Optimizer& optimizer, Precision precision = Precision::kFloat32);
 
 enum class Layout : std::uint8_t { kChain, kRandom };
 struct PlacementCase {
