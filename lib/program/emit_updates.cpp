@@ -148,7 +148,8 @@ bool Emitter::has_operands(NodeId update, DeviceId device) const {
 void Emitter::update_what_is_ready(DeviceId device, std::int64_t fill_until) {
   std::vector<NodeId> left;
   std::vector<NodeId>& queue = to_update_[device];
-  for (std::size_t i = 0; i < queue.size(); ++i) {  // updates queue those that read what they make
+  // Updates queue those that read what they make, so the queue grows meanwhile.
+  for (std::size_t i = 0; i < queue.size(); ++i) {  // NOLINT(modernize-loop-convert)
     const NodeId n = queue[i];
     const TensorId parameter = ownership_.updated_by(n);
     const bool is_awaited = parameter == kNone<TensorId> || ownership_.sends_new_value(parameter);
@@ -252,6 +253,7 @@ void Emitter::send_new_values(NodeId n) {
   for (const DeviceId d : options_.replication.members(options_.replication.leader(owner))) {
     if (d == owner) continue;
     std::vector<Part> parts;
+    parts.reserve(parameters.size());
     for (const TensorId p : parameters) parts.push_back({p, kept_by(owner, p), new_slot(), kept_by(d, p)});
     post({.from = owner, .to = d}, parts);
     new_values_.push_back(static_cast<std::int32_t>(out_.messages.size()) - 1);
