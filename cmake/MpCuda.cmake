@@ -1,4 +1,5 @@
-# CUDA and its libraries. Defines MP_HAVE_CUDA, MP_HAVE_NCCL, MP_HAVE_CUDNN, mp_cuda, MP_CUDA_SUMMARY.
+# CUDA and its libraries. Defines MP_HAVE_CUDA, MP_HAVE_NCCL, MP_HAVE_CUDNN with the targets mp_cuda, mp_nccl, mp_cudnn,
+# and MP_CUDA_SUMMARY.
 # cuBLAS comes with the toolkit; NCCL and cuDNN ship no CMake config: header and library are looked for beside the
 # toolkit, on the system, and in the nvidia/*/ folders of the Python environment in use (pip's nvidia-nccl-cu13, …).
 set(MP_HAVE_CUDA OFF)
@@ -20,8 +21,10 @@ function(mp_find_nvidia_library name header library)
   mark_as_advanced(${name}_INCLUDE_DIR ${name}_LIBRARY)
   if(${name}_INCLUDE_DIR AND ${name}_LIBRARY)
     set(MP_HAVE_${name} ON PARENT_SCOPE)
-    target_link_libraries(mp_cuda INTERFACE "${${name}_LIBRARY}")
-    target_include_directories(mp_cuda SYSTEM INTERFACE "${${name}_INCLUDE_DIR}")
+    string(TOLOWER "mp_${name}" target)
+    add_library(${target} INTERFACE)
+    target_link_libraries(${target} INTERFACE "${${name}_LIBRARY}")
+    target_include_directories(${target} SYSTEM INTERFACE "${${name}_INCLUDE_DIR}")
   endif()
 endfunction()
 
@@ -66,6 +69,10 @@ target_link_libraries(mp_cuda INTERFACE CUDA::cudart CUDA::cublas CUDA::cublasLt
 # CMake 3.25 knows no C++20 for nvcc 13: it refuses the C++ standard if required, and passes no flag if not.
 set(CMAKE_CUDA_STANDARD_REQUIRED OFF)
 target_compile_options(mp_cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr>")
+if(MP_WARNINGS_AS_ERRORS)
+  target_compile_options(mp_cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings;-Xcompiler=-Wall,-Wextra>")
+endif()
+target_compile_definitions(mp_cuda INTERFACE MP_CUDA_KERNELS)  # runtime/gpu/launch.hpp: there is device code to launch
 mp_find_nvidia_library(NCCL nccl.h nccl libnccl.so.2)
 mp_find_nvidia_library(CUDNN cudnn.h cudnn libcudnn.so.9)
 set(MP_CUDA_SUMMARY "${CUDAToolkit_VERSION} for sm_${CMAKE_CUDA_ARCHITECTURES}")

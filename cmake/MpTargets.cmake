@@ -73,5 +73,5 @@ function(mp_program name folder)
   target_link_libraries(${name} PRIVATE mp_options ${ARG_LINKS})
   mp_compile_quickly(${name})  # they parse flags and print; the libraries do the work
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
-  install(TARGETS ${name})
+  install(TARGETS ${name} RUNTIME_DEPENDENCY_SET mp_libraries)
 endfunction()

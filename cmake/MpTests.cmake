@@ -13,7 +13,7 @@ function(mp_test_program area)
   mp_compile_quickly(test_${area})
   target_precompile_headers(test_${area} PRIVATE "${tests}/support/catch.hpp")
   set_target_properties(test_${area} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
-  catch_discover_tests(test_${area} TEST_PREFIX "${area}: " DISCOVERY_MODE PRE_TEST
+  catch_discover_tests(test_${area} TEST_SPEC "~[gpu]" TEST_PREFIX "${area}: " DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT 300 LABELS ${area} ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()
 
@@ -32,6 +32,9 @@ mp_test_program(lib)
 mp_test_program(models)
 mp_test_program(partition)
 mp_test_program(runtime)
+# Those that need a GPU say so, and count as skipped, where there is none.
+catch_discover_tests(test_runtime TEST_SPEC "[gpu]" TEST_PREFIX "gpu: " DISCOVERY_MODE PRE_TEST
+  PROPERTIES TIMEOUT 300 LABELS gpu SKIP_REGULAR_EXPRESSION "skipped: ")
 
 # Benchmarks: built only when asked for, by tests/benchmarks/partition/run.
 file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/benchmarks/partition/*.cpp")

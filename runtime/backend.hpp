@@ -3,13 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 
 #include "lib/graph/graph.hpp"
 
+namespace mp {
+struct Message;
+}  // namespace mp
+
 namespace mp::runtime {
+
+class Transport;
 
 // What a kernel may depend on besides its operands.
 struct StepContext {
@@ -34,6 +41,13 @@ class Kernel {
 // Memory of a device, released with it.
 using DeviceMemory = std::shared_ptr<std::byte>;
 
+// A point in the work of a device that runs behind its thread. None (null) where work is done when a call returns, as
+// on the CPU.
+class Mark {
+ public:
+  virtual ~Mark() = default;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -48,9 +62,28 @@ class Backend {
   virtual void copy_to_host(void* host, const void* device, std::int64_t size_bytes) = 0;
   virtual void copy(void* to, const void* from, std::int64_t size_bytes) = 0;           // within the device
   virtual void accumulate(float* sum, const float* addend, std::int64_t elements) = 0;  // sum += addend
+  // Waits for all work, and throws what has failed in it.
   virtual void synchronize() = 0;
   // Scratch that the kernels made so far share, in bytes.
   [[nodiscard]] virtual std::int64_t workspace_bytes() const { return 0; }
+
+  // Order between devices without waiting: `mark` (of make_mark, null too) stands for all work put in up to now; work
+  // put in later waits for the work that a mark, of this or another device, stood for when it was last recorded.
+  [[nodiscard]] virtual std::unique_ptr<Mark> make_mark() { return nullptr; }
+  virtual void record(Mark* /*mark*/) {}
+  virtual void wait_for(Mark* /*mark*/) {}
+
+  // How devices of this kind in one process move the messages of a Program, `backends` being all of them in the order
+  // of the devices. Asked of the first device's backend. Here: each receiver copies (runtime/local).
+  [[nodiscard]] virtual std::unique_ptr<Transport> make_transport(std::span<const Message> messages,
+                                                                  std::span<Backend* const> backends);
+
+  // Calls put_in(), which puts in compute, copies and sums alone: the same in every step for the same `stretch`, but
+  // for the context's step and learning rate. A backend may record it and replay the record instead.
+  virtual void run_stretch(std::size_t /*stretch*/, const StepContext& /*context*/,
+                           const std::function<void()>& put_in) {
+    put_in();
+  }
 };
 
 }  // namespace mp::runtime

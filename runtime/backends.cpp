@@ -4,16 +4,39 @@
 
 #include "lib/base/error.hpp"
 #include "runtime/cpu/cpu_backend.hpp"
-#include "runtime/devices.hpp"
+#include "runtime/cuda/cuda_backend.hpp"
+#include "runtime/cuda/devices.hpp"
 
 namespace mp::runtime {
+namespace {
+
+// Which GPU a device of the plan is.
+int gpu_of(DeviceId device, std::size_t gpus, bool oversubscribe) {
+  if (index(device) < gpus) return static_cast<int>(index(device));
+  if (oversubscribe) return static_cast<int>(index(device) % gpus);
+  throw RunError(fmt::format(
+      "the plan has a device {}, this machine {} CUDA {}: --oversubscribe lets devices of the plan share them",
+      index(device), gpus, gpus == 1 ? "device" : "devices"));
+}
+
+BackendFactory cuda_factory(const BackendChoice& choice) {
+  const DeviceList list = cuda_devices();
+  if (list.devices.empty()) {
+    throw RunError(fmt::format("no CUDA backend to train on: {}; use --backend cpu", list.no_cuda));
+  }
+  return [gpus = list.devices.size(), oversubscribe = choice.oversubscribe, allow_tf32 = choice.allow_tf32,
+          use_graphs = choice.use_cuda_graphs, use_nccl = choice.use_nccl](DeviceId device) {
+    return make_cuda_backend({.device = gpu_of(device, gpus, oversubscribe),
+                              .allow_tf32 = allow_tf32,
+                              .use_graphs = use_graphs,
+                              .use_nccl = use_nccl});
+  };
+}
+
+}  // namespace
 
 BackendFactory backend_factory(const BackendChoice& choice) {
-  if (choice.name == "cuda") {
-    const DeviceList list = list_devices();
-    throw RunError(fmt::format("no CUDA backend to train on: {}; use --backend cpu",
-                               list.no_cuda.empty() ? "this version has kernels for the cpu alone" : list.no_cuda));
-  }
+  if (choice.name == "cuda") return cuda_factory(choice);
   return [threads = choice.cpu_threads](DeviceId) { return make_cpu_backend({.threads = threads}); };
 }
 

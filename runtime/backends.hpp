@@ -8,11 +8,16 @@
 namespace mp::runtime {
 
 struct BackendChoice {
-  std::string_view name = "auto";  // "auto", "cpu", "cuda"
+  std::string_view name = "auto";  // "auto" (cpu), "cpu", "cuda"
   int cpu_threads = 0;             // of each cpu device; 0: all cores
+  bool oversubscribe = false;      // cuda: several devices of the plan may share a GPU
+  bool allow_tf32 = false;         // cuda: float32 products may be rounded to TF32
+  bool use_cuda_graphs = true;     // cuda: stretches of a step are recorded and replayed
+  bool use_nccl = false;           // cuda: messages by NCCL, not by copies between GPUs
 };
 
-// One backend per device of a plan. Throws RunError where this machine or build has none of that name, saying why.
+// One backend per device of a plan: of CUDA, device d is GPU d, or, oversubscribed, GPU d modulo their number. Throws
+// RunError where this machine or build has none of that name, or too few, saying why.
 [[nodiscard]] BackendFactory backend_factory(const BackendChoice& choice);
 
 }  // namespace mp::runtime

@@ -13,6 +13,7 @@
 #include "lib/base/error.hpp"
 #include "lib/operators/operator.hpp"
 #include "lib/training/update_nodes.hpp"
+#include "runtime/arena_table.hpp"
 #include "runtime/parameters.hpp"
 
 namespace mp::runtime {
@@ -27,12 +28,13 @@ DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& bac
   try {
     arena_ = backend.allocate(own_->arena_bytes);
   } catch (const std::exception& error) {
-    throw RunError(fmt::format("device {} ({}): cannot allocate its arena of {} bytes: {}", index(device),
-                               backend.name(), own_->arena_bytes, error.what()));
+    throw RunError(fmt::format("device {} ({}): cannot allocate its arena of {} bytes: {}\n{}", index(device),
+                               backend.name(), own_->arena_bytes, error.what(), arena_table(program, device)));
   }
   make_kernels();
   operations_.reserve(own_->instructions.size());
   for (const Instruction& instruction : own_->instructions) resolve(instruction);
+  find_stretches();
 }
 
 std::byte* DeviceWorker::address(BufferId buffer) const {
@@ -79,23 +81,73 @@ void DeviceWorker::resolve(const Instruction& instruction) {
   operations_.push_back(operation);
 }
 
-void DeviceWorker::run_step(const StepRequest& request) {
-  for (std::size_t i = 0; i < operations_.size(); ++i) {
-    if (!times_.empty()) times_[i].start = std::chrono::steady_clock::now();
-    try {
-      execute(operations_[i], request);
-      if (detects_anomalies_) look_for_anomaly(i);
-      if (!times_.empty()) backend_->synchronize();
-    } catch (const Aborted&) {
-      throw;
-    } catch (const InputError&) {  // a file of data has turned out broken
-      throw;
-    } catch (const std::exception& error) {
-      fail(i, request, error.what());
-    }
-    if (!times_.empty()) times_[i].end = std::chrono::steady_clock::now();
+// A stretch has nothing in it that waits for another thread or touches the host's memory.
+void DeviceWorker::find_stretches() {
+  stretch_ends_.resize(operations_.size());
+  std::size_t end = operations_.size();
+  for (std::size_t i = operations_.size(); i-- > 0;) {
+    const Opcode opcode = operations_[i].opcode;
+    const bool is_inside = opcode == Opcode::kCompute || opcode == Opcode::kCopy || opcode == Opcode::kAccumulate;
+    if (!is_inside) end = i + 1;
+    stretch_ends_[i] = end;
+    if (!is_inside) end = i;
   }
-  backend_->synchronize();
+}
+
+void DeviceWorker::run_step(const StepRequest& request) {
+  const bool is_watched = !times_.empty() || detects_anomalies_;
+  for (std::size_t i = 0; i < operations_.size();) {
+    if (is_watched || stretch_ends_[i] == i + 1) {
+      run_one(i++, request);
+    } else {
+      run_stretch(i, request);
+      i = stretch_ends_[i];
+    }
+  }
+  try {
+    backend_->synchronize();
+  } catch (const std::exception& error) {
+    throw RunError(fmt::format("device {} ({}), step {}: {}", index(device_), backend_->name(),
+                               request.context.step + 1, error.what()));
+  }
+}
+
+void DeviceWorker::run_one(std::size_t instruction, const StepRequest& request) {
+  const std::size_t i = instruction;
+  if (!times_.empty()) times_[i].start = std::chrono::steady_clock::now();
+  try {
+    execute(operations_[i], request);
+    if (detects_anomalies_) look_for_anomaly(i);
+    if (!times_.empty()) backend_->synchronize();
+  } catch (const Aborted&) {
+    throw;
+  } catch (const InputError&) {  // a file of data has turned out broken
+    throw;
+  } catch (const std::exception& error) {
+    fail(i, request, error.what());
+  }
+  if (!times_.empty()) times_[i].end = std::chrono::steady_clock::now();
+}
+
+void DeviceWorker::run_stretch(std::size_t first, const StepRequest& request) {
+  struct State {
+    DeviceWorker* worker;
+    const StepRequest* request;
+    std::size_t first;
+    std::size_t at;
+  } state{this, &request, first, first};
+  try {
+    // One reference fits into the function object itself: nothing is allocated.
+    backend_->run_stretch(first, request.context, [&state] {
+      const std::size_t end = state.worker->stretch_ends_[state.first];
+      for (state.at = state.first; state.at < end; ++state.at) {
+        state.worker->execute(state.worker->operations_[state.at], *state.request);
+      }
+      state.at = state.first;
+    });
+  } catch (const std::exception& error) {
+    fail(state.at, request, error.what());
+  }
 }
 
 void DeviceWorker::execute(const Operation& operation, const StepRequest& request) {

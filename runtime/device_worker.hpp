@@ -29,8 +29,8 @@ struct InstructionTime {
   std::chrono::steady_clock::time_point end;
 };
 
-// Hears of TrainingGraph::fetched: the values of a tensor for one microbatch. Called in the thread of the device that has
-// them, by several devices at once; the values are gone when it returns.
+// Hears of TrainingGraph::fetched: the values of a tensor for one microbatch. Called in the thread of the device that
+// has them, by several devices at once; the values are gone when it returns.
 using TensorObserver = std::function<void(TensorId, std::int32_t microbatch, std::span<const std::byte> values)>;
 
 // Everything is called from the device's own thread.
@@ -62,10 +62,10 @@ class DeviceWorker {
     Opcode opcode = Opcode::kCompute;
     std::int32_t microbatch = -1;
     std::int32_t message = -1;
-    std::int32_t input = -1;      // kFeed: position in Graph::inputs()
+    std::int32_t input = -1;             // kFeed: position in Graph::inputs()
     TensorId fetched = kNone<TensorId>;  // kFetchLoss: the tensor, where it is not the loss
     std::int64_t size_bytes = 0;         // kFeed, kCopy, kAccumulate, kFetchLoss
-    std::size_t first_input = 0;  // position in inputs_
+    std::size_t first_input = 0;         // position in inputs_
     std::size_t input_count = 0;
     std::size_t first_output = 0;  // position in outputs_
     std::size_t output_count = 0;
@@ -73,6 +73,10 @@ class DeviceWorker {
   };
 
   void resolve(const Instruction& instruction);
+  void find_stretches();
+  void run_one(std::size_t instruction, const StepRequest& request);
+  // Instructions [first, end of its stretch), handed to the backend together.
+  void run_stretch(std::size_t first, const StepRequest& request);
   void make_kernels();
   [[nodiscard]] std::byte* address(BufferId buffer) const;
   void execute(const Operation& operation, const StepRequest& request);
@@ -92,7 +96,8 @@ class DeviceWorker {
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
   std::vector<Operation> operations_;
-  std::vector<std::byte> staging_;  // the largest feed or fetched tensor
+  std::vector<std::size_t> stretch_ends_;  // by instruction: behind the last of those that the device runs by itself
+  std::vector<std::byte> staging_;         // the largest feed or fetched tensor
   const TensorObserver* observer_ = nullptr;
   std::span<InstructionTime> times_;
   bool detects_anomalies_ = false;

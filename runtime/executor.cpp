@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "lib/base/check.hpp"
-#include "runtime/local/local_transport.hpp"
 #include "runtime/rank_transport.hpp"
 
 namespace mp::runtime {
@@ -39,7 +38,7 @@ void Executor::make_transport() {
   std::vector<Backend*> backends;
   for (const std::unique_ptr<Backend>& backend : backends_) backends.push_back(backend.get());
   if (ranks_ == nullptr) {
-    transport_ = std::make_unique<LocalTransport>(program_.messages, backends);
+    transport_ = backends.front()->make_transport(program_.messages, backends);
   } else {
     transport_ = std::make_unique<RankTransport>(*ranks_, program_.messages, backends);
   }

@@ -60,9 +60,7 @@ runtime::Evaluation score(const EvalFlags& flags, const Job& job, const Prepared
   if (!runtime::can_evaluate(forward)) {
     throw InputError(job.input.model_path, Issue{"/loss", "the model has no loss: there is nothing to score it by"});
   }
-  runtime::Evaluator evaluator(
-      prepared.program, forward,
-      runtime::backend_factory({.name = flags.train.backend, .cpu_threads = flags.train.threads}));
+  runtime::Evaluator evaluator(prepared.program, forward, runtime::backend_factory(flags.train.backend.choice()));
   runtime::load_weights(evaluator.executor(), weights);
   const auto data = runtime::prefetched(std::move(set), prepared.program.training.graph, prepared.program.microbatches);
   return evaluator.run(*data, {.steps = steps, .seed = job.options.seed});

@@ -75,9 +75,7 @@ ExitCode generate(const GenerateFlags& flags) {
   const Job job = generation_job(flags);
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
-  runtime::Generator generator(
-      prepared.program, forward,
-      runtime::backend_factory({.name = flags.train.backend, .cpu_threads = flags.train.threads}));
+  runtime::Generator generator(prepared.program, forward, runtime::backend_factory(flags.train.backend.choice()));
   const std::unique_ptr<runtime::Vocabulary> vocabulary = vocabulary_of(flags, generator);
   const std::vector<std::int64_t> prompt = encoded(*vocabulary, flags.prompt, generator);
   runtime::load_weights(generator.executor(), find_weights(flags.weights));

@@ -85,8 +85,7 @@ ExitCode profile(const ProfileFlags& flags) {
   TrainingGraph training = training_graph_of(file.model, shape, flags.model);
   const runtime::TrainingData data = runtime::open_training_data(
       training.graph, {.sources = recipe.data, .seed = recipe.seed.value_or(0), .microbatches = shape.microbatches});
-  const runtime::BackendFactory backends =
-      runtime::backend_factory({.name = flags.train.backend, .cpu_threads = flags.train.threads});
+  const runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
   Profile result = runtime::profile({.training = std::move(training),
                                      .data = data.training.get(),
                                      .devices = flags.devices,
@@ -95,10 +94,12 @@ ExitCode profile(const ProfileFlags& flags) {
   result.model_name = file.model.name;
   result.model_sha256 = file.sha256;
   result.bindings = all_bindings(file.model, shape);
-  result.machine = runtime::list_devices().devices.front().description;
-  result.backend = "cpu";
-  result.threads = flags.train.threads > 0 ? flags.train.threads
-                                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const bool is_cuda = flags.train.backend.name == "cuda";
+  const std::vector<runtime::DeviceInfo> devices = runtime::list_devices().devices;
+  result.machine = devices[is_cuda && devices.size() > 1 ? 1 : 0].description;
+  result.backend = is_cuda ? "cuda" : "cpu";
+  const int threads = flags.train.backend.threads;
+  result.threads = threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   write_file_atomically(flags.output, to_json(result));
   report(result, flags.output);
   return ExitCode::kGood;

@@ -125,8 +125,8 @@ Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime
 std::optional<runtime::LineFile> open_metrics(const std::optional<std::string>& path, std::int64_t steps_done) {
   if (!path) return std::nullopt;
   if (steps_done > 0) runtime::keep_metrics_until(*path, steps_done);
-  return std::make_optional<runtime::LineFile>(*path, steps_done > 0 ? runtime::LineFile::Start::kAppend
-                                                                     : runtime::LineFile::Start::kEmpty);
+  return std::make_optional<runtime::LineFile>(
+      *path, steps_done > 0 ? runtime::LineFile::Start::kAppend : runtime::LineFile::Start::kEmpty);
 }
 
 // An hour of training must not end in a folder that is not there.
@@ -161,7 +161,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   if (ranks != nullptr) ranks->agree(prepared.program, settings);
   job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
-  runtime::BackendFactory backends = runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads});
+  runtime::BackendFactory backends = runtime::backend_factory(flags.backend.choice());
   if (ranks != nullptr) {
     backends = runtime::on_each_host(ranks->group(), prepared.program.devices.size(), std::move(backends));
   }
@@ -177,11 +177,11 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   std::optional<runtime::LineFile> metrics = open_metrics(job.recipe.metrics, job.options.first_step);
   const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, job.options.first_step);
 
-  runtime::RunSummary summary{.training = run_steps(executor, job, data,
-                                                    {metrics ? &*metrics : nullptr, checkpoints.get()}),
-                              .memory = executor.memory(),
-                              .validation_loss = std::nullopt,
-                              .unigram_entropy = data.unigram_entropy};
+  runtime::RunSummary summary{
+      .training = run_steps(executor, job, data, {metrics ? &*metrics : nullptr, checkpoints.get()}),
+      .memory = executor.memory(),
+      .validation_loss = std::nullopt,
+      .unigram_entropy = data.unigram_entropy};
   if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
   if (flags.trace) executor.gather_times();
   if (flags.trace && is_first) {

@@ -88,18 +88,6 @@ void add_bind_flag(CLI::App& command, TrainFlags& flags, const std::string& grou
       ->group(group);
 }
 
-void add_backend_flags(CLI::App& command, TrainFlags& flags, const std::string& group) {
-  command.add_option("--backend", flags.backend, "auto, cpu or cuda [auto: what this machine can train on]")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--threads", flags.threads, "Threads of each cpu device [all cores]; the results do not depend on it")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N")
-      ->group(group);
-}
-
 void add_training_flags(CLI::App& command, TrainFlags& flags) {
   const std::string group = "Training";
   add_recipe_flag(command, flags, group);
@@ -151,7 +139,7 @@ void add_run_flags(CLI::App& command, TrainFlags& flags) {
   add_training_flags(command, flags);
   add_data_flag(command, flags.data, "Data and files");
   add_load_flag(command, flags, "Data and files");
-  add_backend_flags(command, flags, "Running");
+  add_backend_flags(command, flags.backend, "Running");
 }
 
 void add_train_flags(CLI::App& command, TrainFlags& flags) {
@@ -192,10 +180,10 @@ void add_forward_flags(CLI::App& command, TrainFlags& flags) {
   add_microbatches_flag(command, flags, group);
   add_bind_flag(command, flags, group);
   add_data_flag(command, flags.data, group);
-  add_backend_flags(command, flags, group);
+  add_backend_flags(command, flags.backend, group);
 }
 
-void add_running_flags(CLI::App& command, TrainFlags& flags) { add_backend_flags(command, flags, "Running"); }
+void add_running_flags(CLI::App& command, TrainFlags& flags) { add_backend_flags(command, flags.backend, "Running"); }
 
 Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   Recipe recipe = flags.recipe ? read_recipe(*flags.recipe) : Recipe{};

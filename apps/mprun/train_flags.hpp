@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/mprun/backend_flags.hpp"
 #include "apps/mprun/checkpointing.hpp"
 #include "apps/mprun/rank_start.hpp"
 #include "lib/plan/recipe.hpp"
@@ -31,8 +32,7 @@ struct TrainFlags {
   std::optional<std::string> save;
   std::optional<std::string> load;
   std::optional<std::string> trace;
-  std::string backend = "auto";
-  int threads = 0;
+  BackendFlags backend;
   bool dump_program = false;
   bool detect_anomaly = false;
   CheckpointFlags checkpoints;

@@ -50,8 +50,8 @@ Run run_job(const Job& job, const TrainFlags& flags) {
   PreparedPlan prepared = prepare_job(job, flags.plan);
   const runtime::TrainingData data = open_data(job, prepared);
   Run run;
-  run.executor = std::make_unique<runtime::Executor>(
-      std::move(prepared.program), runtime::backend_factory({.name = flags.backend, .cpu_threads = flags.threads}));
+  run.executor = std::make_unique<runtime::Executor>(std::move(prepared.program),
+                                                     runtime::backend_factory(flags.backend.choice()));
   run.executor->initialise_parameters(job.options.seed);
   if (flags.load) runtime::load_weights(*run.executor, *flags.load);
   runtime::train(*run.executor, *data.training, job.options, [&](const runtime::StepReport& step) {
@@ -138,13 +138,17 @@ void add_verify(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("verify", "Train some steps by the plan and on one device, and compare");
   const auto flags = std::make_shared<VerifyFlags>();
   add_run_flags(*command, flags->train);
-  command->add_option("--tolerance", flags->tolerance, "Largest relative difference between losses that is let pass [1e-5]")
+  command
+      ->add_option("--tolerance", flags->tolerance,
+                   "Largest relative difference between losses that is let pass [1e-5]")
       ->check(CLI::NonNegativeNumber)
       ->type_name("X");
   command->footer(
       "Exit code 0: the losses are the same within the tolerance; 1: they are not. Steps: 3, or --steps.\n"
-      "A plan without replicas gives equal bits. Replicas add up their gradients in another order, which shows in the last\n"
-      "digits of the losses; in parameters it may show more: Adam makes a whole step of a gradient that is nothing but\n"
+      "A plan without replicas gives equal bits. Replicas add up their gradients in another order, which shows in the "
+      "last\n"
+      "digits of the losses; in parameters it may show more: Adam makes a whole step of a gradient that is nothing "
+      "but\n"
       "rounding, and running means are those of the first replica.");
   command->callback([flags, &action] { action = [flags] { return verify(*flags); }; });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -13,7 +14,9 @@ namespace mp::runtime {
 
 // One slot per message, reused every step: empty → posted (by the sender) → taken (by the receiver) → empty (by the
 // sender's wait). The pointer is published by the first change and done with after the second, so neither buffering
-// nor a lock is needed. The receiver's backend must be able to copy from the sender's memory.
+// nor a lock is needed. The receiver's backend must be able to copy from the sender's memory. Devices that run behind
+// their threads are ordered by marks: the receiver's copy waits for what made the data, the sender's later work for the
+// copy; the threads wait for each other's word alone.
 class LocalTransport final : public Transport {
  public:
   // `backends` stand in the order of the devices and must outlive the transport.
@@ -32,6 +35,8 @@ class LocalTransport final : public Transport {
     std::int64_t size_bytes = 0;
     Backend* sender = nullptr;
     Backend* receiver = nullptr;
+    std::unique_ptr<Mark> made;    // of the sender: the data is there
+    std::unique_ptr<Mark> copied;  // of the receiver
   };
 
   static void change(Slot& slot, State from, State to);

@@ -165,8 +165,12 @@ TEST_CASE("what cannot start says why") {
   CHECK(failure_of(fake({{"first", add}}), two_devices(1)) == "device 1 (fake): node 'second': no kernel");
   Program program = two_devices(1);
   program.devices[DeviceId{1}].arena_bytes = std::int64_t{1} << 41;
-  CHECK(failure_of(fake({{"first", add}, {"second", add}}), std::move(program)) ==
-        "device 1 (fake): cannot allocate its arena of 2199023255552 bytes: no such memory");
+  const std::string text = failure_of(fake({{"first", add}, {"second", add}}), std::move(program));
+  CHECK(text.starts_with("device 1 (fake): cannot allocate its arena of 2199023255552 bytes: no such memory\n"
+                         "what takes it, of 2199023.3 MB:\n"));
+  CHECK(text.find("activations and transfers") != std::string::npos);
+  CHECK(text.find("\n  largest: '") != std::string::npos);
+  CHECK(text.ends_with("make it smaller"));
 }
 
 TEST_CASE("instructions can be timed") {

@@ -1,7 +1,13 @@
 #include "tests/support/source_dir.hpp"
 
+#include <cstdlib>
+
 namespace mp::test {
 
-std::string source_dir() { return MP_SOURCE_DIR; }
+// Tests that were built elsewhere are told where the sources are.
+std::string source_dir() {
+  const char* place = std::getenv("MP_TEST_SOURCE_DIR");
+  return place != nullptr ? place : MP_SOURCE_DIR;
+}
 
 }  // namespace mp::test

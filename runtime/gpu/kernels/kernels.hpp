@@ -19,6 +19,9 @@ KernelPointer make_div(const KernelCall& call);
 KernelPointer make_pow(const KernelCall& call);
 KernelPointer make_where(const KernelCall& call);
 KernelPointer make_cast(const KernelCall& call);
+// gradient_norm.cpp
+KernelPointer make_gradient_l2(const KernelCall& call);
+KernelPointer make_gradient_norm(const KernelCall& call);
 // losses.cpp
 KernelPointer make_mean_squared_error(const KernelCall& call);
 KernelPointer make_mean_squared_error_grad(const KernelCall& call);

@@ -11,6 +11,13 @@
 namespace mp::runtime::gpu {
 namespace {
 
+// Slices of sums that groups make: few sums of many elements would leave the GPU idle.
+std::int64_t row_slices_of(std::int64_t kept, std::int64_t count) {
+  constexpr std::int64_t kGroups = 512;
+  constexpr std::int64_t kLeast = 8192;  // elements worth a group
+  return std::max<std::int64_t>(1, std::min(kGroups / std::max<std::int64_t>(1, kept), count / kLeast));
+}
+
 std::vector<bool> axes_of(const KernelCall& call, const Shape& shape) {
   return reduced_axes(call.attributes().get_ints("axes", {}), shape.size());
 }
@@ -49,22 +56,25 @@ SumReduction::SumReduction(Device& device, const Shape& shape, const std::vector
     : device_(&device), nests_(reduction_nests(shape, is_reduced)), factor_(factor) {
   const Strided<1>& reduced = nests_.reduced;
   by_rows_ = reduced.axes == 0 || reduced.strides[reduced.axes - 1][0] == 1 || nests_.kept_count < 32;
-  if (by_rows_) return;
-  slices_ = slices_of(nests_.kept_count, nests_.count);
+  slices_ = by_rows_ ? row_slices_of(nests_.kept_count, nests_.count) : slices_of(nests_.kept_count, nests_.count);
+  if (by_rows_ && slices_ == 1) return;
   partials_bytes_ = slices_ * nests_.kept_count * static_cast<std::int64_t>(sizeof(double));
   partials_ = device.allocate_scratch(partials_bytes_);
 }
 
 void SumReduction::run(ConstReals x, Reals y) const {
   const Queue queue = device_->queue();
-  if (by_rows_) {
-    for_rows(queue, nests_.kept_count, nests_.count, SumRow{nests_.kept, nests_.reduced, nests_.count, factor_, x, y});
-    return;
-  }
   auto* partials = reinterpret_cast<double*>(partials_.get());
-  for_items(queue, slices_ * nests_.kept_count,
-            SumSliceItem{nests_.kept, nests_.reduced, nests_.kept_count, nests_.count, slices_, x, partials});
-  for_items(queue, nests_.kept_count, SumFoldItem{partials, nests_.kept_count, slices_, factor_, y});
+  const ReductionNests& n = nests_;
+  if (by_rows_) {
+    for_rows(queue, slices_ * n.kept_count, n.count / slices_,
+             SumRow{n.kept, n.reduced, n.kept_count, n.count, slices_, factor_, x, y, partials});
+    if (slices_ == 1) return;
+  } else {
+    for_items(queue, slices_ * n.kept_count,
+              SumSliceItem{n.kept, n.reduced, n.kept_count, n.count, slices_, x, partials});
+  }
+  for_items(queue, n.kept_count, SumFoldItem{partials, n.kept_count, slices_, factor_, y});
 }
 
 KernelPointer make_reduce_sum(const KernelCall& call) { return sum_kernel(call, false); }

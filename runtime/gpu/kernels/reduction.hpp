@@ -8,23 +8,33 @@
 
 namespace mp::runtime::gpu {
 
-// A group to each kept element: where what is summed lies side by side, or few sums are wanted.
+// A group to each (slice of the sum, kept element): where what is summed lies side by side, or few sums are wanted.
 struct SumRow {
   Strided<1> kept;
   Strided<1> reduced;
+  std::int64_t kept_count;
   std::int64_t count;  // elements of a sum
+  std::int64_t slices;
   double factor;
   ConstReals x;
   Reals y;
+  double* partials;  // [slice, kept], for SumFold; null where there is one slice
   template <class Group>
   MP_HD void operator()(std::int64_t row, const Group& group) const {
-    const std::int64_t base = kept(row).at[0];
+    const Division d = divide(row, kept_count);
+    const std::int64_t base = kept(d.rest).at[0];
+    const std::int64_t end = count * (d.quotient + 1) / slices;
     double total = 0.0;
-    for (std::int64_t i = group.rank(); i < count; i += group.size()) {
+    for (std::int64_t i = count * d.quotient / slices + group.rank(); i < end; i += group.size()) {
       total += static_cast<double>(x[base + reduced(i).at[0]]);
     }
     total = group.sum(total);
-    if (group.rank() == 0) y.set(row, static_cast<float>(total * factor));
+    if (group.rank() != 0) return;
+    if (partials != nullptr) {
+      partials[row] = total;
+    } else {
+      y.set(row, static_cast<float>(total * factor));
+    }
   }
 };
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "runtime/gpu/device.hpp"
 #include "runtime/gpu/portable.hpp"
+#include "runtime/gpu/values.hpp"
 
 namespace mp::runtime::gpu {
 
@@ -197,12 +197,16 @@ struct SgdItem {
   const SgdConstants* constants;
   Reals w;
   ConstReals gradient;
-  float* velocity;  // may be null
+  float* velocity;      // may be null
+  const float* factor;  // of the gradient; may be null: 1
+  Reals copy;           // of w, rounded; may be null
   MP_HD void operator()(std::int64_t i) const {
     const SgdConstants& c = *constants;
-    float update = gradient[i] + c.weight_decay * w[i];
+    float update = gradient[i] * (factor == nullptr ? 1.0F : *factor) + c.weight_decay * w[i];
     if (velocity != nullptr) velocity[i] = update = c.momentum * velocity[i] + update;
-    w.set(i, w[i] - c.learning_rate * update);
+    const float value = w[i] - c.learning_rate * update;
+    w.set(i, value);
+    if (copy) copy.set(i, value);
   }
 };
 
@@ -226,12 +230,16 @@ struct AdamItem {
   ConstReals gradient;
   float* m;
   float* v;
+  const float* factor;  // of the gradient; may be null: 1
+  Reals copy;           // of w, rounded; may be null
   MP_HD void operator()(std::int64_t i) const {
     const AdamConstants& c = *constants;
-    const float g = gradient[i] + c.gradient_decay * w[i];
+    const float g = gradient[i] * (factor == nullptr ? 1.0F : *factor) + c.gradient_decay * w[i];
     m[i] = c.beta1 * m[i] + c.one_minus_beta1 * g;
     v[i] = c.beta2 * v[i] + c.one_minus_beta2 * g * g;
-    w.set(i, c.weight_factor * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.root_factor + c.epsilon));
+    const float value = c.weight_factor * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.root_factor + c.epsilon);
+    w.set(i, value);
+    if (copy) copy.set(i, value);
   }
 };
 

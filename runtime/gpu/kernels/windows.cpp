@@ -191,8 +191,9 @@ KernelPointer make_global_average_pool(const KernelCall& call) {
   const auto rows = strided<1>({planes}, {StrideList{plane}});
   const auto within = strided<1>({plane}, {StrideList{1}});
   return function_kernel(call, [queue = call.device.queue(), planes, plane, rows, within](const Operands& io) {
-    for_rows(queue, planes, plane,
-             SumRow{rows, within, plane, 1.0 / static_cast<double>(plane), io.real(0), io.real_out(0)});
+    for_rows(
+        queue, planes, plane,
+        SumRow{rows, within, planes, plane, 1, 1.0 / static_cast<double>(plane), io.real(0), io.real_out(0), nullptr});
   });
 }
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "runtime/gpu/device.hpp"
 #include "runtime/gpu/portable.hpp"
+#include "runtime/gpu/values.hpp"
 
 namespace mp::runtime::gpu {
 

@@ -1,0 +1,25 @@
+// The flags that say on what a plan runs.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "runtime/backends.hpp"
+
+namespace mp::apps {
+
+struct BackendFlags {
+  std::string name = "auto";
+  int threads = 0;
+  bool oversubscribe = false;
+  bool tf32 = false;
+  bool no_cuda_graphs = false;
+  bool nccl = false;
+
+  // Lives as long as the flags.
+  [[nodiscard]] runtime::BackendChoice choice() const;
+};
+
+void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string& group);
+
+}  // namespace mp::apps

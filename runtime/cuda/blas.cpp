@@ -1,0 +1,178 @@
+#include "runtime/cuda/blas.hpp"
+
+#include <fmt/format.h>
+
+#include <climits>
+#include <string_view>
+
+#include "lib/base/error.hpp"
+
+namespace mp::cuda {
+namespace {
+
+using runtime::gpu::MatrixProduct;
+
+// What NVIDIA recommends for compute capability 9.
+constexpr std::int64_t kWorkspaceBytes = std::int64_t{32} << 20;
+
+[[noreturn]] void blas_failed(cublasStatus_t status, std::string_view call, int line) {
+  throw RunError(fmt::format("cuBLAS: {} ({}) at {}:{}", cublasGetStatusName(status), call, __FILE__, line));
+}
+
+#define MP_CUBLAS(call)                                                              \
+  do {                                                                               \
+    const cublasStatus_t mp_status = (call);                                         \
+    if (mp_status != CUBLAS_STATUS_SUCCESS) blas_failed(mp_status, #call, __LINE__); \
+  } while (false)
+
+cudaDataType type_of(bool is_bfloat16) { return is_bfloat16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+int narrow(std::int64_t value) {
+  if (value > INT_MAX) throw RunError(fmt::format("cuBLAS: an extent of {} is more than it can take", value));
+  return static_cast<int>(value);
+}
+
+cublasComputeType_t compute_type(const MatrixProduct& p, bool allow_tf32) {
+  return allow_tf32 && !p.a.is_bfloat16 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+}
+
+cublasOperation_t operation(bool is_transposed) { return is_transposed ? CUBLAS_OP_T : CUBLAS_OP_N; }
+
+bool is_aligned(const void* address) { return reinterpret_cast<std::uintptr_t>(address) % 64 == 0; }
+
+struct Layout {
+  cublasLtMatrixLayout_t layout = nullptr;
+  Layout(bool is_bfloat16, std::int64_t rows, std::int64_t columns, std::int64_t leading) {
+    MP_CUBLAS(cublasLtMatrixLayoutCreate(&layout, type_of(is_bfloat16), static_cast<std::uint64_t>(rows),
+                                         static_cast<std::uint64_t>(columns), leading));
+  }
+  ~Layout() { static_cast<void>(cublasLtMatrixLayoutDestroy(layout)); }
+  Layout(const Layout&) = delete;
+  Layout& operator=(const Layout&) = delete;
+};
+
+// A description of cuBLASLt with its attributes.
+struct Description {
+  cublasLtMatmulDesc_t description = nullptr;
+  explicit Description(cublasComputeType_t type) {
+    MP_CUBLAS(cublasLtMatmulDescCreate(&description, type, CUDA_R_32F));
+  }
+  ~Description() { static_cast<void>(cublasLtMatmulDescDestroy(description)); }
+  Description(const Description&) = delete;
+  Description& operator=(const Description&) = delete;
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t attribute, const T& value) {
+    MP_CUBLAS(cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value));
+  }
+};
+
+struct Preference {
+  cublasLtMatmulPreference_t preference = nullptr;
+  Preference() { MP_CUBLAS(cublasLtMatmulPreferenceCreate(&preference)); }
+  ~Preference() { static_cast<void>(cublasLtMatmulPreferenceDestroy(preference)); }
+  Preference(const Preference&) = delete;
+  Preference& operator=(const Preference&) = delete;
+  template <class T>
+  void set(cublasLtMatmulPreferenceAttributes_t attribute, const T& value) {
+    MP_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value));
+  }
+};
+
+}  // namespace
+
+// Row-major C = op(A)·op(B) is column-major Cᵀ = op(B)ᵀ·op(A)ᵀ: the same memory, the operands exchanged. The bias, one
+// number to a column of C, is one to a row of Cᵀ, as the epilogue wants it.
+struct Blas::LtPlan {
+  Description description;
+  Layout a;
+  Layout b;
+  Layout c;
+  cublasLtMatmulAlgo_t algorithm{};
+  bool is_found = false;
+
+  LtPlan(const MatrixProduct& p, bool allow_tf32)
+      : description(compute_type(p, allow_tf32)),
+        a(p.b.is_bfloat16, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.ldb),
+        b(p.a.is_bfloat16, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.lda),
+        c(p.c.is_bfloat16, p.n, p.m, p.ldc) {
+    description.set(CUBLASLT_MATMUL_DESC_TRANSA, operation(p.transpose_b));
+    description.set(CUBLASLT_MATMUL_DESC_TRANSB, operation(p.transpose_a));
+    description.set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.bias.is_bfloat16));
+  }
+};
+
+Blas::Blas(cudaStream_t stream, bool allow_tf32)
+    : stream_(stream), allow_tf32_(allow_tf32), workspace_(allocate(kWorkspaceBytes, stream)) {
+  MP_CUBLAS(cublasCreate(&handle_));
+  try {
+    MP_CUBLAS(cublasSetStream(handle_, stream));
+    MP_CUBLAS(cublasSetWorkspace(handle_, workspace_.get(), static_cast<std::size_t>(kWorkspaceBytes)));
+    MP_CUBLAS(cublasLtCreate(&lt_));
+  } catch (...) {
+    static_cast<void>(cublasDestroy(handle_));
+    throw;
+  }
+}
+
+Blas::~Blas() {
+  plans_.clear();
+  static_cast<void>(cublasLtDestroy(lt_));
+  static_cast<void>(cublasDestroy(handle_));
+}
+
+std::int64_t Blas::workspace_bytes() const { return kWorkspaceBytes; }
+
+bool Blas::takes_bias(const MatrixProduct& p) const {
+  return p.batch == 1 && p.beta == 0.0F && p.bias.is_bfloat16 == p.c.is_bfloat16 && is_aligned(p.a.data) &&
+         is_aligned(p.b.data) && is_aligned(p.c.data) && is_aligned(p.bias.data) &&
+         (p.a.is_bfloat16 || !p.c.is_bfloat16);
+}
+
+const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
+  const LtKey key{p.transpose_a,           p.transpose_b,          p.m, p.n, p.k, p.lda, p.ldb, p.ldc,
+                  p.a.is_bfloat16 ? 1 : 0, p.c.is_bfloat16 ? 1 : 0};
+  std::unique_ptr<LtPlan>& plan = plans_[key];
+  if (plan) return *plan;
+  auto made = std::make_unique<LtPlan>(p, allow_tf32_);
+  Preference preference;
+  preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::size_t>(kWorkspaceBytes));
+  for (const auto attribute :
+       {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+    preference.set(attribute, std::uint32_t{64});
+  }
+  cublasLtMatmulHeuristicResult_t result{};
+  int count = 0;
+  const cublasStatus_t status =
+      cublasLtMatmulAlgoGetHeuristic(lt_, made->description.description, made->a.layout, made->b.layout, made->c.layout,
+                                     made->c.layout, preference.preference, 1, &result, &count);
+  made->is_found = status == CUBLAS_STATUS_SUCCESS && count == 1;
+  made->algorithm = result.algo;
+  plan = std::move(made);
+  return *plan;
+}
+
+void Blas::multiply_with_bias(const MatrixProduct& p) {
+  const LtPlan& plan = plan_of(p);
+  const void* bias = p.bias.data;
+  MP_CUBLAS(cublasLtMatmulDescSetAttribute(plan.description.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
+                                           sizeof bias));
+  const float zero = 0.0F;
+  MP_CUBLAS(cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data,
+                           plan.b.layout, &zero, p.c.data, plan.c.layout, p.c.data, plan.c.layout,
+                           plan.is_found ? &plan.algorithm : nullptr, workspace_.get(),
+                           static_cast<std::size_t>(kWorkspaceBytes), stream_));
+}
+
+void Blas::multiply(const MatrixProduct& p) {
+  if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+  if (p.bias && takes_bias(p)) return multiply_with_bias(p);
+  MP_CUBLAS(cublasGemmStridedBatchedEx(handle_, operation(p.transpose_b), operation(p.transpose_a), narrow(p.n),
+                                       narrow(p.m), narrow(p.k), &p.alpha, p.b.data, type_of(p.b.is_bfloat16),
+                                       narrow(p.ldb), p.stride_b, p.a.data, type_of(p.a.is_bfloat16), narrow(p.lda),
+                                       p.stride_a, &p.beta, p.c.data, type_of(p.c.is_bfloat16), narrow(p.ldc),
+                                       p.stride_c, narrow(p.batch), compute_type(p, allow_tf32_), CUBLAS_GEMM_DEFAULT));
+}
+
+}  // namespace mp::cuda

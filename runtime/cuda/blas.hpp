@@ -1,0 +1,47 @@
+// Matrix products by cuBLAS and cuBLASLt.
+#pragma once
+
+#include <cublasLt.h>
+#include <cublas_v2.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "runtime/cuda/handles.hpp"
+#include "runtime/gpu/device.hpp"
+
+namespace mp::cuda {
+
+class Blas {
+ public:
+  // Float32 products are rounded to TF32 (10 bits of mantissa) before they are multiplied only with `allow_tf32`.
+  Blas(cudaStream_t stream, bool allow_tf32);
+  ~Blas();
+  Blas(const Blas&) = delete;
+  Blas& operator=(const Blas&) = delete;
+
+  // In the stream's order. The same bits for the same product: workspace and choice of algorithm are fixed. The bias
+  // is left out where add_bias() says so.
+  void multiply(const runtime::gpu::MatrixProduct& product);
+  // Whether multiply() adds the product's bias; where not, the caller does.
+  [[nodiscard]] bool takes_bias(const runtime::gpu::MatrixProduct& product) const;
+  [[nodiscard]] std::int64_t workspace_bytes() const;
+
+ private:
+  struct LtPlan;
+  // What decides a plan: transposes, extents, leading dimensions, types.
+  using LtKey = std::array<std::int64_t, 10>;
+  [[nodiscard]] const LtPlan& plan_of(const runtime::gpu::MatrixProduct& product);
+  void multiply_with_bias(const runtime::gpu::MatrixProduct& product);
+
+  cudaStream_t stream_;
+  bool allow_tf32_;
+  cublasHandle_t handle_ = nullptr;
+  cublasLtHandle_t lt_ = nullptr;
+  runtime::DeviceMemory workspace_;
+  std::map<LtKey, std::unique_ptr<LtPlan>> plans_;
+};
+
+}  // namespace mp::cuda

@@ -1,0 +1,21 @@
+// The CUDA backend. Answered by runtime/cuda/ in builds with CUDA and by runtime/no_cuda.cpp in others.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "runtime/backend.hpp"
+
+namespace mp::runtime {
+
+struct CudaOptions {
+  int device = 0;           // the driver's number
+  bool allow_tf32 = false;  // float32 products and convolutions on tensor cores, with 10 bits of mantissa
+  bool use_graphs = true;   // record stretches of a step and replay them
+  bool use_nccl = false;    // messages between devices by NCCL, not by copies
+};
+
+// Makes the device current for the calling thread, which then uses the backend. Throws RunError where there is none.
+[[nodiscard]] std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
+
+}  // namespace mp::runtime

@@ -1,0 +1,77 @@
+// One GPU as the kernels' factories see it: a stream, its libraries, scratch, and what a step changes.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/cuda/blas.hpp"
+#include "runtime/cuda/handles.hpp"
+#include "runtime/gpu/device.hpp"
+
+namespace mp::cuda {
+
+struct DeviceOptions {
+  int device = 0;  // the driver's number
+  bool allow_tf32 = false;
+};
+
+class CudaDevice final : public runtime::gpu::Device {
+ public:
+  explicit CudaDevice(const DeviceOptions& options);
+  ~CudaDevice() override;
+
+  [[nodiscard]] runtime::gpu::Queue queue() const override { return {.stream = stream_.get(), .on_host = false}; }
+  [[nodiscard]] runtime::DeviceMemory allocate_scratch(std::int64_t size_bytes) override;
+  void reserve_shared(std::int64_t size_bytes) override;
+  [[nodiscard]] std::byte* shared() override { return shared_.get(); }
+  void upload(void* to, const void* from, std::int64_t size_bytes) override;
+  void clear(void* memory, std::int64_t size_bytes) override;
+  void move(void* to, const void* from, std::int64_t size_bytes) override;
+  void multiply(const runtime::gpu::MatrixProduct& product) override;
+  [[nodiscard]] std::unique_ptr<runtime::gpu::Convolution> make_convolution(const runtime::gpu::ConvolutionShape& shape,
+                                                                            runtime::gpu::ConvolutionPass pass,
+                                                                            bool is_bfloat16) override;
+  [[nodiscard]] runtime::gpu::Fault* add_fault(Describe describe) override;
+  [[nodiscard]] const void* step_value(std::size_t position, const runtime::StepContext& context) override;
+
+  void make_current() const { MP_CUDA(cudaSetDevice(options_.device)); }
+  // Makes the step's values those of `context`, in the stream's order.
+  void refresh(const runtime::StepContext& context);
+  // Waits for the stream; throws what a kernel has reported.
+  void synchronize();
+  [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
+  // Of all kernels together, apart from what each has of its own.
+  [[nodiscard]] std::int64_t shared_bytes() const { return shared_bytes_ + blas_.workspace_bytes(); }
+
+ private:
+  struct StepNumbers {
+    std::uint64_t seed;
+    std::int64_t step;
+    double learning_rate;
+    friend bool operator==(const StepNumbers&, const StepNumbers&) = default;
+  };
+
+  DeviceOptions options_;
+  Stream stream_;
+  Blas blas_;
+  std::int64_t shared_bytes_ = 0;
+  runtime::DeviceMemory shared_;
+
+  static constexpr std::size_t kFaultsInBlock = 256;
+  std::vector<std::shared_ptr<std::byte>> fault_blocks_;  // pinned, kFaultsInBlock to each
+  std::vector<Describe> descriptions_;
+
+  std::size_t values_bytes_ = 0;
+  std::shared_ptr<std::byte> host_values_;  // pinned
+  runtime::DeviceMemory values_;
+  Event values_copied_;
+  std::optional<StepNumbers> values_of_;
+  std::shared_ptr<void> cudnn_;  // its handle, once a convolution needs it
+};
+
+}  // namespace mp::cuda

@@ -1,0 +1,127 @@
+// Runs the functions of runtime/gpu on the device: launch_items and launch_rows of runtime/gpu/launch.hpp.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "runtime/cuda/check.hpp"
+#include "runtime/gpu/launch.hpp"
+
+namespace mp::runtime::gpu {
+
+inline constexpr int kItemThreads = 256;
+inline constexpr int kMostRowThreads = 512;
+inline constexpr unsigned kWarp = 32;
+
+// A block's threads. Sums are made in an order that follows from the block's size alone: by a butterfly within each
+// warp, whose lanes all end with the same bits, then over the warps.
+class BlockGroup {
+ public:
+  MP_HD std::int64_t rank() const {
+#ifdef __CUDA_ARCH__
+    return threadIdx.x;
+#else
+    return 0;
+#endif
+  }
+  MP_HD std::int64_t size() const {
+#ifdef __CUDA_ARCH__
+    return blockDim.x;
+#else
+    return 1;
+#endif
+  }
+  MP_HD double sum(double x) const {
+    return reduce(x, 0.0, [](double a, double b) { return a + b; });
+  }
+  MP_HD float largest(float x) const {
+    return reduce(x, -kInfinity, [](float a, float b) { return fmaxf(a, b); });
+  }
+  MP_HD std::int64_t largest(std::int64_t x) const {
+    return reduce(x, INT64_MIN, [](std::int64_t a, std::int64_t b) { return most(a, b); });
+  }
+  MP_HD std::int64_t smallest(std::int64_t x) const {
+    return reduce(x, INT64_MAX, [](std::int64_t a, std::int64_t b) { return least(a, b); });
+  }
+  MP_HD void wait() const {
+#ifdef __CUDA_ARCH__
+    __syncthreads();
+#endif
+  }
+
+ private:
+  template <class T>
+  struct SameType {
+    using Type = T;
+  };
+  // The shuffles have no overload for std::int64_t, which is long, not long long.
+  template <class T, class Combine>
+  MP_HD T butterfly(T x, Combine combine) const {
+#ifdef __CUDA_ARCH__
+    for (unsigned offset = kWarp / 2; offset > 0; offset /= 2) x = combine(x, __shfl_xor_sync(0xffffffffU, x, offset));
+#else
+    static_cast<void>(combine);
+#endif
+    return x;
+  }
+  template <class T, class Combine>
+  MP_HD T reduce(T x, typename SameType<T>::Type nothing, Combine combine) const {
+#ifdef __CUDA_ARCH__
+    __shared__ T of_warps[kWarp];
+    x = butterfly(x, combine);
+    if (blockDim.x <= kWarp) return x;
+    const unsigned lane = threadIdx.x % kWarp;
+    __syncthreads();  // what the last reduction left has been read
+    if (lane == 0) of_warps[threadIdx.x / kWarp] = x;
+    __syncthreads();
+    x = lane < blockDim.x / kWarp ? of_warps[lane] : nothing;
+    return butterfly(x, combine);
+#else
+    static_cast<void>(nothing);
+    static_cast<void>(combine);
+    return x;
+#endif
+  }
+};
+
+template <class Item>
+__global__ void __launch_bounds__(kItemThreads) run_items(Item item, std::int64_t count) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) item(i);
+}
+
+template <class Row>
+__global__ void __launch_bounds__(kMostRowThreads) run_rows(Row row, std::int64_t rows) {
+  const BlockGroup group;
+  for (std::int64_t i = blockIdx.x; i < rows; i += gridDim.x) row(i, group);
+}
+
+template <class Item>
+void launch_items(void* stream, std::int64_t count, const Item& item) {
+  constexpr std::int64_t kMostBlocks = std::int64_t{1} << 30;
+  const auto blocks = static_cast<unsigned>(least(divide_up(count, kItemThreads), kMostBlocks));
+  run_items<<<blocks, kItemThreads, 0, static_cast<cudaStream_t>(stream)>>>(item, count);
+  MP_CUDA(cudaGetLastError());
+}
+
+// Threads of a row: about eight elements to each.
+inline unsigned row_threads(std::int64_t width) {
+  unsigned threads = kWarp;
+  while (threads < kMostRowThreads && static_cast<std::int64_t>(threads) * 8 < width) threads *= 2;
+  return threads;
+}
+
+template <class Row>
+void launch_rows(void* stream, std::int64_t rows, std::int64_t width, const Row& row) {
+  constexpr std::int64_t kMostBlocks = std::int64_t{1} << 30;
+  const auto blocks = static_cast<unsigned>(least(rows, kMostBlocks));
+  run_rows<<<blocks, row_threads(width), 0, static_cast<cudaStream_t>(stream)>>>(row, rows);
+  MP_CUDA(cudaGetLastError());
+}
+
+}  // namespace mp::runtime::gpu
+
+// The device's code of one item or row type.
+#define MP_LAUNCH_ITEM(...) template void launch_items(void*, std::int64_t, const __VA_ARGS__&)
+#define MP_LAUNCH_ROW(...) template void launch_rows(void*, std::int64_t, std::int64_t, const __VA_ARGS__&)

@@ -1,0 +1,16 @@
+# shellcheck shell=bash disable=SC2154
+# mprun on GPUs: what can be seen of it without one. The tests labelled gpu need one.
+
+case_help_names_the_flags_of_gpus() {
+  run "$mprun" train --help
+  expect_code 0
+  for flag in --oversubscribe --tf32 --no-cuda-graphs --nccl; do expect_out "$flag"; done
+}
+
+case_profile_explains_a_missing_gpu() {
+  "$mprun" devices | grep -q 'cuda:' && return  # it is not missing
+  run "$mprun" profile "$source/models/simple.json" --backend cuda -o profile.json
+  expect_code 5
+  expect_err 'no CUDA backend to train on: .*; use --backend cpu'
+  expect_files
+}
