@@ -217,8 +217,10 @@ void DeviceWorker::feed(const Operation& operation, const StepRequest& request) 
 
 void DeviceWorker::hand_over(const Operation& operation, const void* values, const StepRequest& request) {
   if (operation.fetched == kNone<TensorId>) {
-    float& loss = request.microbatch_losses[static_cast<std::size_t>(operation.microbatch)];
-    return backend_->copy_to_host(&loss, values, sizeof(float));
+    float* const loss_or_norm = operation.microbatch < 0
+                                    ? request.gradient_norm
+                                    : &request.microbatch_losses[static_cast<std::size_t>(operation.microbatch)];
+    return backend_->copy_to_host(loss_or_norm, values, sizeof(float));
   }
   if (observer_ == nullptr) return;
   backend_->copy_to_host(staging_.data(), values, operation.size_bytes);

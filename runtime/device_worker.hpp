@@ -21,6 +21,7 @@ struct StepRequest {
   StepContext context;                 // `microbatch` aside
   const DataSource* data = nullptr;    // for kFeed
   std::span<float> microbatch_losses;  // kFetchLoss writes its microbatch's
+  float* gradient_norm = nullptr;      // or this
 };
 
 // When an instruction ran, since the clock's epoch.

@@ -58,7 +58,10 @@ void Executor::initialise_parameters(std::uint64_t seed) {
 }
 
 double Executor::run_step(const StepContext& context, const DataSource& data) {
-  const StepRequest request{.context = context, .data = &data, .microbatch_losses = microbatch_losses_};
+  const StepRequest request{.context = context,
+                            .data = &data,
+                            .microbatch_losses = microbatch_losses_,
+                            .gradient_norm = &gradient_norm_};
   // Two references fit into the function object itself: nothing is allocated.
   on_devices([this, &request](std::size_t d) { workers_[d]->run_step(request); });
   if (ranks_ != nullptr) share_results();
@@ -70,6 +73,11 @@ double Executor::combined_loss() const {
   for (const float loss : microbatch_losses_) sum += static_cast<double>(loss);
   const bool is_mean = program_.training.graph.loss_reduction() == LossReduction::kMean;
   return is_mean ? sum / static_cast<double>(program_.microbatches) : sum;
+}
+
+std::optional<double> Executor::gradient_norm() const {
+  if (program_.training.gradient_norm == kNone<TensorId>) return std::nullopt;
+  return static_cast<double>(gradient_norm_);
 }
 
 // The leader's first.

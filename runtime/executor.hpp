@@ -45,6 +45,9 @@ class Executor {
   // Runs one step and returns its loss: the microbatches' losses combined in their order, in double.
   double run_step(const StepContext& context, const DataSource& data);
 
+  // Of all gradients of the last step together, before they were clipped; none where nothing clips.
+  [[nodiscard]] std::optional<double> gradient_norm() const;
+
   // Parameters (and state) by tensor, in the tensor's element type; the span has exactly its size. Where replicas keep
   // one each, the leader's is read, and all are written: of ranks, the values that rank 0 gives (the others' are not
   // looked at and may be empty).
@@ -113,6 +116,8 @@ class Executor {
   std::vector<float> microbatch_losses_;
   std::vector<int> loss_ranks_;       // by microbatch: who has its loss
   std::vector<float> foreign_losses_;  // room for those of another rank
+  float gradient_norm_ = 0.0F;
+  int norm_rank_ = 0;                 // who has it
   IdVector<DeviceId, std::vector<InstructionTime>> times_;
   std::vector<DeviceMemoryUse> memory_;
   TensorObserver observer_;

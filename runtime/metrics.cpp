@@ -16,9 +16,11 @@
 namespace mp::runtime {
 
 std::string metrics_line(const StepReport& report) {
+  const std::string norm =
+      report.gradient_norm ? fmt::format(R"(,"gradient_norm":{:.17g})", *report.gradient_norm) : std::string();
   return fmt::format(
-      R"({{"step":{},"loss":{:.17g},"step_time_s":{:.17g},"samples_per_s":{:.17g},"learning_rate":{:.17g}}})",
-      report.step, report.loss, report.step_time_s, report.samples_per_s, report.learning_rate);
+      R"({{"step":{},"loss":{:.17g},"step_time_s":{:.17g},"samples_per_s":{:.17g},"learning_rate":{:.17g}{}}})",
+      report.step, report.loss, report.step_time_s, report.samples_per_s, report.learning_rate, norm);
 }
 
 std::string summary_line(const RunSummary& summary) {
@@ -70,8 +72,12 @@ void LineFile::fail() const { throw RunError(fmt::format("cannot write '{}': {}"
 void LineFile::write_line(std::string_view line) {
   line_.assign(line);
   line_ += '\n';
-  for (std::string_view rest = line_; !rest.empty();) {
-    const ssize_t written = write(descriptor_, rest.data(), rest.size());
+  write(line_);
+}
+
+void LineFile::write(std::string_view bytes) {
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail();
     rest.remove_prefix(static_cast<std::size_t>(written));

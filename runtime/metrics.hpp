@@ -39,7 +39,9 @@ class LineFile {
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
   ~LineFile();
-  void write_line(std::string_view line);  // throws RunError naming path and reason
+  // Both throw RunError naming path and reason.
+  void write_line(std::string_view line);
+  void write(std::string_view bytes);
 
  private:
   [[noreturn]] void fail() const;

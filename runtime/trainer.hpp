@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "lib/plan/recipe.hpp"
 #include "runtime/data/data_source.hpp"
@@ -26,6 +27,7 @@ struct StepReport {
   double step_time_s = 0.0;
   double samples_per_s = 0.0;
   double learning_rate = 0.0;
+  std::optional<double> gradient_norm = {};  // before clipping, where the optimizer clips
 };
 
 struct TrainSummary {
@@ -37,7 +39,7 @@ struct TrainSummary {
 // Called after each step; false ends the training there.
 using StepObserver = std::function<bool(const StepReport&)>;
 
-// Throws RunError when a device fails, or when a loss is not finite: the parameters are beyond use then.
+// Throws RunError when a device fails, or when a loss or gradient norm is not finite: the parameters are beyond use then.
 TrainSummary train(Executor& executor, const DataSource& data, const TrainOptions& options,
                    const StepObserver& observer);
 

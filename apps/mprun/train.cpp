@@ -116,6 +116,7 @@ Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime
                     {"microbatches", std::to_string(prepared.shape.microbatches)},
                     {"optimizer", std::string(name_of(job.optimizer.kind))},
                     {"precision", std::string(name_of(prepared.shape.precision))},
+                    {"clip_norm", fmt::format("{}", job.optimizer.clip_norm)},
                     {"data", data.description.empty() ? "random" : data.description}};
   for (const auto& [name, extent] : prepared.shape.bindings) settings.emplace(name, std::to_string(extent));
   return settings;

@@ -27,23 +27,27 @@ void apply_bindings(const std::vector<std::string>& bind, Bindings& bindings) {
   }
 }
 
-// The constants of another kind of optimizer mean nothing to the one asked for.
-Optimizer default_of(OptimizerKind kind) {
-  return {.kind = kind, .weight_decay = kind == OptimizerKind::kAdamW ? Optimizer{}.weight_decay : 0.0};
+// The constants of another kind of optimizer mean nothing to the one asked for; its limit and its groups do.
+Optimizer default_of(OptimizerKind kind, const Optimizer& before) {
+  return {.kind = kind,
+          .weight_decay = kind == OptimizerKind::kAdamW ? Optimizer{}.weight_decay : 0.0,
+          .clip_norm = before.clip_norm,
+          .groups = before.groups};
 }
 
 void apply_optimizer(const TrainFlags& flags, const Optimizer& plan_optimizer, Recipe& recipe) {
-  if (!flags.optimizer && !flags.momentum && !flags.weight_decay) return;
+  if (!flags.optimizer && !flags.momentum && !flags.weight_decay && !flags.clip_norm) return;
   Optimizer optimizer = recipe.optimizer.value_or(plan_optimizer);
   if (flags.optimizer) {
     const OptimizerKind kind = find_optimizer(*flags.optimizer).value();  // the flag takes known names alone
-    if (kind != optimizer.kind) optimizer = default_of(kind);
+    if (kind != optimizer.kind) optimizer = default_of(kind, optimizer);
   }
   if (flags.momentum && optimizer.kind != OptimizerKind::kSgd) {
     throw UsageError(fmt::format("--momentum is for sgd; the optimizer is {}", name_of(optimizer.kind)));
   }
   optimizer.momentum = flags.momentum.value_or(optimizer.momentum);
   optimizer.weight_decay = flags.weight_decay.value_or(optimizer.weight_decay);
+  optimizer.clip_norm = flags.clip_norm.value_or(optimizer.clip_norm);
   recipe.optimizer = optimizer;
 }
 
@@ -106,6 +110,12 @@ void add_training_flags(CLI::App& command, TrainFlags& flags) {
       ->type_name("X")
       ->group(group);
   command.add_option("--weight-decay", flags.weight_decay, "Weight decay of the optimizer")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--clip-norm", flags.clip_norm,
+                  "Scale the gradients down where the norm of all together is larger; 0: never [recipe, else plan]")
       ->check(CLI::NonNegativeNumber)
       ->type_name("X")
       ->group(group);

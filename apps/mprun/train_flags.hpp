@@ -24,6 +24,7 @@ struct TrainFlags {
   std::optional<std::string> optimizer;
   std::optional<double> momentum;
   std::optional<double> weight_decay;
+  std::optional<double> clip_norm;
   std::optional<std::int32_t> microbatches;
   std::optional<std::string> precision;
   std::vector<std::string> bind;

@@ -31,9 +31,37 @@ void write_bindings(JsonWriter& writer, const Bindings& bindings) {
   writer.end();
 }
 
+namespace {
+
+ParameterGroup read_group(JsonValue value) {
+  const JsonObject fields = value.object({"parameters", "weight_decay", "learning_rate_factor"});
+  ParameterGroup group;
+  const JsonValue parameters = fields.require("parameters");
+  if (parameters.kind() == JsonKind::kString) {
+    group.patterns.push_back(parameters.nonempty_string());
+  } else {
+    for (const JsonValue item : parameters.items()) group.patterns.push_back(item.nonempty_string());
+  }
+  if (fields["weight_decay"].present()) group.weight_decay = fields["weight_decay"].number_at_least(0.0);
+  if (fields["learning_rate_factor"].present()) {
+    group.learning_rate_factor = fields["learning_rate_factor"].number_at_least(0.0);
+  }
+  return group;
+}
+
+void write_group(JsonWriter& writer, const ParameterGroup& group) {
+  writer.begin_object().key("parameters").values(group.patterns);
+  if (group.weight_decay) writer.member("weight_decay", *group.weight_decay);
+  if (group.learning_rate_factor != 1.0) writer.member("learning_rate_factor", group.learning_rate_factor);
+  writer.end();
+}
+
+}  // namespace
+
 Optimizer read_optimizer(JsonValue value) {
   Optimizer optimizer;
-  const JsonObject any = value.object({"kind", "momentum", "beta1", "beta2", "epsilon", "weight_decay"});
+  const JsonObject any = value.object(
+      {"kind", "momentum", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "groups"});
   if (!value.present()) return optimizer;
   optimizer.kind = any.require("kind").enumerator("optimizer", kOptimizers);
   const bool is_sgd = optimizer.kind == OptimizerKind::kSgd;
@@ -47,6 +75,8 @@ Optimizer read_optimizer(JsonValue value) {
   read_fraction(any["beta2"], optimizer.beta2);
   if (any["epsilon"].present()) optimizer.epsilon = any["epsilon"].number_at_least(0.0);
   if (any["weight_decay"].present()) optimizer.weight_decay = any["weight_decay"].number_at_least(0.0);
+  if (any["clip_norm"].present()) optimizer.clip_norm = any["clip_norm"].positive_number();
+  for (const JsonValue group : any["groups"].items()) optimizer.groups.push_back(read_group(group));
   return optimizer;
 }
 
@@ -57,7 +87,14 @@ void write_optimizer(JsonWriter& writer, const Optimizer& optimizer) {
   } else {
     writer.member("beta1", optimizer.beta1).member("beta2", optimizer.beta2).member("epsilon", optimizer.epsilon);
   }
-  writer.member("weight_decay", optimizer.weight_decay).end();
+  writer.member("weight_decay", optimizer.weight_decay);
+  if (optimizer.clip_norm > 0.0) writer.member("clip_norm", optimizer.clip_norm);
+  if (!optimizer.groups.empty()) {
+    writer.key("groups").begin_array();
+    for (const ParameterGroup& group : optimizer.groups) write_group(writer, group);
+    writer.end();
+  }
+  writer.end();
 }
 
 }  // namespace mp

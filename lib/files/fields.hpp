@@ -14,7 +14,7 @@ void write_bindings(JsonWriter& writer, const Bindings& bindings);
 
 // {"kind": "adamw", "beta1": 0.9, …}; what is absent has the default of the kind.
 [[nodiscard]] Optimizer read_optimizer(JsonValue value);
-// The constants that the kind has, all of them.
+// The constants that the kind has, all of them; clipping and groups where there are any.
 void write_optimizer(JsonWriter& writer, const Optimizer& optimizer);
 
 }  // namespace mp

@@ -61,14 +61,20 @@ ModelInput read_input(JsonValue value) {
           .data = fields["data"].string()};
 }
 
+// Products do; biases and the scales of normalisations, which have one dimension, do not.
+bool decays_by_default(const ModelParameter& parameter) { return parameter.shape.size() >= 2; }
+
 ModelParameter read_parameter(JsonValue value) {
   const JsonObject fields = value.object({"name", "type", "shape", "initializer", "trainable", "weight_decay"});
-  return {.name = fields.require("name").nonempty_string(),
-          .type = read_type(fields["type"]),
-          .shape = read_shape(fields.require("shape")),
-          .initializer = read_initializer(fields.require("initializer")),
-          .trainable = !fields["trainable"].present() || fields["trainable"].boolean(),
-          .weight_decay = !fields["weight_decay"].present() || fields["weight_decay"].boolean()};
+  ModelParameter parameter{.name = fields.require("name").nonempty_string(),
+                           .type = read_type(fields["type"]),
+                           .shape = read_shape(fields.require("shape")),
+                           .initializer = read_initializer(fields.require("initializer")),
+                           .trainable = !fields["trainable"].present() || fields["trainable"].boolean(),
+                           .weight_decay = true};
+  parameter.weight_decay =
+      fields["weight_decay"].present() ? fields["weight_decay"].boolean() : decays_by_default(parameter);
+  return parameter;
 }
 
 AttributeValue read_numbers(JsonValue value) {
@@ -240,7 +246,9 @@ void write_inputs_and_parameters(JsonWriter& writer, const Model& model) {
     write_type(writer, parameter.type, parameter.shape);
     write_initializer(writer.key("initializer"), parameter.initializer);
     if (!parameter.trainable) writer.member("trainable", false);
-    if (!parameter.weight_decay) writer.member("weight_decay", false);
+    if (!parameter.weight_decay || !decays_by_default(parameter)) {
+      writer.member("weight_decay", parameter.weight_decay);
+    }
     writer.end();
   }
   writer.end();

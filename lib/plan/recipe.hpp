@@ -34,6 +34,14 @@ struct LearningRateSchedule {
 [[nodiscard]] double learning_rate_at(const LearningRateSchedule& schedule, double learning_rate, std::int64_t step,
                                       std::int64_t steps);
 
+// Measuring the model on data that it is not trained on, while it is trained.
+struct Validation {
+  std::optional<std::int64_t> every_steps;
+  std::optional<std::int64_t> patience;  // measurements without a new best one after which the training ends
+  DataSources data;                      // empty: what the training data hold out
+  friend bool operator==(const Validation&, const Validation&) = default;
+};
+
 // What is absent falls to the plan (optimizer, microbatches, bindings), then to the program's default.
 struct Recipe {
   std::string description;
@@ -46,9 +54,12 @@ struct Recipe {
   std::optional<Precision> precision;
   Bindings bindings;  // dimensions, say {"batch": 64}: override the plan's
   DataSources data;
+  Validation validation;
   // Outputs: relative to the working directory.
-  std::optional<std::string> metrics;  // JSON lines
-  std::optional<std::string> weights;  // safetensors, written after the last step
+  std::optional<std::string> metrics;       // JSON lines, or CSV where the name ends so
+  std::optional<std::string> tensorboard;   // folder of event files
+  std::optional<std::string> weights;       // safetensors, written after the last step
+  std::optional<std::string> best_weights;  // those of the best measurement so far
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 

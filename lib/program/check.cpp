@@ -275,6 +275,10 @@ class Replay {
   }
 
   void fetch_loss(const Instruction& instruction) {
+    if (instruction.microbatch < 0 && instruction.tensor == training_.gradient_norm) {
+      ++norms_;
+      return read(instruction.inputs.front(), names_.made(instruction.tensor, instruction.microbatch), instruction.tensor);
+    }
     const auto tensor = std::find(fetched_.begin(), fetched_.end(), instruction.tensor);
     if (tensor == fetched_.end()) return complain("fetches what is neither the loss nor asked for");
     read(instruction.inputs.front(), names_.made(instruction.tensor, instruction.microbatch), instruction.tensor);
@@ -300,6 +304,9 @@ class Replay {
         const std::string& name = graph_.tensor(fetched_[t]).name;
         issues_.push_back(fmt::format("{} of mb{} is fetched {} times", name, m, times_fetched_[m][t]));
       }
+    }
+    if (norms_ != (training_.gradient_norm == kNone<TensorId> ? 0 : 1)) {
+      issues_.push_back(fmt::format("the gradient norm is fetched {} times", norms_));
     }
     for (const DeviceId d : ids<DeviceId>(program_.devices.size())) check_parameters_kept(d);
   }
@@ -335,6 +342,7 @@ class Replay {
   IdVector<NodeId, std::set<DeviceId>> updated_on_;
   std::vector<TensorId> fetched_;                         // the loss among them
   std::vector<std::vector<std::int32_t>> times_fetched_;  // by microbatch, beside fetched_
+  std::int32_t norms_ = 0;
   Program::Step at_;
 };
 

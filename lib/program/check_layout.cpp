@@ -135,7 +135,7 @@ class LayoutCheck {
                are_buffers(d, instruction.outputs, parts(instruction)) && lie_as_one(d, instruction.outputs);
       case Opcode::kFetchLoss:
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) &&
-               instruction.microbatch >= 0;
+               (instruction.microbatch >= 0 || instruction.tensor == program_.training.gradient_norm);
       case Opcode::kCompute:
         break;
     }

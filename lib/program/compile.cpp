@@ -6,6 +6,7 @@
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
 #include "lib/operators/operator.hpp"
+#include "lib/program/clip_gradients.hpp"
 #include "lib/program/emit.hpp"
 #include "lib/program/memory.hpp"
 #include "lib/program/policy.hpp"
@@ -78,6 +79,7 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
   const Replication replication(options.replicas, options.devices);
   check_shape(training, placement, options, replication);
   check_states(training);
+  training = clip_gradients(std::move(training), placement, replication, options.zero);
   const Cluster uniform = options.cluster != nullptr ? Cluster{} : uniform_cluster(options.devices);
   const Cluster& cluster = options.cluster != nullptr ? *options.cluster : uniform;
   const std::vector<Segment> segments =

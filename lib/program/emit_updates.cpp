@@ -234,7 +234,11 @@ void Emitter::run_update(NodeId n, DeviceId device) {
   const std::vector<BufferId> outputs = instruction.outputs;
   if (!node.op->is_view) push(device, std::move(instruction));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-    if (node.outputs[i] == kNone<TensorId> || graph_.consumers(node.outputs[i]).empty()) continue;
+    if (node.outputs[i] == kNone<TensorId>) continue;
+    if (node.outputs[i] == training_.gradient_norm) {
+      push(device, {.opcode = Opcode::kFetchLoss, .tensor = node.outputs[i], .inputs = {outputs[i]}});
+    }
+    if (graph_.consumers(node.outputs[i]).empty()) continue;
     buffers_[whole_slot(node.outputs[i], device)] = outputs[i];
     publish_wholes({node.outputs[i]}, device);
   }

@@ -85,18 +85,27 @@ void Ownership::settle_optimizer_states() {
   }
 }
 
+// Sums on the way to a gradient work for its parameter; what clips, for that of the first gradient it is made of.
 void Ownership::find_parameters_of_updates() {
+  IdVector<TensorId, TensorId> parameter_of(training_.graph.tensors().size(), kNone<TensorId>);  // of gradients
   for (const TrainedParameter& trained : training_.trained) {
     is_last_update_[trained.update] = true;
-    std::vector<NodeId> found = {trained.update};
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (updates_[found[i]] != kNone<TensorId>) continue;
-      updates_[found[i]] = trained.parameter;
-      for (const TensorId t : training_.graph.node(found[i]).inputs) {
-        const NodeId from = t == kNone<TensorId> ? kNone<NodeId> : training_.graph.tensor(t).producer;
-        if (from != kNone<NodeId> && training_.phase[from] == Phase::kUpdate) found.push_back(from);
+    updates_[trained.update] = parameter_of[trained.gradient] = trained.parameter;
+    std::vector<TensorId> sums = {trained.gradient};
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const NodeId from = training_.graph.tensor(sums[i]).producer;
+      if (from == kNone<NodeId> || training_.phase[from] != Phase::kUpdate) continue;
+      updates_[from] = trained.parameter;
+      for (const TensorId t : training_.graph.node(from).inputs) {
+        if (t != kNone<TensorId>) sums.push_back(t);
       }
     }
+  }
+  for (const NodeId n : ids<NodeId>(updates_.size())) {
+    if (training_.phase[n] != Phase::kUpdate || updates_[n] != kNone<TensorId>) continue;
+    const TensorId first = training_.graph.node(n).inputs.front();
+    const NodeId from = training_.graph.tensor(first).producer;
+    updates_[n] = parameter_of[first] != kNone<TensorId> ? parameter_of[first] : updates_[from];
   }
 }
 

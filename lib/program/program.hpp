@@ -20,7 +20,7 @@ enum class Opcode : std::uint8_t {
   kSend,        // start `message` from inputs, which stay untouched until the kWaitSend of the same message
   kWaitSend,    // wait until `message` has left its buffer
   kReceive,     // wait for `message`, into outputs
-  kFetchLoss,   // hand inputs[0] to the caller: the loss of the microbatch, or a tensor of TrainingGraph::fetched
+  kFetchLoss,   // hand inputs[0] to the caller: the loss of the microbatch, a tensor of TrainingGraph::fetched, the norm
 };
 
 struct Instruction {

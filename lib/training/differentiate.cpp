@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/operators/gradient.hpp"
 #include "lib/operators/operator.hpp"
@@ -28,10 +31,12 @@ class Differentiator {
       : forward_(forward), options_(options), builder_(forward), contributions_(forward.tensors().size()) {
     result_.forward_nodes = static_cast<std::int32_t>(forward.nodes().size());
     result_.microbatches = options.microbatches;
+    result_.clip_norm = options.optimizer.clip_norm;
     for (const NodeId id : ids<NodeId>(forward.nodes().size())) mark(id, Phase::kForward, id);
   }
 
   TrainingGraph run() && {
+    check_groups();
     find_what_depends_on_parameters();
     if (forward_.loss() != kNone<TensorId>) seed_loss();
     for (std::size_t i = forward_.nodes().size(); i-- > 0;) visit(make_id<NodeId>(i));
@@ -44,6 +49,26 @@ class Differentiator {
   }
 
  private:
+  // A pattern that fits no trained parameter is a slip, which would leave one in the wrong group.
+  void check_groups() const {
+    if (forward_.loss() == kNone<TensorId>) return;
+    for (const ParameterGroup& group : options_.optimizer.groups) {
+      for (const std::string& pattern : group.patterns) check_pattern(pattern);
+    }
+  }
+
+  void check_pattern(const std::string& pattern) const {
+    std::vector<std::string_view> names;
+    for (const GraphParameter& parameter : forward_.parameters()) {
+      if (!parameter.trainable) continue;
+      names.push_back(forward_.tensor(parameter.tensor).name);
+      if (matches(pattern, names.back())) return;
+    }
+    throw InputError("<optimizer>",
+                     Issue{"groups", quoted(pattern) + " matches no trained parameter of model " +
+                                         quoted(forward_.name()) + did_you_mean(pattern, names)});
+  }
+
   void mark(NodeId node, Phase phase, NodeId placed_with) {
     MP_CHECK(result_.phase.size() == index(node));
     result_.phase.push_back(phase);

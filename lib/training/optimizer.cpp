@@ -1,5 +1,6 @@
 #include "lib/training/optimizer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -21,6 +22,39 @@ std::optional<OptimizerKind> find_optimizer(std::string_view name) {
     if (known == name) return kind;
   }
   return std::nullopt;
+}
+
+const ParameterGroup* group_of(const Optimizer& optimizer, std::string_view parameter) {
+  for (const ParameterGroup& group : optimizer.groups) {
+    const bool is_member = std::any_of(group.patterns.begin(), group.patterns.end(),
+                                       [&](const std::string& pattern) { return matches(pattern, parameter); });
+    if (is_member) return &group;
+  }
+  return nullptr;
+}
+
+// The last "*" takes one character more whenever what follows it does not fit: O(pattern × name), no recursion.
+bool matches(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t taken = 0;  // by the last "*", up to here
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
 }
 
 }  // namespace mp

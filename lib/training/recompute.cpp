@@ -183,6 +183,7 @@ class Rewriter {
     }
     result_.forward_nodes = training_.forward_nodes;
     result_.microbatches = training_.microbatches;
+    result_.clip_norm = training_.clip_norm;
   }
 
   const TrainingGraph& training_;

@@ -39,6 +39,8 @@ struct TrainingGraph {
   // is: what metrics and sampling read.
   std::vector<TensorId> fetched{};
   std::int32_t microbatches = 1;
+  double clip_norm = 0.0;                     // as Optimizer::clip_norm: for compile(), which knows the devices
+  TensorId gradient_norm = kNone<TensorId>;  // a float32 scalar made by a kUpdate node, where compile() clips
   [[nodiscard]] bool is_accumulated(TensorId tensor) const;  // made by kBackward, read by kUpdate
 };
 

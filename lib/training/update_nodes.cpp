@@ -13,8 +13,7 @@ struct UpdateRule {
   Attributes attributes;
 };
 
-UpdateRule rule_of(const Optimizer& optimizer, bool decays) {
-  const double decay = decays ? optimizer.weight_decay : 0.0;
+UpdateRule rule_of(const Optimizer& optimizer, double decay) {
   switch (optimizer.kind) {
     case OptimizerKind::kSgd: {
       UpdateRule rule{.op = "SgdUpdate", .state = {}, .attributes = {{"weight_decay", decay}}};
@@ -57,7 +56,12 @@ TensorId master_of(const Graph& graph, const TrainedParameter& trained) {
 TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,
                                const Optimizer& optimizer) {
   const Tensor tensor = builder.peek().tensor(parameter.tensor);
-  UpdateRule rule = rule_of(optimizer, parameter.weight_decay);
+  const ParameterGroup* group = group_of(optimizer, tensor.name);
+  const double default_decay = parameter.weight_decay ? optimizer.weight_decay : 0.0;
+  UpdateRule rule = rule_of(optimizer, group != nullptr ? group->weight_decay.value_or(default_decay) : default_decay);
+  if (group != nullptr && group->learning_rate_factor != 1.0) {
+    rule.attributes.set("learning_rate_factor", group->learning_rate_factor);
+  }
   TrainedParameter trained{.parameter = parameter.tensor, .gradient = gradient, .update = kNone<NodeId>, .state = {}};
   Node node;
   node.name = builder.fresh_name(tensor.name + ".update");

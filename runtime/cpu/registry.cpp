@@ -51,6 +51,8 @@ constexpr Entry kKernels[] = {
     {"Gemm", make_gemm},
     {"GlobalAveragePool", make_global_average_pool},
     {"GlobalAveragePoolGrad", make_global_average_pool_grad},
+    {"GradientL2", make_gradient_l2},
+    {"GradientNorm", make_gradient_norm},
     {"GroupNormalization", make_group_normalization},
     {"GroupNormalizationInputGrad", make_group_normalization_input_grad},
     {"GroupNormalizationWeightGrad", make_group_normalization_weight_grad},

@@ -7,6 +7,7 @@ Weights are drawn as every backend draws them (RandomStream(seed, "<parameter>")
 "<input>"), the same in every step. The test that reads the file trains the models alike
 (tests/runtime/torch_training_test.cpp).
 """
+import fnmatch
 import json
 from pathlib import Path
 
@@ -57,28 +58,41 @@ def model_vocabulary(model):
     return next(p["shape"][0] for p in model["parameters"] if p["name"].endswith("embedding.weight"))
 
 
+def group_of(optimizer, name):
+    return next((g for g in optimizer.get("groups", []) if fnmatch.fnmatchcase(name, g["parameters"])), {})
+
+
+def make_optimizer(model, parameters, optimizer):
+    """A group for every parameter: what its group in `optimizer` says, else what the model says about decay."""
+    decays = {entry["name"]: entry.get("weight_decay", len(entry["shape"]) >= 2) for entry in model["parameters"]}
+    groups = []
+    for name, parameter in parameters.items():
+        own = group_of(optimizer, name)
+        default = optimizer["weight_decay"] if decays[name] else 0.0
+        groups.append({"params": [parameter], "weight_decay": own.get("weight_decay", default),
+                       "lr": optimizer["learning_rate"] * own.get("learning_rate_factor", 1.0)})
+    if optimizer["kind"] == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=optimizer["momentum"])
+    return torch.optim.AdamW(groups, lr=0.0, betas=(optimizer["beta1"], optimizer["beta2"]), eps=1e-8)
+
+
 def train(model, loss_of, optimizer):
+    """The losses, and where the optimizer clips the norms before clipping."""
     values = {entry["name"]: initial(entry) for entry in model["parameters"] if entry.get("trainable", True)}
-    decayed = {entry["name"] for entry in model["parameters"] if entry.get("weight_decay", True)}
     parameters = {name: value.requires_grad_() for name, value in values.items()}
-    groups = [{"params": [p for name, p in parameters.items() if name in decayed]},
-              {"params": [p for name, p in parameters.items() if name not in decayed], "weight_decay": 0.0}]
-    settings = dict(optimizer)
-    kind, rate = settings.pop("kind"), settings.pop("learning_rate")
-    if kind == "sgd":
-        steps = torch.optim.SGD(groups, lr=rate, **settings)
-    else:
-        betas = (settings.pop("beta1"), settings.pop("beta2"))
-        steps = torch.optim.AdamW(groups, lr=rate, betas=betas, eps=1e-8, **settings)
+    steps = make_optimizer(model, parameters, optimizer)
     inputs = inputs_of(model)
-    losses = []
+    result = {"losses": []}
     for _ in range(STEPS):
         steps.zero_grad()
         loss = loss_of(model, parameters, inputs)
         loss.backward()
+        if "clip_norm" in optimizer:
+            norm = torch.nn.utils.clip_grad_norm_(parameters.values(), optimizer["clip_norm"])
+            result.setdefault("gradient_norms", []).append(float(f"{norm.item():.9g}"))
         steps.step()
-        losses.append(float(f"{loss.item():.9g}"))
-    return losses
+        result["losses"].append(float(f"{loss.item():.9g}"))
+    return result
 
 
 ADAM = {"kind": "adamw", "learning_rate": 0.003, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
@@ -87,12 +101,20 @@ RUNS = (("gpt", gpt, ADAM), ("llama", llama, ADAM), ("resnet", resnet, SGD), ("u
         ("lstm", lstm, ADAM))
 
 
+CLIPPED_RUNS = (
+    ("gpt", gpt, {**ADAM, "clip_norm": 1.0,
+                  "groups": [{"parameters": "*embedding*", "weight_decay": 0.0},
+                             {"parameters": "*.norm.?*", "weight_decay": 0.5, "learning_rate_factor": 3.0},
+                             {"parameters": "*expand*", "learning_rate_factor": 0.25}]}),
+    ("resnet", resnet, {**SGD, "clip_norm": 1.5, "groups": [{"parameters": "classifier.*", "weight_decay": 0.2}]}))
+
+
 def main():
     runs = []
-    for name, loss_of, optimizer in RUNS:
+    for name, loss_of, optimizer in RUNS + CLIPPED_RUNS:
         model = json.loads((FOLDER / f"{name}.json").read_text())
-        runs.append({"model": name, "optimizer": optimizer, "losses": train(model, loss_of, optimizer)})
-        print(name, runs[-1]["losses"][0], runs[-1]["losses"][-1])
+        runs.append({"model": name, "optimizer": optimizer, **train(model, loss_of, optimizer)})
+        print(name, runs[-1]["losses"][0], runs[-1]["losses"][-1], runs[-1].get("gradient_norms", ""))
     path = Path(__file__).with_name("training.json")
     head = {"format": "mp.reference/1", "made_by": f"torch {torch.__version__}", "seed": SEED}
     path.write_text(json.dumps({**head, "runs": runs}, indent=1) + "\n")

@@ -110,5 +110,7 @@ KernelPointer make_global_average_pool_grad(const KernelCall& call);
 // optimizers.cpp
 KernelPointer make_sgd_update(const KernelCall& call);
 KernelPointer make_adam_update(const KernelCall& call);
+KernelPointer make_gradient_l2(const KernelCall& call);
+KernelPointer make_gradient_norm(const KernelCall& call);
 
 }  // namespace mp::runtime::cpu

@@ -88,13 +88,18 @@ TEST_CASE("a model file is read with the digest of its bytes", "[files]") {
 TEST_CASE("what is left out of a model has its default", "[files]") {
   const mp::Model model = mp::parse_model(R"({"format": "mp.model/1", "name": "m",
     "inputs": [{"name": "x", "shape": [2]}],
-    "parameters": [{"name": "p", "shape": [], "initializer": {"normal": {"std": 1}}}],
+    "parameters": [{"name": "p", "shape": [], "initializer": {"normal": {"std": 1}}},
+                   {"name": "q", "shape": ["n", 2], "initializer": {"normal": {"std": 1}}},
+                   {"name": "r", "shape": [2], "initializer": {"constant": 0}, "weight_decay": true}],
     "nodes": [{"name": "n", "op": "Relu"}]})",
                                           "f");
   CHECK(model.inputs[0].type == mp::DataType::kFloat32);
   CHECK(model.inputs[0].data.empty());
   CHECK(model.parameters[0].trainable);
-  CHECK(model.parameters[0].weight_decay);
+  CHECK_FALSE(model.parameters[0].weight_decay);  // as biases
+  CHECK(model.parameters[1].weight_decay);
+  CHECK(model.parameters[2].weight_decay);
+  CHECK(mp::parse_model(mp::to_json(model), "f").parameters == model.parameters);
   CHECK(model.parameters[0].initializer == mp::Initializer{mp::Initializer::Kind::kNormal, 0.0, 1.0});
   CHECK(model.nodes[0].outputs == std::vector<std::string>{"n"});
   CHECK(model.loss.empty());

@@ -1,9 +1,12 @@
 #include "lib/files/recipe_file.hpp"
 
 #include <string>
+#include <utility>
 
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
+#include "lib/files/fields.hpp"
+#include "lib/files/json_writer.hpp"
 #include "lib/files/paths.hpp"
 #include "tests/lib/support/errors.hpp"
 #include "tests/lib/support/temporary_folder.hpp"
@@ -72,6 +75,26 @@ TEST_CASE("tables, vocabularies and pictures in a recipe", "[files]") {
         "f: /data/image_std: must be more than 0\n"
         "f: /data/csv: \"path\" is missing\n"
         "f: /data/csv/separator: must be one character");
+}
+
+TEST_CASE("a recipe's optimizer may clip and have groups", "[files]") {
+  mp::Optimizer optimizer{.kind = mp::OptimizerKind::kAdamW, .weight_decay = 0.1};
+  optimizer.clip_norm = 1.5;
+  optimizer.groups = {{.patterns = {"*.bias"}, .weight_decay = 0.0},
+                      {.patterns = {"a*", "b"}, .weight_decay = {}, .learning_rate_factor = 0.5}};
+  const mp::Recipe recipe = parse(R"(, "optimizer": {"kind": "adamw", "weight_decay": 0.1, "clip_norm": 1.5,
+    "groups": [{"parameters": "*.bias", "weight_decay": 0},
+               {"parameters": ["a*", "b"], "learning_rate_factor": 0.5}]})");
+  CHECK(recipe.optimizer == optimizer);
+  mp::JsonWriter writer;
+  writer.begin_object().member("format", "mp.recipe/1").key("optimizer");
+  write_optimizer(writer, optimizer);
+  writer.end();
+  CHECK(mp::parse_recipe(std::move(writer).take(), "f").optimizer == optimizer);
+  CHECK(error_of(R"(, "optimizer": {"kind": "sgd", "clip_norm": 0, "groups": [{"weight_decay": -1}]})") ==
+        "f: /optimizer/clip_norm: must be more than 0\n"
+        "f: /optimizer/groups/0: \"parameters\" is missing\n"
+        "f: /optimizer/groups/0/weight_decay: -1 is too small: 0 or more is expected");
 }
 
 TEST_CASE("paths of data are relative to the recipe", "[files]") {

@@ -223,5 +223,12 @@ TEST_CASE("losses and updates that do not fit", "[operators]") {
       {{"AdamUpdate", floats({{6}, {6}, {6}, {6}}), {}, 4}, "the bfloat16 copy must be both input and output"},
       {{"AdamUpdate", floats({{6}, {6}, {6}, {6}}), {{"beta1", 1.0}}, 3},
        "attribute beta1 must be smaller than 1, not 1"},
+      {{"AdamUpdate", floats({{6}, {6}, {6}, {5}}), {}, 3}, "input 3 must have the shape [6] (that of input 0), not [5]"},
+      {{"SgdUpdate", floats({{6}, {6}}), {{"learning_rate_factor", -1.0}}},
+       "attribute learning_rate_factor must be 0 or more, not -1"},
+      {{"GradientNorm", floats({{2}, {1}}), {{"clip_norm", 1.0}, {"order", Ints{0, 1, 1}}}, 2},
+       "attribute order must name each of the 3 norms once"},
+      {{"GradientNorm", floats({{2}}), {{"clip_norm", -1.0}, {"order", Ints{0, 1}}}, 2},
+       "attribute clip_norm must be 0 or more, not -1"},
   });
 }

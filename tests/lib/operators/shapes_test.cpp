@@ -150,5 +150,7 @@ TEST_CASE("shapes of losses and updates", "[operators]") {
       {{"MeanSquaredErrorGrad", floats({{}, {2, 3}, {2, 3}})}, "float32[2, 3]"},
       {{"SgdUpdate", floats({{2, 3}, {2, 3}})}, "float32[2, 3] float32[2, 3] bfloat16[2, 3]"},
       {{"AdamUpdate", floats({{4}, {4}, {4}, {4}}), {}, 3}, "float32[4] float32[4] float32[4] bfloat16[4]"},
+      {{"GradientL2", floats({{4, 2}, {}, {3}})}, "float32[3]"},
+      {{"GradientNorm", floats({{2}, {1}}), {{"clip_norm", 1.0}, {"order", Ints{2, 0, 1}}}, 2}, "float32[] float32[]"},
   });
 }

@@ -21,11 +21,20 @@ const std::string& folder() {
   return path;
 }
 
+ParameterGroup read_group(JsonValue value) {
+  const JsonObject fields = value.object({"parameters", "weight_decay", "learning_rate_factor"});
+  ParameterGroup group{.patterns = {fields.require("parameters").string()}, .weight_decay = {}};
+  if (fields["weight_decay"].present()) group.weight_decay = fields["weight_decay"].number();
+  if (fields["learning_rate_factor"].present()) group.learning_rate_factor = fields["learning_rate_factor"].number();
+  return group;
+}
+
 TorchRun read_run(JsonValue value) {
-  const JsonObject fields = value.object({"model", "optimizer", "losses"});
-  const JsonObject optimizer =
-      fields.require("optimizer").object({"kind", "learning_rate", "momentum", "beta1", "beta2", "weight_decay"});
-  TorchRun run{.model = fields.require("model").string(), .optimizer = {}, .losses = {}};
+  const JsonObject fields = value.object({"model", "optimizer", "losses", "gradient_norms"});
+  const JsonObject optimizer = fields.require("optimizer")
+                                   .object({"kind", "learning_rate", "momentum", "beta1", "beta2", "weight_decay",
+                                            "clip_norm", "groups"});
+  TorchRun run{.model = fields.require("model").string(), .optimizer = {}, .losses = {}, .gradient_norms = {}};
   const bool is_sgd = optimizer.require("kind").string() == "sgd";
   run.optimizer.kind = is_sgd ? OptimizerKind::kSgd : OptimizerKind::kAdamW;
   run.optimizer.weight_decay = optimizer.require("weight_decay").number();
@@ -33,7 +42,10 @@ TorchRun read_run(JsonValue value) {
   if (!is_sgd) run.optimizer.beta1 = optimizer.require("beta1").number();
   if (!is_sgd) run.optimizer.beta2 = optimizer.require("beta2").number();
   run.learning_rate = optimizer.require("learning_rate").number();
+  run.optimizer.clip_norm = optimizer["clip_norm"].number();
+  for (const JsonValue group : optimizer["groups"].items()) run.optimizer.groups.push_back(read_group(group));
   for (const JsonValue loss : fields.require("losses").items()) run.losses.push_back(loss.number());
+  for (const JsonValue norm : fields["gradient_norms"].items()) run.gradient_norms.push_back(norm.number());
   return run;
 }
 
@@ -124,6 +136,8 @@ void require_torch_losses(const TorchRun& run, std::uint64_t seed, const TorchCh
         {.seed = seed, .step = static_cast<std::int64_t>(step), .learning_rate = run.learning_rate}, data);
     CAPTURE(step, loss, run.losses[step]);
     REQUIRE(std::fabs(loss - run.losses[step]) <= check.tolerance * run.losses[step]);
+    if (run.optimizer.clip_norm == 0.0) continue;
+    CHECK(executor.gradient_norm().value() == Approx(run.gradient_norms.at(step)).epsilon(10 * check.tolerance));
   }
 }
 

@@ -15,6 +15,7 @@ struct TorchRun {
   Optimizer optimizer;
   double learning_rate = 0.0;
   std::vector<double> losses;
+  std::vector<double> gradient_norms;  // before clipping, where it clips
 };
 
 struct TorchRuns {

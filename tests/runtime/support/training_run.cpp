@@ -78,8 +78,9 @@ Outcome train_steps(const TrainingGraph& training, const PlacementCase& placemen
   for (std::int64_t step = 0; step < kSteps; ++step) {
     outcome.losses.push_back(executor.run_step({.seed = kSeed, .step = step, .learning_rate = 0.05}, *data.training));
   }
-  for (const GraphParameter& parameter : training.graph.parameters()) {
-    const Tensor& tensor = training.graph.tensor(parameter.tensor);
+  const Graph& graph = executor.program().training.graph;
+  for (const GraphParameter& parameter : graph.parameters()) {
+    const Tensor& tensor = graph.tensor(parameter.tensor);
     std::vector<std::byte>& values = outcome.parameters[tensor.name];
     values.resize(static_cast<std::size_t>(bytes(tensor.type)));
     executor.read(parameter.tensor, values);
