@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -15,12 +16,27 @@
 
 namespace mp::runtime {
 
+namespace {
+
+// ,"name":value
+std::string member(std::string_view name, std::optional<double> value) {
+  if (!value) return "";
+  if (!std::isfinite(*value)) return fmt::format(R"(,"{}":null)", name);
+  return fmt::format(R"(,"{}":{:.17g})", name, *value);
+}
+
+}  // namespace
+
 std::string metrics_line(const StepReport& report) {
-  const std::string norm =
-      report.gradient_norm ? fmt::format(R"(,"gradient_norm":{:.17g})", *report.gradient_norm) : std::string();
+  std::string optional = member("gradient_norm", report.gradient_norm);
+  if (report.validation) {
+    optional += member("validation_loss", report.validation->loss);
+    optional += member("validation_accuracy", report.validation->accuracy);
+    optional += member("validation_perplexity", report.validation->perplexity);
+  }
   return fmt::format(
       R"({{"step":{},"loss":{:.17g},"step_time_s":{:.17g},"samples_per_s":{:.17g},"learning_rate":{:.17g}{}}})",
-      report.step, report.loss, report.step_time_s, report.samples_per_s, report.learning_rate, norm);
+      report.step, report.loss, report.step_time_s, report.samples_per_s, report.learning_rate, optional);
 }
 
 std::string summary_line(const RunSummary& summary) {
@@ -30,19 +46,21 @@ std::string summary_line(const RunSummary& summary) {
     arenas.push_back(use.arena_bytes);
     workspaces.push_back(use.workspace_bytes);
   }
-  std::string optional;
-  if (summary.validation_loss) optional += fmt::format(R"(,"validation_loss":{:.17g})", *summary.validation_loss);
-  if (summary.unigram_entropy) optional += fmt::format(R"(,"unigram_entropy":{:.17g})", *summary.unigram_entropy);
+  std::string optional = member("validation_loss", summary.validation_loss);
+  optional += member("unigram_entropy", summary.unigram_entropy);
+  optional += member("best_validation_loss", summary.best_validation_loss);
+  if (summary.best_validation_loss) optional += fmt::format(R"(,"best_step":{})", summary.best_step);
+  if (summary.stopped_early) optional += R"(,"stopped_early":true)";
   return fmt::format(
       R"({{"summary":{{"steps":{},"seconds":{:.17g},"loss":{:.17g},"peak_memory_bytes":[{}],"workspace_bytes":[{}]{}}}}})",
       summary.training.steps, summary.training.seconds, summary.training.loss, fmt::join(arenas, ","),
       fmt::join(workspaces, ","), optional);
 }
 
-void keep_metrics_until(const std::string& path, std::int64_t step) {
-  if (access(path.c_str(), F_OK) != 0) return;
+bool keep_metrics_until(const std::string& path, std::int64_t step) {
+  if (access(path.c_str(), F_OK) != 0) return false;
   constexpr std::string_view kStart = R"({"step":)";
-  const std::string text = read_file(path);
+  const std::string text = read_file(path, kMaxMetricsBytes);
   std::size_t kept = 0;
   while (true) {
     const std::size_t end = text.find('\n', kept);
@@ -54,6 +72,7 @@ void keep_metrics_until(const std::string& path, std::int64_t step) {
     kept = end + 1;
   }
   if (kept < text.size()) write_file_atomically(path, std::string_view(text).substr(0, kept));
+  return true;
 }
 
 LineFile::LineFile(std::string path, Start start)

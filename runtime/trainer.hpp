@@ -7,6 +7,7 @@
 
 #include "lib/plan/recipe.hpp"
 #include "runtime/data/data_source.hpp"
+#include "runtime/evaluate.hpp"
 #include "runtime/executor.hpp"
 
 namespace mp::runtime {
@@ -27,7 +28,8 @@ struct StepReport {
   double step_time_s = 0.0;
   double samples_per_s = 0.0;
   double learning_rate = 0.0;
-  std::optional<double> gradient_norm = {};  // before clipping, where the optimizer clips
+  std::optional<double> gradient_norm = {};   // before clipping, where the optimizer clips
+  std::optional<Evaluation> validation = {};  // where the model was measured after the step
 };
 
 struct TrainSummary {

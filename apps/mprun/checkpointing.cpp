@@ -78,17 +78,17 @@ void check_checkpoint_flags(const CheckpointFlags& flags) {
   }
 }
 
-std::int64_t resume_from_checkpoint(const CheckpointFlags& flags, runtime::Executor& executor,
-                                    const Metadata& settings) {
-  if (!flags.resume) return 0;
+runtime::RunState resume_from_checkpoint(const CheckpointFlags& flags, runtime::Executor& executor,
+                                         const Metadata& settings) {
+  if (!flags.resume) return {};
   const std::optional<runtime::RunState> state = runtime::resume(executor, *flags.folder, tell);
   if (!state) {
     tell(fmt::format("{} has no checkpoint yet: starting with step 1", *flags.folder));
-    return 0;
+    return {};
   }
   tell(fmt::format("resumed from {}: {} steps done", runtime::checkpoint_path(*flags.folder, state->step), state->step));
   tell_of_changes(state->settings, settings);
-  return state->step;
+  return *state;
 }
 
 std::unique_ptr<runtime::CheckpointWriter> checkpoint_writer(const CheckpointFlags& flags, runtime::Executor& executor,

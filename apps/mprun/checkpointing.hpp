@@ -29,9 +29,9 @@ void add_checkpoint_flags(CLI::App& command, CheckpointFlags& flags);
 // was not given; RunError where the folder cannot be made.
 void check_checkpoint_flags(const CheckpointFlags& flags);
 
-// Takes up the newest checkpoint and returns the steps done: 0 without --resume, or where there is none yet. Says on
-// standard error what it found, and which settings differ from those of the run before.
-[[nodiscard]] std::int64_t resume_from_checkpoint(const CheckpointFlags& flags, runtime::Executor& executor,
+// Takes up the newest checkpoint and returns where it was: at step 0 without --resume, or where there is none yet. Says
+// on standard error what it found, and which settings differ from those of the run before.
+[[nodiscard]] runtime::RunState resume_from_checkpoint(const CheckpointFlags& flags, runtime::Executor& executor,
                                                   const Metadata& settings);
 
 // Null where no checkpoints were asked for.

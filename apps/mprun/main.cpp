@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   mp::apps::add_eval(app, action);
   mp::apps::add_generate(app, action);
   mp::apps::add_profile(app, action);
+  mp::apps::add_plot(app, action);
   mp::apps::add_devices(app, action);
   app.require_subcommand(1);
   return mp::apps::run_main(app, argc, argv, [&] {

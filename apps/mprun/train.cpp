@@ -16,6 +16,7 @@
 #include "apps/mprun/progress.hpp"
 #include "apps/mprun/ranks.hpp"
 #include "apps/mprun/train_flags.hpp"
+#include "apps/mprun/validation.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/plan/prepare.hpp"
@@ -24,7 +25,7 @@
 #include "runtime/data/training_data.hpp"
 #include "runtime/evaluate.hpp"
 #include "runtime/measured_trace.hpp"
-#include "runtime/metrics.hpp"
+#include "runtime/metrics_log.hpp"
 #include "runtime/ranks/host_devices.hpp"
 #include "runtime/trainer.hpp"
 #include "runtime/weights.hpp"
@@ -59,6 +60,10 @@ void report(const runtime::RunSummary& summary) {
   if (summary.validation_loss) fmt::print(", held-out loss {:.6g}", *summary.validation_loss);
   if (summary.unigram_entropy) fmt::print(" (byte frequencies alone: {:.4f})", *summary.unigram_entropy);
   fmt::print("\n");
+  if (summary.best_validation_loss) {
+    fmt::print("best held-out loss {:.6g}, after step {}{}\n", *summary.best_validation_loss, summary.best_step,
+               summary.stopped_early ? ": ended early, there was no better one" : "");
+  }
   for (std::size_t d = 0; d < summary.memory.size(); ++d) {
     fmt::print("device {}: {:.1f} MB, and {:.1f} MB of scratch\n", d,
                static_cast<double>(summary.memory[d].arena_bytes) / 1e6,
@@ -74,9 +79,25 @@ void dump(const Program& program) {
 
 // What hears of every step; null where it was not asked for.
 struct Observers {
-  runtime::LineFile* metrics = nullptr;
+  runtime::MetricsLog& metrics;
   runtime::CheckpointWriter* checkpoints = nullptr;
+  HeldOut* held_out = nullptr;
+  [[nodiscard]] Metadata progress() const {
+    return held_out == nullptr ? Metadata{} : to_metadata(held_out->validator().state());
+  }
+  [[nodiscard]] bool wants_stop() const { return held_out != nullptr && held_out->validator().wants_stop(); }
 };
+
+// Measures where it is time to, writes down, keeps; in this order, so that a checkpoint knows of the measurement.
+void after_step(runtime::StepReport step, const Observers& observers, Progress& progress) {
+  if (observers.held_out != nullptr) step.validation = observers.held_out->validator().after_step(step.step);
+  observers.metrics.write(step);
+  if (observers.checkpoints != nullptr) observers.checkpoints->after_step(step.step, observers.progress());
+  progress.show(step);
+  if (!step.validation) return;
+  progress.finish();
+  fmt::print(stderr, "{}\n", observers.held_out->text(step.step, *step.validation));
+}
 
 runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, const runtime::TrainingData& data,
                                 const Observers& observers) {
@@ -84,14 +105,12 @@ runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, con
   watch_for_interrupts();
   const runtime::TrainSummary summary =
       runtime::train(executor, *data.training, job.options, [&](const runtime::StepReport& step) {
-        if (observers.metrics != nullptr) observers.metrics->write_line(runtime::metrics_line(step));
-        if (observers.checkpoints != nullptr) observers.checkpoints->after_step(step.step);
-        progress.show(step);
+        after_step(step, observers, progress);
         agree_on_interrupts(executor.ranks());
-        return !was_interrupted();
+        return !was_interrupted() && !observers.wants_stop();
       });
   progress.finish();
-  if (observers.checkpoints != nullptr) observers.checkpoints->finish(summary.steps);
+  if (observers.checkpoints != nullptr) observers.checkpoints->finish(summary.steps, observers.progress());
   return summary;
 }
 
@@ -103,6 +122,14 @@ std::optional<double> validate(runtime::Executor& executor, const Job& job, cons
   return runtime::evaluate(executor, forward, backends, *data.held_out,
                            {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed})
       .loss;
+}
+
+void add_validation(runtime::Validator& validator, runtime::RunSummary& summary) {
+  const runtime::ValidationState& state = validator.state();
+  summary.best_validation_loss = state.best_loss;
+  summary.best_step = state.best_step;
+  summary.stopped_early = validator.wants_stop();
+  if (!was_interrupted()) summary.validation_loss = validator.measure().loss;
 }
 
 // What decides the numbers of every step, for checkpoints.
@@ -117,29 +144,30 @@ Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime
                     {"optimizer", std::string(name_of(job.optimizer.kind))},
                     {"precision", std::string(name_of(prepared.shape.precision))},
                     {"clip_norm", fmt::format("{}", job.optimizer.clip_norm)},
+                    {"validate_every", std::to_string(job.recipe.validation.every_steps.value_or(0))},
+                    {"patience", std::to_string(job.recipe.validation.patience.value_or(0))},
                     {"data", data.description.empty() ? "random" : data.description}};
   for (const auto& [name, extent] : prepared.shape.bindings) settings.emplace(name, std::to_string(extent));
   return settings;
 }
 
-// Metrics of a run that goes on stay as they are up to the checkpoint; what came after it is done again.
-std::optional<runtime::LineFile> open_metrics(const std::optional<std::string>& path, std::int64_t steps_done) {
-  if (!path) return std::nullopt;
-  if (steps_done > 0) runtime::keep_metrics_until(*path, steps_done);
-  return std::make_optional<runtime::LineFile>(
-      *path, steps_done > 0 ? runtime::LineFile::Start::kAppend : runtime::LineFile::Start::kEmpty);
+runtime::MetricsTargets metrics_targets(const Recipe& recipe) {
+  return {.file = recipe.metrics, .tensorboard = recipe.tensorboard};
 }
 
 // An hour of training must not end in a folder that is not there.
 void check_outputs(const TrainFlags& flags, const Recipe& recipe) {
   if (recipe.metrics) check_writable(*recipe.metrics);
   if (recipe.weights) check_writable(*recipe.weights);
+  if (recipe.best_weights) check_writable(*recipe.best_weights);
   if (flags.trace) check_writable(*flags.trace);
 }
 
 // A run that was resumed behind its last step.
-ExitCode all_done(runtime::Executor& executor, const Job& job) {
-  fmt::print(stderr, "all {} steps are done; --steps says how many more\n", job.options.steps);
+ExitCode all_done(runtime::Executor& executor, const Job& job, bool stopped_early) {
+  fmt::print(stderr, "{}\n",
+             stopped_early ? std::string("the training had ended early; a larger --patience goes on")
+                           : fmt::format("all {} steps are done; --steps says how many more", job.options.steps));
   if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
   return ExitCode::kGood;
 }
@@ -172,24 +200,33 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   if (flags.trace) executor.record_times();
   if (flags.detect_anomaly) executor.detect_anomalies();
   announce(job, data, executor);
-  job.options.first_step = resume_from_checkpoint(flags.checkpoints, executor, settings);
-  if (job.options.first_step >= job.options.steps) return all_done(executor, job);
-  if (!is_first) job.recipe.metrics.reset();
-  std::optional<runtime::LineFile> metrics = open_metrics(job.recipe.metrics, job.options.first_step);
-  const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, job.options.first_step);
+  const runtime::RunState state = resume_from_checkpoint(flags.checkpoints, executor, settings);
+  job.options.first_step = state.step;
+  std::optional<HeldOut> held_out;
+  if (job.recipe.validation.every_steps) {
+    held_out.emplace(HeldOut::Run{job, prepared.shape, executor, data, backends}, state.progress);
+  }
+  const bool has_stopped = held_out && held_out->validator().wants_stop();
+  if (state.step >= job.options.steps || has_stopped) return all_done(executor, job, has_stopped);
+  runtime::MetricsLog metrics(is_first ? metrics_targets(job.recipe) : runtime::MetricsTargets{}, state.step);
+  const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, state.step);
 
-  runtime::RunSummary summary{
-      .training = run_steps(executor, job, data, {metrics ? &*metrics : nullptr, checkpoints.get()}),
-      .memory = executor.memory(),
-      .validation_loss = std::nullopt,
-      .unigram_entropy = data.unigram_entropy};
+  const Observers observers{metrics, checkpoints.get(), held_out ? &*held_out : nullptr};
+  runtime::RunSummary summary{.training = run_steps(executor, job, data, observers),
+                              .memory = executor.memory(),
+                              .validation_loss = std::nullopt,
+                              .unigram_entropy = data.unigram_entropy};
   if (job.recipe.weights) runtime::save_weights(executor, *job.recipe.weights);
   if (flags.trace) executor.gather_times();
   if (flags.trace && is_first) {
     write_file_atomically(*flags.trace, to_trace_json(runtime::measured_trace(executor, job.input.plan.cluster)));
   }
-  summary.validation_loss = validate(executor, job, backends, data, prepared.shape);
-  if (metrics) metrics->write_line(runtime::summary_line(summary));
+  if (held_out) {
+    add_validation(held_out->validator(), summary);
+  } else {
+    summary.validation_loss = validate(executor, job, backends, data, prepared.shape);
+  }
+  metrics.write(summary);
   report(summary);
   return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
 }

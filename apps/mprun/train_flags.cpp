@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <charconv>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
 #include "apps/mprun/data_flags.hpp"
+#include "apps/mprun/validation.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/recipe_file.hpp"
 
@@ -47,6 +49,9 @@ void apply_optimizer(const TrainFlags& flags, const Optimizer& plan_optimizer, R
   }
   optimizer.momentum = flags.momentum.value_or(optimizer.momentum);
   optimizer.weight_decay = flags.weight_decay.value_or(optimizer.weight_decay);
+  if (flags.clip_norm && !std::isfinite(*flags.clip_norm)) {
+    throw UsageError(fmt::format("--clip-norm {}: must be a number of 0 or more", *flags.clip_norm));
+  }
   optimizer.clip_norm = flags.clip_norm.value_or(optimizer.clip_norm);
   recipe.optimizer = optimizer;
 }
@@ -134,8 +139,11 @@ void add_load_flag(CLI::App& command, TrainFlags& flags, const std::string& grou
 
 void add_output_flags(CLI::App& command, TrainFlags& flags) {
   const std::string group = "Data and files";
-  command.add_option("--metrics", flags.metrics, "Write a JSON line a step, and a summary")
+  command.add_option("--metrics", flags.metrics, "Write a JSON line a step, and a summary; FILE.csv: CSV [recipe]")
       ->type_name("FILE")
+      ->group(group);
+  command.add_option("--tensorboard", flags.tensorboard, "Write an event file for TensorBoard into this folder [recipe]")
+      ->type_name("DIR")
       ->group(group);
   command.add_option("--save", flags.save, "Write the weights after the last step (safetensors)")
       ->type_name("FILE")
@@ -155,6 +163,7 @@ void add_run_flags(CLI::App& command, TrainFlags& flags) {
 void add_train_flags(CLI::App& command, TrainFlags& flags) {
   add_run_flags(command, flags);
   add_output_flags(command, flags);
+  add_validation_flags(command, flags.validation);
   add_checkpoint_flags(command, flags.checkpoints);
   add_rank_flags(command, flags.ranks);
   const std::string group = "Running";
@@ -203,10 +212,12 @@ Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   override_with(flags.microbatches, recipe.microbatches);
   if (flags.precision) recipe.precision = find_precision(*flags.precision);  // the flag takes known names alone
   override_with(flags.metrics, recipe.metrics);
+  override_with(flags.tensorboard, recipe.tensorboard);
   override_with(flags.save, recipe.weights);
   apply_bindings(flags.bind, recipe.bindings);
   apply_data_flags(flags.data, recipe.data);
   apply_optimizer(flags, plan_optimizer, recipe);
+  apply_validation_flags(flags.validation, recipe);
   return recipe;
 }
 

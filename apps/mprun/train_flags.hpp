@@ -15,6 +15,14 @@
 
 namespace mp::apps {
 
+// apps/mprun/validation.hpp
+struct ValidationFlags {
+  std::optional<std::int64_t> every_steps;
+  std::vector<std::string> data;
+  std::optional<std::int64_t> patience;
+  std::optional<std::string> best_weights;
+};
+
 struct TrainFlags {
   std::string plan;
   std::optional<std::string> recipe;
@@ -30,12 +38,14 @@ struct TrainFlags {
   std::vector<std::string> bind;
   std::vector<std::string> data;
   std::optional<std::string> metrics;
+  std::optional<std::string> tensorboard;
   std::optional<std::string> save;
   std::optional<std::string> load;
   std::optional<std::string> trace;
   BackendFlags backend;
   bool dump_program = false;
   bool detect_anomaly = false;
+  ValidationFlags validation;
   CheckpointFlags checkpoints;
   RankFlags ranks;
 };

@@ -53,7 +53,16 @@ std::optional<std::int64_t> read_count(JsonValue value) {
 
 void read_outputs(const JsonObject& root, Recipe& recipe) {
   recipe.metrics = read_path(root["metrics"]);
+  recipe.tensorboard = read_path(root["tensorboard"]);
   recipe.weights = read_path(root["weights"]);
+  recipe.best_weights = read_path(root["best_weights"]);
+}
+
+Validation read_validation(JsonValue value) {
+  const JsonObject fields = value.object({"every_steps", "patience", "data"});
+  return {.every_steps = read_count(fields["every_steps"]),
+          .patience = read_count(fields["patience"]),
+          .data = read_data_sources(fields["data"])};
 }
 
 }  // namespace
@@ -62,8 +71,9 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kRecipeFormat);
   const JsonObject root = document.root().object({"format", "description", "steps", "optimizer", "learning_rate",
-                                                  "learning_rate_schedule", "seed", "microbatches", "precision", "bindings", "data",
-                                                  "metrics", "weights"});
+                                                  "learning_rate_schedule", "seed", "microbatches", "precision",
+                                                  "bindings", "data", "validation", "metrics", "tensorboard", "weights",
+                                                  "best_weights"});
   Recipe recipe;
   recipe.description = root["description"].string();
   recipe.steps = read_count(root["steps"]);
@@ -79,6 +89,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
   if (root["precision"].present()) recipe.precision = root["precision"].enumerator("precision", kPrecisions);
   recipe.bindings = read_bindings(root["bindings"]);
   recipe.data = read_data_sources(root["data"]);
+  recipe.validation = read_validation(root["validation"]);
   read_outputs(root, recipe);
   document.finish();
   return recipe;
@@ -87,6 +98,7 @@ Recipe parse_recipe(std::string_view text, const std::string& source) {
 Recipe read_recipe(const std::string& path) {
   Recipe recipe = parse_recipe(read_file(path), path);
   find_from(path, recipe.data);
+  find_from(path, recipe.validation.data);
   return recipe;
 }
 

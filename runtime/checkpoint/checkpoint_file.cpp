@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kFormat = "mp.checkpoint/1";
 constexpr std::string_view kSettingPrefix = "setting.";
+constexpr std::string_view kProgressPrefix = "progress.";
 
 std::int64_t step_of(const SafetensorsFile& file) {
   const auto format = file.metadata().find("format");
@@ -63,6 +64,7 @@ void Snapshot::take(Executor& executor, RunState state) {
 void Snapshot::write(const std::string& path) const {
   Metadata metadata{{"format", std::string(kFormat)}, {"model", model_}, {"step", std::to_string(state_.step)}};
   for (const auto& [name, value] : state_.settings) metadata.emplace(std::string(kSettingPrefix) + name, value);
+  for (const auto& [name, value] : state_.progress) metadata.emplace(std::string(kProgressPrefix) + name, value);
   SafetensorsWriter writer(path, tensors_, metadata);
   writer.write(values_);
   writer.commit();
@@ -83,6 +85,7 @@ RunState load_checkpoint(Executor& executor, const std::string& path) {
   RunState state{.step = step_of(file), .settings = {}};
   for (const auto& [name, value] : file.metadata()) {
     if (name.starts_with(kSettingPrefix)) state.settings.emplace(name.substr(kSettingPrefix.size()), value);
+    if (name.starts_with(kProgressPrefix)) state.progress.emplace(name.substr(kProgressPrefix.size()), value);
   }
   load_parameters(executor, file, all_parameters(executor));
   return state;

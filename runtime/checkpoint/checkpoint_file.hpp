@@ -15,6 +15,7 @@ namespace mp::runtime {
 struct RunState {
   std::int64_t step = 0;  // steps done
   Metadata settings;
+  Metadata progress{};  // what the run itself keeps from step to step: the best measurement so far …
   friend bool operator==(const RunState&, const RunState&) = default;
 };
 

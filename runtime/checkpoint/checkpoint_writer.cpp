@@ -32,19 +32,19 @@ bool CheckpointWriter::is_busy() const {
 }
 
 // Rank 0 writes, so it alone knows whether the time has come.
-void CheckpointWriter::after_step(std::int64_t step) {
+void CheckpointWriter::after_step(std::int64_t step, const Metadata& progress) {
   std::byte starts{0};
   if (executor_.is_first() && !is_busy()) {
     wait();
     if (is_due(step)) starts = std::byte{1};
   }
   if (executor_.ranks() != nullptr) executor_.ranks()->broadcast(0, std::span(&starts, 1));
-  if (starts != std::byte{0}) start(step);
+  if (starts != std::byte{0}) start(step, progress);
 }
 
-void CheckpointWriter::finish(std::int64_t step) {
+void CheckpointWriter::finish(std::int64_t step, const Metadata& progress) {
   wait();
-  if (step > written_) start(step);
+  if (step > written_) start(step, progress);
   wait();
 }
 
@@ -57,8 +57,8 @@ void CheckpointWriter::wait() {
   }
 }
 
-void CheckpointWriter::start(std::int64_t step) {
-  snapshot_.take(executor_, {.step = step, .settings = options_.settings});
+void CheckpointWriter::start(std::int64_t step, const Metadata& progress) {
+  snapshot_.take(executor_, {.step = step, .settings = options_.settings, .progress = progress});
   written_ = step;
   copied_at_ = Clock::now();
   if (!executor_.is_first()) return;

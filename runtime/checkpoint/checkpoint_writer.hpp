@@ -29,15 +29,15 @@ class CheckpointWriter {
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
   ~CheckpointWriter();
 
-  // To be called after every step. Throws RunError when the last file could not be written.
-  void after_step(std::int64_t step);
+  // To be called after every step. Throws RunError when the last file could not be written. `progress`: as RunState's.
+  void after_step(std::int64_t step, const Metadata& progress = {});
   // The state after the last step, if it has not been written: waits until it is on disk.
-  void finish(std::int64_t step);
+  void finish(std::int64_t step, const Metadata& progress = {});
 
  private:
   [[nodiscard]] bool is_due(std::int64_t step) const;
   [[nodiscard]] bool is_busy() const;
-  void start(std::int64_t step);
+  void start(std::int64_t step, const Metadata& progress);
   void wait();  // rethrows what went wrong
 
   using Clock = std::chrono::steady_clock;

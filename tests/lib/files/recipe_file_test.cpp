@@ -45,11 +45,17 @@ TEST_CASE("a recipe may say nothing or everything", "[files]") {
   all.data.fill = {{"x", "normal"}};
   all.metrics = "m.jsonl";
   all.weights = "w.safetensors";
+  all.validation.every_steps = 5;
+  all.validation.patience = 2;
+  all.validation.data.images = "v.npy";
+  all.tensorboard = "board";
+  all.best_weights = "b.safetensors";
   CHECK(parse(R"(, "description": "d", "steps": 10, "optimizer": {"kind": "sgd", "momentum": 0.9},
     "learning_rate": 0.5, "learning_rate_schedule": {"shape": "cosine", "warmup_steps": 3, "final_fraction": 0.1},
     "seed": 7, "microbatches": 2, "bindings": {"batch": 4},
     "data": {"text": ["a", "b/"], "images": "i.npy", "labels": "l.npy", "fill": {"x": "normal"}},
-    "metrics": "m.jsonl", "weights": "w.safetensors")") == all);
+    "validation": {"every_steps": 5, "patience": 2, "data": {"images": "v.npy"}}, "tensorboard": "board",
+    "metrics": "m.jsonl", "weights": "w.safetensors", "best_weights": "b.safetensors")") == all);
 }
 
 TEST_CASE("token files are instead of text", "[files]") {
