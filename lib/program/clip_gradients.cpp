@@ -127,6 +127,7 @@ class Clipper {
       for (TensorId& state : trained.state) state = tensor_[state];
       result_.trained.push_back(std::move(trained));
     }
+    for (const TensorId t : training_.fetched) result_.fetched.push_back(tensor_[t]);
     result_.forward_nodes = training_.forward_nodes;
     result_.microbatches = training_.microbatches;
     result_.clip_norm = training_.clip_norm;
