@@ -41,7 +41,11 @@ void Executor::find_results() {
   for (const DeviceId device : ids<DeviceId>(program_.devices.size())) {
     const int rank = ranks_->rank_of(device);
     for (const Instruction& instruction : program_.devices[device].instructions) {
-      if (instruction.opcode != Opcode::kFetchLoss || instruction.microbatch < 0) continue;
+      if (instruction.opcode != Opcode::kFetchLoss) continue;
+      if (instruction.microbatch < 0) {
+        norm_rank_ = rank;
+        continue;
+      }
       if (graph.loss() == kNone<TensorId> || instruction.tensor == graph.loss()) {
         loss_ranks_[static_cast<std::size_t>(instruction.microbatch)] = rank;
       } else {
@@ -54,6 +58,7 @@ void Executor::find_results() {
 
 void Executor::share_results() {
   share_losses();
+  if (gradient_norm()) ranks_->broadcast(norm_rank_, std::as_writable_bytes(std::span(&gradient_norm_, 1)));
   if (observer_) share_fetched();
 }
 

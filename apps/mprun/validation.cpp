@@ -73,15 +73,20 @@ HeldOut::HeldOut(const Run& run, const Metadata& progress) {
     for (const auto& [input, fill] : recipe.data.fill) sources.fill.emplace(input, fill);
     own_data_ = runtime::open_training_data(
         program.training.graph,
-        {.sources = std::move(sources), .seed = run.job.options.seed, .microbatches = program.microbatches});
+        {.sources = std::move(sources),
+         .seed = run.job.options.seed,
+         .microbatches = program.microbatches,
+         .is_whole_set = true});
     source = own_data_->training.get();
-    steps = kMaxSteps;
+    const std::int64_t whole_steps = own_data_->training_samples / run.job.options.samples_per_step;
+    steps = own_data_->training_samples > 0 ? std::max<std::int64_t>(1, whole_steps) : kMaxSteps;
   }
   if (source == nullptr) {
     throw UsageError("--validate-every: the training data hold nothing out (random values, or too few samples); say "
                      "what to measure on with --validation-data");
   }
-  evaluator_.emplace(program, microbatch_graph(run.job.input.model, run.shape, run.job.input.model_path), run.backends);
+  evaluator_.emplace(program, microbatch_graph(run.job.input.model, run.shape, run.job.input.model_path), run.backends,
+                     run.executor.ranks());
   validator_.emplace(run.executor, *evaluator_, *source,
                      runtime::ValidationOptions{.every_steps = recipe.validation.every_steps.value_or(1),
                                                 .patience = recipe.validation.patience.value_or(0),

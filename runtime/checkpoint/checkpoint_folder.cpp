@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <sstream>
 #include <system_error>
 
 #include "lib/base/error.hpp"
@@ -95,11 +96,29 @@ std::string newest_whole_checkpoint(const std::string& folder, const std::functi
 
 namespace {
 
-// Rank 0 says whether it has a checkpoint, gives its values, then its step.
+// Names and values, each on a line of its own.
+std::string lines_of(const Metadata& metadata) {
+  std::string lines;
+  for (const auto& [name, value] : metadata) lines.append(name).append("\n").append(value).append("\n");
+  return lines;
+}
+
+Metadata metadata_in(const std::string& lines) {
+  Metadata metadata;
+  std::istringstream stream(lines);
+  for (std::string name, value; std::getline(stream, name) && std::getline(stream, value);) {
+    metadata.emplace(name, value);
+  }
+  return metadata;
+}
+
+// Rank 0 says whether it has a checkpoint, gives its values, then its step and the run's progress.
 std::optional<RunState> resume_with_first(RankGroup& ranks, Executor& executor) {
   if (ranks.broadcast_text({}).empty()) return std::nullopt;
   receive_checkpoint(executor);
-  return RunState{.step = std::stoll(ranks.broadcast_text({})), .settings = {}};
+  RunState state{.step = std::stoll(ranks.broadcast_text({})), .settings = {}};
+  state.progress = metadata_in(ranks.broadcast_text({}));
+  return state;
 }
 
 }  // namespace
@@ -112,7 +131,10 @@ std::optional<RunState> resume(Executor& executor, const std::string& folder,
   if (ranks != nullptr) static_cast<void>(ranks->broadcast_text(path));
   if (path.empty()) return std::nullopt;
   RunState state = load_checkpoint(executor, path);
-  if (ranks != nullptr) static_cast<void>(ranks->broadcast_text(std::to_string(state.step)));
+  if (ranks != nullptr) {
+    static_cast<void>(ranks->broadcast_text(std::to_string(state.step)));
+    static_cast<void>(ranks->broadcast_text(lines_of(state.progress)));
+  }
   return state;
 }
 

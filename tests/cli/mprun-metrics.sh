@@ -133,6 +133,24 @@ case_what_validation_needs_is_told() {
   [[ -s board/events.out.tfevents.mprun ]] || fail "no event file"
 }
 
+case_ranks_clip_measure_and_go_on_alike() {
+  plan 2
+  local flags=(--optimizer sgd --clip-norm 0.5 --validate-every 2 --patience 3 --checkpoint-every 2)
+  train "${flags[@]}" --steps 6 --checkpoint-dir one --metrics one.jsonl --save-best one.safetensors
+  expect_code 0
+  on_ranks() {
+    run "$mprun" launch -n 2 train plan.json --threads 1 --seed 3 --data "images=$digits-images.idx3-ubyte" \
+      --data "labels=$digits-labels.idx1-ubyte" "${flags[@]}" --checkpoint-dir two --metrics two.jsonl \
+      --save-best two.safetensors --tensorboard board "$@"
+    expect_code 0
+  }
+  on_ranks --steps 4
+  on_ranks --steps 6 --resume
+  diff <(figures one.jsonl) <(figures two.jsonl) || fail "other figures on two ranks"
+  expect_same one.safetensors two.safetensors
+  [[ $(events board/events.out.tfevents.mprun | grep -c train/loss) == 6 ]] || fail "not six losses"
+}
+
 # Reads an event file: checks its framing, prints step, tag and value of each scalar.
 events() {
   "$python" - "$1" <<'PYTHON'
