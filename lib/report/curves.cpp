@@ -191,14 +191,17 @@ void write_table(std::string& page, const std::vector<RunHistory>& runs) {
 }  // namespace
 
 std::vector<double> axis_ticks(double low, double high, int wanted) {
-  const double rough = (high - low) / wanted;
+  constexpr double kRounding = 1e-6;  // of a step: what is left of a tick by rounding is the tick
+  const double rough = (high - low) / wanted * (1.0 - kRounding);
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   double step = 10.0 * power;
   for (const double factor : {5.0, 2.0, 1.0}) {
     if (factor * power >= rough) step = factor * power;
   }
   std::vector<double> ticks;
-  for (double k = std::ceil(low / step); k * step <= high && ticks.size() < 100; k += 1.0) ticks.push_back(k * step);
+  const double first = std::ceil(low / step - kRounding);
+  const double last = std::floor(high / step + kRounding);
+  for (double k = first; k <= last && ticks.size() < 100; k += 1.0) ticks.push_back(k * step);
   return ticks;
 }
 

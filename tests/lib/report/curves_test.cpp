@@ -53,7 +53,7 @@ TEST_CASE("a run that goes on, or was resumed, is read as far as it is", "[repor
 
 TEST_CASE("what is no metrics file is told with its line", "[report][curves]") {
   CHECK(error_of("") == "r.jsonl: holds no step of a training run (mprun train --metrics writes such files)");
-  CHECK(error_of(kLines + "{\"loss\":1}\n") == "r.jsonl:3: <root>: \"step\" is missing");
+  CHECK(error_of(kLines + "{\"loss\":1}\n") == "r.jsonl:3: \"step\" is missing");
   CHECK(error_of(kLines + "nonsense\n").starts_with("r.jsonl:3"));
   CHECK(error_of("a,b\n1,2\n", "r.csv") == "r.csv:1: the header has no column 'step'");
   CHECK(error_of("step,loss\n1,2,3\n", "r.csv") == "r.csv:2: 3 cells, but 2 columns");
