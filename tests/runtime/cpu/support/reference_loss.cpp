@@ -57,10 +57,31 @@ void run_loss(const ReferenceCall& call) {
   finish(call, total, static_cast<double>(call.in(0).size()));
 }
 
+double sum_of_squares(const Array& a) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < a.size(); ++i) sum += a.at(i) * a.at(i);
+  return sum;
+}
+
+void run_gradient_l2(const ReferenceCall& call) {
+  for (std::size_t i = 0; i < call.node.inputs.size(); ++i) {
+    call.out().at(static_cast<std::int64_t>(i)) = std::sqrt(sum_of_squares(call.in(i)));
+  }
+}
+
+void run_gradient_norm(const ReferenceCall& call) {
+  double total = 0.0;
+  for (std::size_t i = 0; i < call.node.inputs.size(); ++i) total += sum_of_squares(call.in(i));
+  call.out(0).at(0) = std::sqrt(total);
+  call.out(1).at(0) = std::min(1.0, call.attributes().get_float("clip_norm", 0.0) / (std::sqrt(total) + 1e-6));
+}
+
 }  // namespace
 
 Reference loss_reference(std::string_view op) {
   if (op == "SoftmaxCrossEntropyLoss") return run_cross_entropy;
+  if (op == "GradientL2") return run_gradient_l2;
+  if (op == "GradientNorm") return run_gradient_norm;
   if (op == "MeanSquaredError" || op == "MeanAbsoluteError" || op == "BinaryCrossEntropy") return run_loss;
   return nullptr;
 }

@@ -358,6 +358,12 @@ std::vector<Sample> forward_samples() {
       {"FusedMatMul",
        {fixed({2, 4, 3}), fixed({2, 5, 4})},
        {{"transA", std::int64_t{1}}, {"transB", std::int64_t{1}}, {"alpha", 0.25}}},
+      {"GradientL2", {fixed({3, 5}), fixed({1}), fixed({2, 2, 3})}},
+      {"GradientNorm", {fixed({3}, Fill::kPositive)}, {{"clip_norm", 0.5}, {"order", Ints{2, 0, 1}}}, 2},
+      {"GradientNorm",
+       {fixed({1}, Fill::kPositive), fixed({2}, Fill::kPositive)},
+       {{"clip_norm", 50.0}, {"order", Ints{1, 2, 0}}},
+       2},
   };
 }
 
