@@ -36,6 +36,15 @@ class Kernel {
   virtual void run(std::span<const void* const> inputs, std::span<void* const> outputs, const StepContext& context) = 0;
   // Scratch beyond the arena that this kernel keeps for itself, in bytes (reported apart from the arena).
   [[nodiscard]] virtual std::int64_t workspace_bytes() const { return 0; }
+  // Not 0: every operand is so many float32, and element i of the outputs follows from element i of the inputs.
+  [[nodiscard]] virtual std::int64_t elementwise_size() const { return 0; }
+};
+
+// A kernel of a chain that is fused, and how many operands it has.
+struct FusedPart {
+  Kernel* kernel = nullptr;
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;
 };
 
 // Memory of a device, released with it.
@@ -58,6 +67,10 @@ class Backend {
   virtual void prepare(const Graph& /*graph*/) {}
   // Of the graph prepared last. Throws RunError naming node and operator when this backend has no kernel for it.
   [[nodiscard]] virtual std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) = 0;
+  // A kernel that does what these, elementwise and of one size, do one after the other, with the same bits, but piece by
+  // piece, so that what one writes the next finds in the cache. Its operands are theirs in a row. Null: this backend
+  // would gain nothing. The parts must outlive it.
+  [[nodiscard]] virtual std::unique_ptr<Kernel> fuse(std::span<const FusedPart> /*parts*/) { return nullptr; }
   virtual void copy_from_host(void* device, const void* host, std::int64_t size_bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, std::int64_t size_bytes) = 0;
   virtual void copy(void* to, const void* from, std::int64_t size_bytes) = 0;           // within the device

@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <vector>
+
 #include "lib/base/error.hpp"
+#include "runtime/cpu/affinity.hpp"
 #include "runtime/cpu/cpu_backend.hpp"
 #include "runtime/cuda/cuda_backend.hpp"
 #include "runtime/cuda/devices.hpp"
@@ -37,7 +40,15 @@ BackendFactory cuda_factory(const BackendChoice& choice) {
 
 BackendFactory backend_factory(const BackendChoice& choice) {
   if (choice.name == "cuda") return cuda_factory(choice);
-  return [threads = choice.cpu_threads](DeviceId) { return make_cpu_backend({.threads = threads}); };
+  const std::vector<int> usable = choice.pinned_devices > 0 ? cpu::usable_cores() : std::vector<int>{};
+  return [choice, usable](DeviceId device) {
+    const int threads = choice.cpu_threads;
+    std::vector<int> cores;
+    if (choice.pinned_devices > 0 && threads > 0) {
+      cores = cpu::cores_of_device(usable, choice.pinned_devices, threads, static_cast<int>(index(device)));
+    }
+    return make_cpu_backend({.threads = threads, .cores = cores});
+  };
 }
 
 }  // namespace mp::runtime

@@ -10,6 +10,7 @@ namespace mp::runtime {
 struct BackendChoice {
   std::string_view name = "auto";  // "auto" (cpu), "cpu", "cuda"
   int cpu_threads = 0;             // of each cpu device; 0: all cores
+  int pinned_devices = 0;          // cpu devices with cores of their own, where they fill the machine; 0: none
   bool oversubscribe = false;      // cuda: several devices of the plan may share a GPU
   bool allow_tf32 = false;         // cuda: float32 products may be rounded to TF32
   bool use_cuda_graphs = true;     // cuda: stretches of a step are recorded and replayed

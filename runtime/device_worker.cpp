@@ -14,6 +14,7 @@
 #include "lib/operators/operator.hpp"
 #include "lib/training/update_nodes.hpp"
 #include "runtime/arena_table.hpp"
+#include "runtime/fused_chains.hpp"
 #include "runtime/parameters.hpp"
 
 namespace mp::runtime {
@@ -35,6 +36,7 @@ DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& bac
   operations_.reserve(own_->instructions.size());
   for (const Instruction& instruction : own_->instructions) resolve(instruction);
   find_stretches();
+  fuse_chains();
 }
 
 std::byte* DeviceWorker::address(BufferId buffer) const {
@@ -79,6 +81,43 @@ void DeviceWorker::resolve(const Instruction& instruction) {
     staging_.resize(std::max(staging_.size(), static_cast<std::size_t>(operation.size_bytes)));
   }
   operations_.push_back(operation);
+}
+
+void DeviceWorker::fuse_chains() {
+  std::vector<ElementwiseStep> steps;
+  for (const Operation& o : operations_) {
+    steps.push_back({.elementwise_size = o.opcode == Opcode::kCompute ? o.kernel->elementwise_size() : 0,
+                     .inputs = {inputs_.data() + o.first_input, o.input_count},
+                     .outputs = {outputs_.data() + o.first_output, o.output_count}});
+  }
+  chains_.resize(operations_.size());
+  for (const Chain& chain : find_chains(steps)) {
+    FusedChain fused{.kernel = nullptr, .count = chain.count};
+    std::vector<FusedPart> parts;
+    for (std::size_t i = chain.first; i < chain.first + chain.count; ++i) {
+      parts.push_back({operations_[i].kernel, operations_[i].input_count, operations_[i].output_count});
+      fused.inputs += operations_[i].input_count;
+      fused.outputs += operations_[i].output_count;
+    }
+    fused.kernel = backend_->fuse(parts);
+    chains_[chain.first] = std::move(fused);
+  }
+}
+
+// The instruction, or the chain that begins with it; returns how many were executed. Who wants to know of each gets
+// each by itself.
+std::size_t DeviceWorker::execute_from(std::size_t instruction, const StepRequest& request) {
+  const Operation& operation = operations_[instruction];
+  const FusedChain& chain = chains_[instruction];
+  if (!chain.kernel || !times_.empty() || detects_anomalies_) {
+    execute(operation, request);
+    return 1;
+  }
+  StepContext context = request.context;
+  context.microbatch = operation.microbatch;
+  chain.kernel->run({inputs_.data() + operation.first_input, chain.inputs},
+                    {outputs_.data() + operation.first_output, chain.outputs}, context);
+  return chain.count;
 }
 
 // A stretch has nothing in it that waits for another thread or touches the host's memory.
@@ -140,8 +179,8 @@ void DeviceWorker::run_stretch(std::size_t first, const StepRequest& request) {
     // One reference fits into the function object itself: nothing is allocated.
     backend_->run_stretch(first, request.context, [&state] {
       const std::size_t end = state.worker->stretch_ends_[state.first];
-      for (state.at = state.first; state.at < end; ++state.at) {
-        state.worker->execute(state.worker->operations_[state.at], *state.request);
+      for (state.at = state.first; state.at < end;) {
+        state.at += state.worker->execute_from(state.at, *state.request);
       }
       state.at = state.first;
     });

@@ -190,7 +190,9 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   if (ranks != nullptr) ranks->agree(prepared.program, settings);
   job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
-  runtime::BackendFactory backends = runtime::backend_factory(flags.backend.choice());
+  runtime::BackendChoice choice = flags.backend.choice();
+  if (!flags.no_pin) choice.pinned_devices = static_cast<int>(prepared.program.devices.size());
+  runtime::BackendFactory backends = runtime::backend_factory(choice);
   if (ranks != nullptr) {
     backends = runtime::on_each_host(ranks->group(), prepared.program.devices.size(), std::move(backends));
   }

@@ -167,6 +167,11 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   add_checkpoint_flags(command, flags.checkpoints);
   add_rank_flags(command, flags.ranks);
   const std::string group = "Running";
+  command
+      .add_flag("--no-pin", flags.no_pin,
+                "Let threads of cpu devices move between cores; else each keeps to one of its own where they fill more "
+                "than half of the machine")
+      ->group(group);
   command.add_option("--trace", flags.trace, "Write what ran when in the last step, for ui.perfetto.dev")
       ->type_name("FILE")
       ->group(group);

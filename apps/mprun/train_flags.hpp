@@ -43,6 +43,7 @@ struct TrainFlags {
   std::optional<std::string> load;
   std::optional<std::string> trace;
   BackendFlags backend;
+  bool no_pin = false;
   bool dump_program = false;
   bool detect_anomaly = false;
   ValidationFlags validation;

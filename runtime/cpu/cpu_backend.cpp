@@ -13,6 +13,7 @@
 #include "lib/operators/operator.hpp"
 #include "runtime/cpu/bfloat16/kernels.hpp"
 #include "runtime/cpu/bfloat16/twin.hpp"
+#include "runtime/cpu/elementwise.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/registry.hpp"
 #include "runtime/cpu/scratch.hpp"
@@ -42,7 +43,7 @@ int team_size(int threads) {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(const CpuOptions& options) : team_(team_size(options.threads)) {}
+  explicit CpuBackend(const CpuOptions& options) : team_(team_size(options.threads), options.cores) {}
 
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
 
@@ -71,6 +72,10 @@ class CpuBackend final : public Backend {
     }
     const cpu::KernelCall call{graph, n, team_, layouts_, scratch_};
     return cpu::has_bfloat16(graph, n) ? cpu::make_bfloat16_kernel(call, widened_) : factory(call);
+  }
+
+  [[nodiscard]] std::unique_ptr<Kernel> fuse(std::span<const FusedPart> parts) override {
+    return cpu::fuse(team_, parts);
   }
 
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "runtime/backend.hpp"
 
 namespace mp::runtime {
 
 struct CpuOptions {
-  int threads = 0;  // OpenMP team of this device; 0: all cores. Results are the same bits for every value.
+  int threads = 0;           // OpenMP team of this device; 0: all cores. Results are the same bits for every value.
+  std::vector<int> cores{};  // one for each thread of the team, to keep to; empty: any
 };
 
 [[nodiscard]] std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);

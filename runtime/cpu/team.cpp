@@ -4,14 +4,21 @@
 #include <utility>
 
 #include "lib/base/check.hpp"
+#include "runtime/cpu/affinity.hpp"
 
 namespace mp::runtime {
 
-Team::Team(int threads) {
+Team::Team(int threads, const std::vector<int>& cores) {
   MP_CHECK(threads >= 1);
+  MP_CHECK(cores.empty() || cores.size() == static_cast<std::size_t>(threads));
+  if (!cores.empty()) cpu::keep_to_core(cores.front());
   workers_.reserve(static_cast<std::size_t>(threads) - 1);
   for (int worker = 1; worker < threads; ++worker) {
-    workers_.emplace_back([this, worker] { worker_main(worker); });
+    const int core = cores.empty() ? -1 : cores[static_cast<std::size_t>(worker)];
+    workers_.emplace_back([this, worker, core] {
+      if (core >= 0) cpu::keep_to_core(core);
+      worker_main(worker);
+    });
   }
 }
 

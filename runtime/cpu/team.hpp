@@ -18,7 +18,8 @@ namespace mp::runtime {
 // idle threads spin, and whose wait policy could be changed by the environment alone, before the program starts.
 class Team {
  public:
-  explicit Team(int threads);  // at least 1
+  // At least 1 thread. With `cores`, one for each thread, each keeps to its own: the caller's to the first.
+  explicit Team(int threads, const std::vector<int>& cores = {});
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;

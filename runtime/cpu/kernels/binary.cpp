@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "runtime/cpu/elementwise.hpp"
 #include "runtime/cpu/index.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
@@ -69,6 +70,12 @@ MP_SIMD void run_row(Binary op, const Row& row) {
 KernelPointer binary(const KernelCall& call, Binary op) {
   if (call.output(0).type != DataType::kFloat32) call.refuse_type(call.output(0).type);
   const Shape& shape = call.output(0).shape;
+  if (call.input(0).shape == shape && call.input(1).shape == shape) {
+    return elementwise_kernel(call.team, elements(shape),
+                              [op](const Operands& io, std::int64_t begin, std::int64_t end) {
+                                run_row(op, {io.in(0) + begin, 1, io.in(1) + begin, 1, io.out(0) + begin, end - begin});
+                              });
+  }
   const Nest<3> nest(shape, {broadcast_strides(call.input(0).shape, shape),
                              broadcast_strides(call.input(1).shape, shape), row_major_strides(shape)});
   return function_kernel([&team = call.team, nest, op](const Operands& io) {

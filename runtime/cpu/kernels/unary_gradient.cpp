@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "lib/base/check.hpp"
+#include "runtime/cpu/elementwise.hpp"
 #include "runtime/cpu/kernels/activations.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
@@ -84,11 +85,9 @@ KernelPointer make_unary_gradient(const KernelCall& call) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
   const ActivationCall activation = activation_of(call);
   const std::int64_t size = elements(call.output(0).shape);
-  return function_kernel([&team = call.team, activation, size](const Operands& io) {
-    team.for_range(size, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
-      run_gradient(activation.kind, {io.in(0) + begin, io.in(1) + begin, io.out(0) + begin, end - begin,
-                                     static_cast<float>(activation.alpha)});
-    });
+  return elementwise_kernel(call.team, size, [activation](const Operands& io, std::int64_t begin, std::int64_t end) {
+    run_gradient(activation.kind, {io.in(0) + begin, io.in(1) + begin, io.out(0) + begin, end - begin,
+                                   static_cast<float>(activation.alpha)});
   });
 }
 
