@@ -171,6 +171,21 @@ case_an_interrupt_ends_after_the_step_and_saves() {
   expect_json last.json 'd["summary"]["steps"] > 0'
 }
 
+case_cores_change_no_number() {
+  plan simple plan.json 2
+  run "$mprun" train plan.json --steps 5 --threads 1 --metrics pinned.jsonl
+  expect_code 0
+  run "$mprun" train plan.json --steps 5 --threads 1 --no-pin --metrics free.jsonl
+  expect_code 0
+  local core
+  core=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
+  run taskset -c "$core" "$mprun" train plan.json --steps 5 --threads 1 --metrics one.jsonl
+  expect_code 0
+  for file in pinned free one; do grep -o '"step":[0-9]*,"loss":[^,]*' "$file.jsonl" >"$file"; done
+  expect_same pinned free
+  expect_same pinned one
+}
+
 case_a_diverging_run_says_so() {
   plan simple plan.json 2
   run "$mprun" train plan.json --steps 50 --optimizer sgd --learning-rate 1e18
