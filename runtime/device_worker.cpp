@@ -227,7 +227,7 @@ std::vector<float> DeviceWorker::floats_at(BufferId buffer, const TensorType& ty
   std::vector<std::uint16_t> halves(values.size());
   backend_->copy_to_host(halves.data(), address(buffer), bytes(type));
   backend_->synchronize();
-  std::transform(halves.begin(), halves.end(), values.begin(), from_bfloat16);
+  std::transform(halves.begin(), halves.end(), values.begin(), [](std::uint16_t half) { return from_bfloat16(half); });
   return values;
 }
 

@@ -31,7 +31,8 @@ void PredictionCounter::take(TensorId tensor, std::int32_t microbatch, std::span
   } else if (!own.widened.empty()) {
     const std::span halves(static_cast<const std::uint16_t*>(static_cast<const void*>(values.data())),
                            own.widened.size());
-    std::transform(halves.begin(), halves.end(), own.widened.begin(), from_bfloat16);
+    std::transform(halves.begin(), halves.end(), own.widened.begin(),
+                   [](std::uint16_t half) { return from_bfloat16(half); });
     predict(own.widened, own.predicted);
   } else {
     predict({static_cast<const float*>(static_cast<const void*>(values.data())), values.size() / sizeof(float)},
