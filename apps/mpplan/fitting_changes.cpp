@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -14,12 +15,20 @@
 namespace mp::apps {
 namespace {
 
-constexpr int kMostDoublings = 5;
+constexpr int kMostDoublings = 3;
+constexpr double kPatience_s = 10.0;
+
+using Clock = std::chrono::steady_clock;
 
 class Changes {
  public:
   Changes(const PartitionOptions& options, const Model& model, const Cluster& cluster, const FitsWith& fits)
-      : options_(options), model_(model), cluster_(cluster), fits_(fits) {
+      : options_(options),
+        model_(model),
+        cluster_(cluster),
+        try_(fits),
+        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+                                     options.time_limit_s.value_or(kPatience_s)))) {
     options_.effort = "fast";
     options_.json = true;  // tries tell nothing
     options_.profile.reset();
@@ -32,18 +41,28 @@ class Changes {
   std::vector<std::string> run() && {
     recomputation();
     more_microbatches();
-    more_devices();
     smaller_batch();
     another_objective();
+    more_devices();  // last: the larger the cluster, the longer a try
     return std::move(found_);
   }
 
  private:
+  [[nodiscard]] double seconds_left() const {
+    return std::chrono::duration<double>(deadline_ - Clock::now()).count();
+  }
+
+  // False, too, once the time is over: what is not tried is not told.
+  [[nodiscard]] bool fits(PartitionOptions with, const Cluster& cluster) const {
+    with.time_limit_s = seconds_left();
+    return *with.time_limit_s > 0.0 && try_(with, cluster);
+  }
+
   void recomputation() {
     if (options_.recompute != name_of(RecomputePattern::kNone)) return;
     PartitionOptions with = options_;
     with.recompute = "auto";
-    if (fits_(with, cluster_)) found_.emplace_back("recomputation (--recompute auto)");
+    if (fits(with, cluster_)) found_.emplace_back("recomputation (--recompute auto)");
   }
 
   void more_microbatches() {
@@ -52,14 +71,14 @@ class Changes {
     for (std::int64_t more = 2 * now; more <= batch_; more *= 2) {
       if (batch_ % more != 0) return;
       with.step.microbatches = static_cast<std::int32_t>(more);
-      if (!fits_(with, cluster_)) continue;
+      if (!fits(with, cluster_)) continue;
       found_.push_back(fmt::format("{} microbatches (--microbatches {})", more, more));
       return;
     }
   }
 
   [[nodiscard]] bool fits_on(std::size_t devices) const {
-    return fits_(options_, partition::with_devices(cluster_, devices));
+    return fits(options_, partition::with_devices(cluster_, devices));
   }
 
   // Doubled until they do, then the fewest between by halves, each replica having as many.
@@ -86,13 +105,14 @@ class Changes {
       PartitionOptions with = options_;
       std::erase_if(with.step.bind, [](const std::string& bind) { return bind.rfind(kBatch, 0) == 0; });
       with.step.bind.push_back(fmt::format("{}{}", kBatch, smaller));
-      if (!fits_(with, cluster_)) continue;
+      if (!fits(with, cluster_)) continue;
       found_.push_back(fmt::format("a batch of {} instead of {} (--bind {}{})", smaller, batch_, kBatch, smaller));
       return;
     }
   }
 
   void another_objective() {
+    if (seconds_left() <= 0.0) return;
     const partition::StepSearchOptions search{.microbatches = options_.step.microbatches,
                                         .schedule = options_.step.chosen_schedule(),
                                         .space = {.replicas = true, .recompute = true, .most_zero = 3},
@@ -106,7 +126,8 @@ class Changes {
   PartitionOptions options_;
   const Model& model_;
   const Cluster& cluster_;
-  const FitsWith& fits_;
+  const FitsWith& try_;
+  Clock::time_point deadline_;
   std::int64_t batch_ = 0;
   std::vector<std::string> found_;
 };

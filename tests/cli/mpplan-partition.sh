@@ -97,7 +97,7 @@ case_bad_models_are_refused_with_the_place_and_nothing_is_written() {
 }
 
 case_what_cannot_be_balanced_or_does_not_fit_is_infeasible() {
-  run $mpplan partition "$source/models/gpt2-124m.json" --devices 8 --imbalance 3% --effort fast
+  run $mpplan partition "$source/models/gpt2-124m.json" --devices 8 --imbalance 3% --effort fast --time-limit 1
   expect_code 4
   expect_err 'Allow more'
   expect_files
@@ -109,7 +109,7 @@ case_what_cannot_be_balanced_or_does_not_fit_is_infeasible() {
  "links": {"within_host": {"latency_s": 1e-6, "bandwidth_bytes_per_s": 1e10},
            "between_hosts": {"latency_s": 1e-6, "bandwidth_bytes_per_s": 1e10}}}
 END
-  run $mpplan partition "$source/models/gpt-1m.json" --cluster small.json
+  run $mpplan partition "$source/models/gpt-1m.json" --cluster small.json --time-limit 1
   expect_code 4
   expect_files small.json
 }

@@ -117,7 +117,7 @@ with open("cluster.json", "w") as file:
     json.dump({"format": "mp.cluster/1", "types": [device], "devices": [{"type": "small"}, {"type": "small"}],
                "links": {"within_host": {"bandwidth_bytes_per_s": 1e10}, "between_hosts": {"bandwidth_bytes_per_s": 1e9}}}, file)
 PYTHON
-  run "$mpplan" partition "$model" --cluster cluster.json
+  run "$mpplan" partition "$model" --cluster cluster.json --time-limit 100
   expect_code 4
   expect_err 'What would fit: .*'
   cp "$err" told
@@ -129,6 +129,6 @@ PYTHON
     expect_code 0
   done <flags
   grep -q -- '--bind batch=16' flags || fail "the largest batch that fits is not told"
-  run "$mpplan" partition "$model" --cluster cluster.json --bind batch=32
+  run "$mpplan" partition "$model" --cluster cluster.json --bind batch=32 --time-limit 1
   expect_code 4
 }
