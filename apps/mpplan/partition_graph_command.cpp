@@ -122,7 +122,7 @@ ExitCode run_partition_graph(const PartitionOptions& options) {
     progress.say(phase, vertices, cut);
   };
   progress.say("reading " + options.input);
-  const WeightedGraph graph = partition::read_metis_graph(options.input).graph;
+  const WeightedGraph graph = partition::read_metis_graph(options.input, portfolio.threads).graph;
   const BalanceLimits limits = partition::uniform_limits(graph, *options.blocks, imbalance);
   const std::vector<Candidate> candidates = run_portfolio(graph, limits, portfolio);
   const Candidate& best = best_of(candidates);

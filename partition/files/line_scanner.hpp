@@ -19,6 +19,7 @@ class LineScanner {
   std::optional<std::int64_t> next_number();
   // 1-based; that of the last line after the end.
   [[nodiscard]] std::int64_t line() const { return line_; }
+  [[nodiscard]] std::string_view rest() const { return text_; }  // the lines after the present one
   [[nodiscard]] std::string_view rest_of_line() const { return line_text_; }
   // Throws InputError naming the present line.
   [[noreturn]] void refuse(const std::string& message) const { refuse_at(line_, message); }

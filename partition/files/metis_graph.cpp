@@ -5,26 +5,18 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "partition/files/line_scanner.hpp"
+#include "partition/files/metis_rows.hpp"
+#include "partition/parallel_for.hpp"
 
 namespace mp::partition {
 namespace {
 
-struct Header {
-  std::int64_t vertices = 0;
-  std::int64_t edges = 0;
-  bool sizes = false;
-  bool vertex_weights = false;
-  bool edge_weights = false;
-  std::int64_t constraints = 1;
-};
-
-void read_format(LineScanner& scanner, Header& header) {
+void read_format(LineScanner& scanner, MetisHeader& header) {
   const std::optional<std::int64_t> format = scanner.next_number();
   if (!format) return;
   const std::int64_t digits[] = {*format / 100, *format / 10 % 10, *format % 10};
@@ -43,7 +35,7 @@ void read_format(LineScanner& scanner, Header& header) {
   header.constraints = *constraints;
 }
 
-Header read_header(LineScanner& scanner, std::size_t text_size) {
+MetisHeader read_header(LineScanner& scanner, std::size_t text_size) {
   if (!scanner.next_line())
     throw InputError(scanner.source(), Issue{.place = "", .message = "no header \"vertices edges [format]\" in it"});
   const std::optional<std::int64_t> vertices = scanner.next_number();
@@ -51,7 +43,7 @@ Header read_header(LineScanner& scanner, std::size_t text_size) {
   if (!vertices || !edges) scanner.refuse("the header is \"vertices edges [format [weights per vertex]]\"");
   if (*vertices < 0 || *vertices > std::numeric_limits<std::int32_t>::max() || *edges < 0)
     scanner.refuse(fmt::format("{} vertices and {} edges are not possible", *vertices, *edges));
-  Header header{.vertices = *vertices, .edges = *edges};
+  MetisHeader header{.vertices = *vertices, .edges = *edges};
   read_format(scanner, header);
   if (scanner.next_number()) scanner.refuse("the header has more than four numbers");
   // A line takes a character, so does each end of an edge with the blank before it: the header cannot make us
@@ -63,85 +55,86 @@ Header read_header(LineScanner& scanner, std::size_t text_size) {
   return header;
 }
 
+// The text after the header, cut at line ends.
+struct Part {
+  std::string_view text;
+  std::int64_t first = 0;  // vertex
+  std::int64_t count = 0;  // lines that are vertices
+};
+
+std::int64_t count_vertex_lines(std::string_view text) {
+  LineScanner scanner(text, "");
+  std::int64_t lines = 0;
+  while (scanner.next_line()) ++lines;
+  return lines;
+}
+
+std::vector<Part> cut_at_lines(std::string_view text, std::size_t parts) {
+  std::vector<Part> result;
+  for (std::size_t i = 0; i < parts && !text.empty(); ++i) {
+    const std::size_t newline = text.find('\n', text.size() / (parts - i) - (parts - i > 1 ? 0 : 1));
+    const std::size_t length = newline == std::string_view::npos ? text.size() : newline + 1;
+    result.push_back({.text = text.substr(0, length)});
+    text.remove_prefix(length);
+  }
+  return result;
+}
+
 class GraphReader {
  public:
   GraphReader(std::string_view text, const std::string& source)
-      : text_(text), scanner_(text, source), header_(read_header(scanner_, text.size())) {
-    graph_.constraints = static_cast<std::int32_t>(header_.constraints);
-    graph_.offsets.reserve(static_cast<std::size_t>(header_.vertices) + 1);
-    graph_.neighbours.reserve(static_cast<std::size_t>(header_.edges) * 2);
-    graph_.edge_weights.reserve(static_cast<std::size_t>(header_.edges) * 2);
-    vertex_sums_.assign(static_cast<std::size_t>(header_.constraints), 0);
-  }
+      : text_(text), scanner_(text, source), header_(read_header(scanner_, text.size())) {}
 
-  MetisGraph read() {
-    for (std::int64_t v = 0; v < header_.vertices; ++v) read_vertex(v);
-    check_end();
+  MetisGraph read(int threads) {
+    if (threads < 2 || !read_in_parts(threads)) read_in_order();
     check_symmetry();
     return {.graph = std::move(graph_), .vertex_sizes = std::move(sizes_)};
   }
 
  private:
-  void read_vertex(std::int64_t v) {
-    if (!scanner_.next_line())
-      scanner_.refuse(fmt::format("the file ends after {} of {} vertices", v, header_.vertices));
-    if (header_.sizes) sizes_.push_back(read_weight("size", sizes_sum_));
-    for (std::int64_t c = 0; c < header_.constraints; ++c) {
-      Weight& sum = vertex_sums_[static_cast<std::size_t>(c)];
-      graph_.vertex_weights.push_back(header_.vertex_weights ? read_weight("weight", sum) : 1);
-    }
-    const std::size_t begin = graph_.neighbours.size();
-    while (const std::optional<std::int64_t> neighbour = scanner_.next_number()) read_edge(v, *neighbour);
-    graph_.offsets.push_back(static_cast<std::int64_t>(graph_.neighbours.size()));
-    sort_row(v, begin);
-  }
-
-  Weight read_weight(const char* what, Weight& sum) {
-    const std::optional<std::int64_t> weight = scanner_.next_number();
-    if (!weight) scanner_.refuse(fmt::format("the {} of the vertex is missing", what));
-    if (*weight < 0) scanner_.refuse(fmt::format("the vertex has the negative {} {}", what, *weight));
-    add(sum, *weight);
-    return *weight;
-  }
-
-  void read_edge(std::int64_t v, std::int64_t neighbour) {
-    if (neighbour < 1 || neighbour > header_.vertices)
-      scanner_.refuse(fmt::format("neighbour {} is not one of the vertices 1 to {}", neighbour, header_.vertices));
-    if (neighbour == v + 1) scanner_.refuse(fmt::format("vertex {} is its own neighbour (self loop)", neighbour));
-    Weight weight = 1;
-    if (header_.edge_weights) {
-      const std::optional<std::int64_t> given = scanner_.next_number();
-      if (!given) scanner_.refuse(fmt::format("the weight of the edge to {} is missing", neighbour));
-      if (*given < 1) scanner_.refuse(fmt::format("the edge to {} has weight {}; at least 1", neighbour, *given));
-      weight = *given;
-    }
-    add(edge_sum_, weight);
-    graph_.neighbours.push_back(make_id<VertexId>(neighbour - 1));
-    graph_.edge_weights.push_back(weight);
-  }
-
-  void add(Weight& sum, Weight more) const {
-    if (__builtin_add_overflow(sum, more, &sum)) scanner_.refuse("the sum of the weights does not fit 64 bits");
-  }
-
-  void sort_row(std::int64_t v, std::size_t begin) {
-    const auto neighbours = graph_.neighbours.begin() + static_cast<std::ptrdiff_t>(begin);
-    if (!std::is_sorted(neighbours, graph_.neighbours.end())) {
-      row_.clear();
-      for (std::size_t i = begin; i < graph_.neighbours.size(); ++i)
-        row_.emplace_back(graph_.neighbours[i], graph_.edge_weights[i]);
-      std::sort(row_.begin(), row_.end());
-      for (std::size_t i = begin; i < graph_.neighbours.size(); ++i)
-        std::tie(graph_.neighbours[i], graph_.edge_weights[i]) = row_[i - begin];
-    }
-    const auto twice = std::adjacent_find(neighbours, graph_.neighbours.end());
-    if (twice != graph_.neighbours.end())
-      scanner_.refuse(fmt::format("vertex {} lists its neighbour {} twice", v + 1, index(*twice) + 1));
-  }
-
-  void check_end() {
+  void read_in_order() {
+    take(MetisRowReader(scanner_, header_).read(0, header_.vertices, 1.0));
     while (scanner_.next_line())
       if (scanner_.next_number()) scanner_.refuse(fmt::format("text after the last of {} vertices", header_.vertices));
+    check_edges();
+  }
+
+  // False if something is wrong: read_in_order() then finds what comes first in the file.
+  bool read_in_parts(int threads) {
+    std::vector<Part> parts = cut_at_lines(scanner_.rest(), static_cast<std::size_t>(threads));
+    parallel_for(threads, parts.size(),
+                 [&](std::size_t, std::size_t i) { parts[i].count = count_vertex_lines(parts[i].text); });
+    std::int64_t vertices = 0;
+    for (Part& part : parts) part.first = std::exchange(vertices, vertices + part.count);
+    if (vertices != header_.vertices) return false;  // or only blank lines at its end
+    std::vector<MetisRows> rows(parts.size());
+    try {
+      parallel_for(threads, parts.size(), [&](std::size_t, std::size_t i) {
+        LineScanner scanner(parts[i].text, scanner_.source());
+        const double share = static_cast<double>(parts[i].text.size()) / static_cast<double>(text_.size());
+        rows[i] = MetisRowReader(scanner, header_).read(parts[i].first, parts[i].count, share);
+      });
+    } catch (const InputError&) {
+      return false;
+    }
+    MetisRows all = rows.empty() ? MetisRows{} : std::move(rows.front());
+    for (std::size_t i = 1; i < rows.size(); ++i)
+      if (!all.append(std::move(rows[i]))) return false;
+    if (static_cast<std::int64_t>(all.neighbours.size()) != 2 * header_.edges) return false;
+    take(std::move(all));
+    return true;
+  }
+
+  void take(MetisRows rows) {
+    graph_.constraints = static_cast<std::int32_t>(header_.constraints);
+    graph_.offsets.insert(graph_.offsets.end(), rows.ends.begin(), rows.ends.end());
+    graph_.neighbours = std::move(rows.neighbours);
+    graph_.edge_weights = std::move(rows.edge_weights);
+    graph_.vertex_weights = std::move(rows.vertex_weights);
+    sizes_ = std::move(rows.sizes);
+  }
+
+  void check_edges() {
     const auto listed = static_cast<std::int64_t>(graph_.neighbours.size());
     if (listed != 2 * header_.edges)
       scanner_.refuse_at(line_of_header(), fmt::format("the header promises {} edges, but the vertices list {} "
@@ -200,13 +193,9 @@ class GraphReader {
 
   std::string_view text_;
   LineScanner scanner_;
-  Header header_;
+  MetisHeader header_;
   WeightedGraph graph_;
   std::vector<Weight> sizes_;
-  Weight sizes_sum_ = 0;
-  std::vector<Weight> vertex_sums_;
-  Weight edge_sum_ = 0;
-  std::vector<std::pair<VertexId, Weight>> row_;  // scratch of sort_row()
   std::vector<Issue> issues_;
 };
 
@@ -216,13 +205,13 @@ bool all_ones(const std::vector<Weight>& weights) {
 
 }  // namespace
 
-MetisGraph parse_metis_graph(std::string_view text, const std::string& source) {
-  return GraphReader(text, source).read();
+MetisGraph parse_metis_graph(std::string_view text, const std::string& source, int threads) {
+  return GraphReader(text, source).read(threads);
 }
 
-MetisGraph read_metis_graph(const std::string& path) {
+MetisGraph read_metis_graph(const std::string& path, int threads) {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 36;
-  return parse_metis_graph(read_file(path, kMaxBytes), path);
+  return parse_metis_graph(read_file(path, kMaxBytes), path, threads);
 }
 
 std::string metis_graph_text(const WeightedGraph& graph) {

@@ -12,7 +12,7 @@
 #include <numeric>
 
 #include "partition/graph/random_source.hpp"
-#include "partition/multilevel/parallel_for.hpp"
+#include "partition/parallel_for.hpp"
 
 namespace mp::partition {
 namespace {

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include "partition/multilevel/parallel_for.hpp"
+#include "partition/parallel_for.hpp"
 
 namespace mp::partition {
 namespace {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "partition/graph/random_source.hpp"
-#include "partition/multilevel/parallel_for.hpp"
+#include "partition/parallel_for.hpp"
 
 namespace mp::partition {
 namespace {

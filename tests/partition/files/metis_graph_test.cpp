@@ -9,13 +9,20 @@
 namespace mp::partition {
 namespace {
 
-std::string complaint(std::string_view text) {
+std::string complaint(std::string_view text, int threads) {
   try {
-    static_cast<void>(parse_metis_graph(text, "g"));
+    static_cast<void>(parse_metis_graph(text, "g", threads));
   } catch (const InputError& error) {
     return error.what();
   }
   return "accepted";
+}
+
+// The same from one thread as from several.
+std::string complaint(std::string_view text) {
+  const std::string told = complaint(text, 1);
+  for (int threads = 2; threads < 5; ++threads) CHECK(complaint(text, threads) == told);
+  return told;
 }
 
 bool sound_or_refused(std::string_view text) {
@@ -116,6 +123,7 @@ TEST_CASE("random graphs survive writing and reading, and any damage to their te
       const WeightedGraph graph = test::random_graph(kind, static_cast<int>(random.below(30)), random);
       const std::string text = metis_graph_text(graph);
       CHECK(parse_metis_graph(text, "g").graph == graph);
+      for (int threads = 2; threads < 5; ++threads) CHECK(parse_metis_graph(text, "g", threads).graph == graph);
       for (int i = 0; i < 30; ++i) {
         std::string damaged = text;
         if (random.coin())
@@ -123,6 +131,7 @@ TEST_CASE("random graphs survive writing and reading, and any damage to their te
         else
           damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
         CHECK(sound_or_refused(damaged));
+        CHECK(complaint(damaged) != "");
       }
     }
   }
