@@ -30,7 +30,7 @@ const std::vector<Scalar> kScalars = {{"train/loss", 0.5}, {"lr", 1e-3}};
 
 }  // namespace
 
-// Written by TensorBoard 2.21's own writer (tensorboard.compat.tensorflow_stub, event_pb2) for the same events.
+// Written by TensorBoard 2.21's own writer for the same events.
 TEST_CASE("records are byte for byte those of TensorBoard's writer", "[tensorboard]") {
   CHECK(hex(first_record(1.5)) == "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a322a28646c");
   CHECK(hex(scalar_record(2.25, 300, kScalars)) ==
