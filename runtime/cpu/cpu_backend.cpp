@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <string>
 
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
@@ -70,7 +69,7 @@ class CpuBackend final : public Backend {
     if (factory == nullptr) {
       throw RunError(fmt::format("node '{}': the CPU backend has no kernel for operator {}", n.name, n.op_name));
     }
-    const cpu::KernelCall call{graph, n, team_, layouts_, scratch_};
+    const cpu::KernelCall call{{graph, n}, team_, layouts_, scratch_};
     return cpu::has_bfloat16(graph, n) ? cpu::make_bfloat16_kernel(call, widened_) : factory(call);
   }
 

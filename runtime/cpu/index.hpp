@@ -11,18 +11,9 @@
 #include "lib/base/check.hpp"
 #include "lib/graph/types.hpp"
 #include "runtime/cpu/team.hpp"
+#include "runtime/semantics/strides.hpp"
 
 namespace mp::runtime::cpu {
-
-// Elements from one index to the next along each axis of a row-major tensor.
-[[nodiscard]] std::vector<std::int64_t> row_major_strides(const Shape& shape);
-
-// The strides by which a tensor of `shape` is read when it is broadcast (ONNX, as numpy) to `to`: 0 along repeated
-// axes.
-[[nodiscard]] std::vector<std::int64_t> broadcast_strides(const Shape& shape, const Shape& to);
-
-// Positive axes of a node's attribute, which may count from the end.
-[[nodiscard]] std::int64_t positive_axis(std::int64_t axis, std::size_t rank);
 
 inline constexpr std::size_t kMostAxes = 16;
 

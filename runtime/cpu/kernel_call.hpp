@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "lib/graph/graph.hpp"
@@ -13,6 +12,7 @@
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/scratch.hpp"
 #include "runtime/cpu/team.hpp"
+#include "runtime/semantics/node_call.hpp"
 
 namespace mp::runtime::cpu {
 
@@ -21,24 +21,13 @@ inline constexpr std::int64_t kElementwiseGrain = 16384;
 
 // The node a kernel is made for. Lives as long as the factory runs, but for `team` and `scratch`, which outlive the
 // kernel.
-struct KernelCall {
-  const Graph& graph;
-  const Node& node;
+struct KernelCall : NodeCall {
   Team& team;
   const Layouts& layouts;
   SharedScratch& scratch;
 
-  [[nodiscard]] bool has_input(std::size_t i) const {
-    return i < node.inputs.size() && node.inputs[i] != kNone<TensorId>;
-  }
-  [[nodiscard]] bool has_output(std::size_t i) const {
-    return i < node.outputs.size() && node.outputs[i] != kNone<TensorId>;
-  }
-  [[nodiscard]] const TensorType& input(std::size_t i) const { return graph.tensor(node.inputs[i]).type; }
-  [[nodiscard]] const TensorType& output(std::size_t i) const { return graph.tensor(node.outputs[i]).type; }
   [[nodiscard]] Layout input_layout(std::size_t i) const { return layouts.of(node.inputs[i]); }
   [[nodiscard]] Layout output_layout(std::size_t i) const { return layouts.of(node.outputs[i]); }
-  [[nodiscard]] const Attributes& attributes() const { return node.attributes; }
   // Throws RunError naming node, operator and type.
   [[noreturn]] void refuse_type(DataType type) const;
 };

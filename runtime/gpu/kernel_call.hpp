@@ -5,31 +5,20 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "lib/graph/graph.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/gpu/device.hpp"
 #include "runtime/gpu/portable.hpp"
+#include "runtime/semantics/node_call.hpp"
 
 namespace mp::runtime::gpu {
 
 // The node a kernel is made for. Lives as long as the factory runs, but for `device`, which outlives the kernel.
-struct KernelCall {
-  const Graph& graph;
-  const Node& node;
+struct KernelCall : NodeCall {
   Device& device;
 
-  [[nodiscard]] bool has_input(std::size_t i) const {
-    return i < node.inputs.size() && node.inputs[i] != kNone<TensorId>;
-  }
-  [[nodiscard]] bool has_output(std::size_t i) const {
-    return i < node.outputs.size() && node.outputs[i] != kNone<TensorId>;
-  }
-  [[nodiscard]] const TensorType& input(std::size_t i) const { return graph.tensor(node.inputs[i]).type; }
-  [[nodiscard]] const TensorType& output(std::size_t i) const { return graph.tensor(node.outputs[i]).type; }
-  [[nodiscard]] const Attributes& attributes() const { return node.attributes; }
   // Throws RunError naming node, operator and type.
   [[noreturn]] void refuse_type(DataType type) const;
   void require_real(DataType type) const {

@@ -8,6 +8,7 @@
 
 #include "lib/graph/types.hpp"
 #include "runtime/gpu/portable.hpp"
+#include "runtime/semantics/strides.hpp"
 
 namespace mp::runtime::gpu {
 
@@ -62,10 +63,6 @@ template <std::size_t N>
   return nest;
 }
 
-[[nodiscard]] StrideList row_major_strides(const Shape& shape);
-// The strides by which a tensor of `shape` is read when it is broadcast to `to`: 0 along repeated axes.
-[[nodiscard]] StrideList broadcast_strides(const Shape& shape, const Shape& to);
-[[nodiscard]] std::int64_t positive_axis(std::int64_t axis, std::size_t rank);
 // The axes of an attribute as flags, one per axis; no axes: all of them.
 [[nodiscard]] std::vector<bool> reduced_axes(const std::vector<std::int64_t>& axes, std::size_t rank);
 

@@ -57,7 +57,7 @@ struct Tensors {
   const void* mask;
 };
 
-void attend(const AttentionShape& shape, const AttentionMask& mask, const Tensors& t, std::int64_t b, std::int64_t head,
+void attend(const AttentionShape& shape, const AttentionMaskView& mask, const Tensors& t, std::int64_t b, std::int64_t head,
             std::int64_t query, float* scores) {
   const std::int64_t key_head = head / shape.group();
   const std::int64_t rows = std::min(kQueryBlock, shape.queries - query);
@@ -99,17 +99,7 @@ void attend(const AttentionShape& shape, const AttentionMask& mask, const Tensor
 
 AttentionShape attention_shape(const KernelCall& call, std::size_t first) {
   if (call.input(first).type != DataType::kFloat32) call.refuse_type(call.input(first).type);
-  const Shape& q = call.input(first).shape;
-  const Shape& v = call.input(first + 2).shape;
-  AttentionShape shape{.batch = q[0], .queries = q[1], .keys = v[1]};
-  shape.query_heads = call.attributes().get_int("q_num_heads", 1);
-  shape.key_heads = call.attributes().get_int("kv_num_heads", 1);
-  shape.depth = q[2] / shape.query_heads;
-  shape.value_depth = v[2] / shape.key_heads;
-  const double scale = 1.0 / std::sqrt(static_cast<double>(shape.depth));
-  shape.scale = static_cast<float>(call.attributes().get_float("scale", scale));
-  shape.is_causal = call.attributes().get_int("is_causal", 0) != 0;
-  return shape;
+  return {attention_sizes(call, first)};
 }
 
 void score_block(const AttentionShape& shape, const ScoreBlock& block, const float* queries, const float* keys,
@@ -126,7 +116,7 @@ void score_block(const AttentionShape& shape, const ScoreBlock& block, const flo
 
 KernelPointer make_attention(const KernelCall& call) {
   const AttentionShape shape = attention_shape(call, 0);
-  const AttentionMask mask = attention_mask(call, 3, shape);
+  const AttentionMaskView mask = attention_mask(call, 3, shape);
   std::vector<float> scratch(static_cast<std::size_t>(kQueryBlock * kKeyBlock * call.team.threads()));
   const auto workspace = static_cast<std::int64_t>(scratch.size() * sizeof(float));
   return function_kernel(

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "runtime/cpu/kernel_call.hpp"
+#include "runtime/semantics/attention_sizes.hpp"
 
 namespace mp::runtime::cpu {
 
@@ -13,18 +13,8 @@ namespace mp::runtime::cpu {
 inline constexpr std::int64_t kQueryBlock = 128;
 inline constexpr std::int64_t kKeyBlock = 256;
 
-// Q[batch, queries, query_heads·depth], K[batch, keys, key_heads·depth], V[batch, keys, key_heads·value_depth].
-struct AttentionShape {
-  std::int64_t batch = 0;
-  std::int64_t queries = 0;
-  std::int64_t keys = 0;
-  std::int64_t query_heads = 0;
-  std::int64_t key_heads = 0;
-  std::int64_t depth = 0;
-  std::int64_t value_depth = 0;
-  float scale = 1.0F;
-  bool is_causal = false;
-
+// … with the places of its heads in the tensors.
+struct AttentionShape : AttentionSizes {
   [[nodiscard]] std::int64_t group() const { return query_heads / key_heads; }  // query heads that share a key head
   [[nodiscard]] std::int64_t query_stride() const { return query_heads * depth; }
   [[nodiscard]] std::int64_t key_stride() const { return key_heads * depth; }
@@ -50,16 +40,6 @@ struct AttentionShape {
   [[nodiscard]] std::int64_t visible(std::int64_t i) const { return is_causal ? std::min(keys, i + 1) : keys; }
 };
 
-// A bool or float32 tensor broadcast to [batch, heads, queries, keys]; no mask: nothing is added.
-struct AttentionMask {
-  bool exists = false;
-  bool is_bool = false;
-  std::array<std::int64_t, 4> strides{};
-};
-
-// `input`: position of the mask among the node's inputs.
-[[nodiscard]] AttentionMask attention_mask(const KernelCall& call, std::size_t input, const AttentionShape& shape);
-
 // `first`: position of Q among the node's inputs, K and V behind it.
 [[nodiscard]] AttentionShape attention_shape(const KernelCall& call, std::size_t first);
 
@@ -76,7 +56,7 @@ void score_block(const AttentionShape& shape, const ScoreBlock& block, const flo
                  float* scores);
 
 // Adds the mask's numbers to a block of scores of one head: −Inf where a bool mask says false.
-void mask_block(const AttentionMask& mask, const ScoreBlock& block, std::int64_t batch, std::int64_t head,
+void mask_block(const AttentionMaskView& mask, const ScoreBlock& block, std::int64_t batch, std::int64_t head,
                 const void* values, float* scores);
 
 }  // namespace mp::runtime::cpu

@@ -2,7 +2,6 @@
 // 2022, algorithm 4). A part is one key head with the query heads that share it, so that no two parts add to one
 // element.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -47,7 +46,7 @@ MP_SIMD void score_gradient_row(float* weights, float* gradients, float log_sum_
 
 class HeadGradient {
  public:
-  HeadGradient(const AttentionShape& shape, const AttentionMask& mask, const Tensors& tensors,
+  HeadGradient(const AttentionShape& shape, const AttentionMaskView& mask, const Tensors& tensors,
                const WorkerScratch& scratch, std::int64_t batch, std::int64_t key_head)
       : s_(shape), mask_(mask), t_(tensors), scratch_(scratch), b_(batch), key_head_(key_head) {}
 
@@ -143,7 +142,7 @@ class HeadGradient {
   }
 
   const AttentionShape& s_;
-  const AttentionMask& mask_;
+  const AttentionMaskView& mask_;
   const Tensors& t_;
   const WorkerScratch& scratch_;
   std::int64_t b_;
@@ -159,7 +158,7 @@ struct Unwanted {
 
 KernelPointer make_attention_grad(const KernelCall& call) {
   const AttentionShape shape = attention_shape(call, 1);
-  const AttentionMask mask = attention_mask(call, 6, shape);
+  const AttentionMaskView mask = attention_mask(call, 6, shape);
   const std::int64_t block = kQueryBlock * kKeyBlock;
   const std::int64_t per_worker = 2 * block + shape.group() * shape.queries;
   std::vector<float> scratch(static_cast<std::size_t>(per_worker * call.team.threads()));

@@ -6,18 +6,7 @@
 
 namespace mp::runtime::cpu {
 
-AttentionMask attention_mask(const KernelCall& call, std::size_t input, const AttentionShape& shape) {
-  AttentionMask mask;
-  if (!call.has_input(input)) return mask;
-  mask.exists = true;
-  mask.is_bool = call.input(input).type == DataType::kBool;
-  const std::vector<std::int64_t> strides =
-      broadcast_strides(call.input(input).shape, {shape.batch, shape.query_heads, shape.queries, shape.keys});
-  std::copy(strides.begin(), strides.end(), mask.strides.begin());
-  return mask;
-}
-
-void mask_block(const AttentionMask& mask, const ScoreBlock& block, std::int64_t batch, std::int64_t head,
+void mask_block(const AttentionMaskView& mask, const ScoreBlock& block, std::int64_t batch, std::int64_t head,
                 const void* values, float* scores) {
   if (!mask.exists) return;
   const std::int64_t step = mask.strides[3];

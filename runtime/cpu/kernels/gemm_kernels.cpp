@@ -2,10 +2,10 @@
 #include "runtime/cpu/gemm.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "runtime/cpu/index.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
+#include "runtime/semantics/matrices.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
@@ -49,38 +49,6 @@ void run_batch(Team& team, const Batch& batch, const float* a, const float* b, f
   } else {
     team.for_each(count, [&](std::int64_t i, int) { gemm(item(i)); });
   }
-}
-
-// The last two axes as a matrix (a vector is a row at the left, a column at the right), the others as the batch.
-struct Matrices {
-  std::int64_t rows = 1;
-  std::int64_t columns = 1;
-  Shape batch;
-};
-
-Matrices matrices(Shape shape, bool is_left) {
-  if (shape.size() == 1) shape.insert(is_left ? shape.begin() : shape.end(), 1);
-  Matrices m;
-  m.columns = shape.back();
-  m.rows = shape[shape.size() - 2];
-  m.batch.assign(shape.begin(), shape.end() - 2);
-  return m;
-}
-
-std::vector<std::int64_t> batch_strides(const Matrices& m, const Shape& to) {
-  std::vector<std::int64_t> strides = broadcast_strides(m.batch, to);
-  for (std::int64_t& stride : strides) stride *= m.rows * m.columns;
-  return strides;
-}
-
-Shape batch_shape(const Shape& a, const Shape& b) {
-  Shape longer = a.size() >= b.size() ? a : b;
-  const Shape& other = a.size() >= b.size() ? b : a;
-  const std::size_t missing = longer.size() - other.size();
-  for (std::size_t i = 0; i < other.size(); ++i) {
-    if (longer[missing + i] == 1) longer[missing + i] = other[i];
-  }
-  return longer;
 }
 
 Batch make_batch(const Matrices& a, const Matrices& b, bool transpose_a, bool transpose_b, float alpha) {

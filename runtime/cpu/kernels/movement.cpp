@@ -9,17 +9,10 @@
 #include "lib/base/check.hpp"
 #include "runtime/cpu/index.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
+#include "runtime/semantics/view.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
-
-// A piece of a tensor: where it starts and how one walks it. In elements.
-struct View {
-  std::int64_t offset = 0;
-  std::vector<std::int64_t> strides;
-};
-
-View whole(const Shape& shape) { return {0, row_major_strides(shape)}; }
 
 struct Copy {
   Nest<2> nest;  // from, to
@@ -72,23 +65,6 @@ KernelPointer copy_kernel(const KernelCall& call, const Copy& copy) {
   return function_kernel([&team = call.team, copy, element_bytes](const Operands& io) {
     run_copy(team, copy, element_bytes, io.in<std::byte>(0), io.out<std::byte>(0));
   });
-}
-
-// The elements a Slice takes, as a view of the tensor it is taken from.
-View slice_view(const Attributes& attributes, const Shape& shape) {
-  const std::vector<std::int64_t> starts = attributes.get_ints("starts", {});
-  std::vector<std::int64_t> axes(starts.size());
-  std::iota(axes.begin(), axes.end(), std::int64_t{0});
-  axes = attributes.get_ints("axes", axes);
-  const std::vector<std::int64_t> steps = attributes.get_ints("steps", std::vector<std::int64_t>(starts.size(), 1));
-  View view = whole(shape);
-  for (std::size_t i = 0; i < starts.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(positive_axis(axes[i], shape.size()));
-    const std::int64_t start = starts[i] < 0 ? starts[i] + shape[axis] : starts[i];
-    view.offset += std::clamp<std::int64_t>(start, 0, shape[axis]) * view.strides[axis];
-    view.strides[axis] *= steps[i];
-  }
-  return view;
 }
 
 // Zeros (or another float32 value) with a tensor copied into the middle.

@@ -1,56 +1,16 @@
-// Resize and its gradient: every output is a blend of two neighbours along each spatial axis, whose places and weights
-// follow from the shape and are found once. Nearest is a blend with weight 0.
+// Resize and its gradient: every output is a blend of two neighbours along each spatial axis.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <string>
+#include <utility>
 #include <vector>
 
-#include "lib/operators/resize.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/kernels/spatial.hpp"
 #include "runtime/cpu/simd.hpp"
+#include "runtime/semantics/resize_neighbours.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
-
-struct Neighbours {
-  std::int64_t low = 0;
-  std::int64_t high = 0;
-  float weight = 0.0F;  // of `high`
-};
-
-struct Coordinates {
-  std::string transformation;
-  std::string nearest;
-  bool is_linear = false;
-
-  // Where output `at` of `to` lies among `from` inputs.
-  [[nodiscard]] double source(std::int64_t at, std::int64_t from, std::int64_t to, double scale) const {
-    const auto x = static_cast<double>(at);
-    if (transformation == "asymmetric") return x / scale;
-    if (transformation == "align_corners") {
-      return to == 1 ? 0.0 : x * static_cast<double>(from - 1) / static_cast<double>(to - 1);
-    }
-    if (transformation == "pytorch_half_pixel" && to == 1) return 0.0;
-    return (x + 0.5) / scale - 0.5;
-  }
-  [[nodiscard]] double round(double x) const {
-    if (nearest == "floor") return std::floor(x);
-    if (nearest == "ceil") return std::ceil(x);
-    return nearest == "round_prefer_ceil" ? std::floor(x + 0.5) : std::ceil(x - 0.5);
-  }
-  [[nodiscard]] Neighbours neighbours(double x, std::int64_t from) const {
-    const auto last = static_cast<double>(from - 1);
-    if (!is_linear) {
-      const auto place = static_cast<std::int64_t>(std::clamp(round(x), 0.0, last));
-      return {place, place, 0.0F};
-    }
-    const double inside = std::clamp(x, 0.0, last);
-    const auto low = static_cast<std::int64_t>(std::floor(inside));
-    return {low, std::min(low + 1, from - 1), static_cast<float>(inside - std::floor(inside))};
-  }
-};
 
 struct Resize {
   std::int64_t planes = 1;
@@ -64,27 +24,12 @@ struct Resize {
 };
 
 Resize resize_of(const KernelCall& call, const Shape& from, const Shape& to) {
-  const Attributes& a = call.attributes();
-  const Coordinates coordinates{a.get_string("coordinate_transformation_mode", "half_pixel"),
-                                a.get_string("nearest_mode", "round_prefer_floor"),
-                                a.get_string("mode", "nearest") == "linear"};
-  const std::vector<double> scales = resize_scales(a);
-  Resize r;
-  r.planes = from[0] * from[1];
-  r.source = spatial_extents(from);
-  r.destination = spatial_extents(to);
-  for (const std::size_t axis : {0U, 1U}) {
-    const std::int64_t extent = r.source[axis];
-    const std::int64_t wanted = r.destination[axis];
-    double scale = static_cast<double>(wanted) / static_cast<double>(extent);
-    const std::size_t place = axis + from.size() - 2;  // a missing first axis has the scale 1
-    if (!scales.empty()) scale = from.size() == 3 && axis == 0 ? 1.0 : scales[place];
-    for (std::int64_t at = 0; at < wanted; ++at) {
-      (axis == 0 ? r.rows : r.columns)
-          .push_back(coordinates.neighbours(coordinates.source(at, extent, wanted, scale), extent));
-    }
-  }
-  return r;
+  auto [rows, columns] = resize_neighbours(call.attributes(), from, to);
+  return {.planes = from[0] * from[1],
+          .source = spatial_extents(from),
+          .destination = spatial_extents(to),
+          .rows = std::move(rows),
+          .columns = std::move(columns)};
 }
 
 // row = (1 − weight)·low + weight·high

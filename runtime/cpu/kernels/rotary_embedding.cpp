@@ -10,46 +10,25 @@
 #include "lib/base/error.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
+#include "runtime/semantics/rotation.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
 
-struct Rotation {
+// … with where its heads are, and who asks.
+struct HeadRotation : Rotation {
   std::string node;
-  std::int64_t batch = 1;
-  std::int64_t heads = 1;
-  std::int64_t sequence = 1;
-  std::int64_t size = 1;       // elements of a head
-  std::int64_t rotated = 1;    // of them rotated
-  bool heads_outside = false;  // [batch, heads, sequence, size], else [batch, sequence, heads·size]
-  bool is_interleaved = false;
-  float sign = 1.0F;  // of the sine
 
   [[nodiscard]] std::int64_t at(std::int64_t b, std::int64_t s, std::int64_t head) const {
     return heads_outside ? ((b * heads + head) * sequence + s) * size : ((b * sequence + s) * heads + head) * size;
   }
 };
 
-Rotation rotation_of(const KernelCall& call) {
-  if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Shape& x = call.input(0).shape;
-  Rotation r{.node = call.node.name, .batch = x[0], .heads_outside = x.size() == 4};
-  r.heads = r.heads_outside ? x[1] : call.attributes().get_int("num_heads", 1);
-  r.sequence = r.heads_outside ? x[2] : x[1];
-  r.size = r.heads_outside ? x[3] : x[2] / r.heads;
-  const std::int64_t chosen = call.attributes().get_int("rotary_embedding_dim", 0);
-  r.rotated = chosen == 0 ? r.size : chosen;
-  r.is_interleaved = call.attributes().get_int("interleaved", 0) != 0;
-  r.sign = call.node.op_name == "RotaryEmbedding" ? 1.0F : -1.0F;
-  return r;
-}
-
 struct Tables {
   std::vector<float> cosines;  // [sequence, rotated / 2]
   std::vector<float> sines;
 };
 
-// Pair i of position s turns by s · theta^(−2i / rotated).
 Tables tables_of(const Rotation& r, double theta) {
   Tables tables;
   for (std::int64_t s = 0; s < r.sequence; ++s) {
@@ -84,7 +63,7 @@ MP_SIMD void rotate_pairs(const float* x, const float* cosine, const float* sine
 }
 
 // All heads of one place in one sequence; row: where its cosines and sines are.
-void rotate_place(const Rotation& r, const Operands& io, const float* cosines, const float* sines, std::int64_t row,
+void rotate_place(const HeadRotation& r, const Operands& io, const float* cosines, const float* sines, std::int64_t row,
                   std::int64_t place) {
   const std::int64_t half = r.rotated / 2;
   for (std::int64_t head = 0; head < r.heads; ++head) {
@@ -95,7 +74,7 @@ void rotate_place(const Rotation& r, const Operands& io, const float* cosines, c
   }
 }
 
-std::int64_t position_at(const Rotation& r, const std::int64_t* positions, std::int64_t place, std::int64_t known) {
+std::int64_t position_at(const HeadRotation& r, const std::int64_t* positions, std::int64_t place, std::int64_t known) {
   const std::int64_t position = positions[place];
   if (position >= 0 && position < known) return position;
   throw RunError(fmt::format("node '{}' (RotaryEmbedding): position {} of batch item {} is not in [0, {})", r.node,
@@ -105,7 +84,8 @@ std::int64_t position_at(const Rotation& r, const std::int64_t* positions, std::
 }  // namespace
 
 KernelPointer make_rotary_embedding(const KernelCall& call) {
-  const Rotation r = rotation_of(call);
+  if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
+  const HeadRotation r{rotation_of(call), call.node.name};
   const bool has_tables = call.has_input(1);
   const std::int64_t known = has_tables ? call.input(1).shape[0] : 0;
   Tables tables;

@@ -12,23 +12,6 @@
 namespace mp::runtime::cpu {
 namespace {
 
-// The tensor as [outer, extent, inner]: softmax runs along the middle.
-struct Lines {
-  std::int64_t outer = 1;
-  std::int64_t extent = 1;
-  std::int64_t inner = 1;
-};
-
-Lines lines_of(const KernelCall& call) {
-  const Shape& shape = call.output(0).shape;
-  const auto axis = static_cast<std::size_t>(positive_axis(call.attributes().get_int("axis", -1), shape.size()));
-  Lines lines;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    (i < axis ? lines.outer : i == axis ? lines.extent : lines.inner) *= shape[i];
-  }
-  return lines;
-}
-
 MP_SIMD void exponentials(const float* x, float shift, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = simd::exp(x[i] - shift);
 }
@@ -87,7 +70,7 @@ void scatter_line(const float* from, float* to, std::int64_t stride, std::int64_
 template <class Line>
 KernelPointer line_kernel(const KernelCall& call, std::size_t inputs, Line line) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Lines l = lines_of(call);
+  const LineExtents l = line_extents(call.output(0).shape, call.attributes().get_int("axis", -1));
   const auto scratch_line = static_cast<std::size_t>(l.extent) * (inputs + 1);
   std::vector<float> scratch;
   if (l.inner > 1) scratch.resize(scratch_line * static_cast<std::size_t>(call.team.threads()));

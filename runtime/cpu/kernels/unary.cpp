@@ -1,15 +1,11 @@
 // Elementwise operators of one operand: activations and functions.
-#include <array>
 #include <cmath>
 #include <cstdint>
-#include <string_view>
-#include <utility>
 
-#include "lib/base/check.hpp"
 #include "runtime/cpu/elementwise.hpp"
-#include "runtime/cpu/kernels/activations.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
+#include "runtime/semantics/activation.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
@@ -67,36 +63,6 @@ MP_SIMD void run_unary(Activation kind, const Run& run) {
 }
 
 }  // namespace
-
-ActivationCall activation_of(const KernelCall& call) {
-  using Entry = std::pair<std::string_view, ActivationCall>;
-  static constexpr std::array<Entry, 13> kTable{{{"Relu", {Activation::kRelu, 0.0}},
-                                                 {"LeakyRelu", {Activation::kLeakyRelu, 0.01}},
-                                                 {"Elu", {Activation::kElu, 1.0}},
-                                                 {"Sigmoid", {Activation::kSigmoid, 0.0}},
-                                                 {"Tanh", {Activation::kTanh, 0.0}},
-                                                 {"Gelu", {Activation::kGelu, 0.0}},
-                                                 {"Swish", {Activation::kSwish, 1.0}},
-                                                 {"Sqrt", {Activation::kSqrt, 0.0}},
-                                                 {"Exp", {Activation::kExp, 0.0}},
-                                                 {"Log", {Activation::kLog, 0.0}},
-                                                 {"Erf", {Activation::kErf, 0.0}},
-                                                 {"Neg", {Activation::kNeg, 0.0}},
-                                                 {"Abs", {Activation::kAbs, 0.0}}}};
-  std::string_view name = call.node.op_name;
-  if (name.ends_with("Grad")) name.remove_suffix(4);
-  for (const auto& [entry, found] : kTable) {
-    if (entry != name) continue;
-    ActivationCall result = found;
-    result.alpha = call.attributes().get_float("alpha", result.alpha);
-    if (name == "Gelu" && call.attributes().get_string("approximate", "none") == "tanh") {
-      result.kind = Activation::kGeluTanh;
-    }
-    return result;
-  }
-  MP_CHECK(false && "an elementwise operator of the table");
-  return {};
-}
 
 KernelPointer make_unary(const KernelCall& call) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);

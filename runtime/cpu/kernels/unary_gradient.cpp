@@ -1,12 +1,10 @@
 // Gradients of the elementwise functions: dX from dY and what forward kept, its output Y or its input X.
-#include <cmath>
 #include <cstdint>
 
-#include "lib/base/check.hpp"
 #include "runtime/cpu/elementwise.hpp"
-#include "runtime/cpu/kernels/activations.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/simd.hpp"
+#include "runtime/semantics/activation.hpp"
 
 namespace mp::runtime::cpu {
 namespace {

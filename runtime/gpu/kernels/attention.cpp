@@ -5,7 +5,6 @@
 #include "runtime/gpu/kernels/attention.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "runtime/gpu/kernels/kernels.hpp"
 #include "runtime/gpu/strided.hpp"
@@ -15,17 +14,7 @@ namespace {
 
 AttentionShape shape_of(const KernelCall& call, std::size_t first) {
   call.require_real(call.input(first).type);
-  const Shape& q = call.input(first).shape;
-  const Shape& v = call.input(first + 2).shape;
-  AttentionShape shape{.batch = q[0], .queries = q[1], .keys = v[1]};
-  shape.query_heads = call.attributes().get_int("q_num_heads", 1);
-  shape.key_heads = call.attributes().get_int("kv_num_heads", 1);
-  shape.depth = q[2] / shape.query_heads;
-  shape.value_depth = v[2] / shape.key_heads;
-  const double scale = 1.0 / std::sqrt(static_cast<double>(shape.depth));
-  shape.scale = static_cast<float>(call.attributes().get_float("scale", scale));
-  shape.is_causal = call.attributes().get_int("is_causal", 0) != 0;
-  return shape;
+  return {attention_sizes(call, first)};
 }
 
 struct MaskCall {
@@ -44,12 +33,10 @@ struct MaskCall {
 
 MaskCall mask_of(const KernelCall& call, std::size_t input, const AttentionShape& shape) {
   MaskCall m{.input = input};
-  if (!call.has_input(input)) return m;
-  m.exists = true;
-  m.is_bool = call.input(input).type == DataType::kBool;
-  const StrideList strides =
-      broadcast_strides(call.input(input).shape, {shape.batch, shape.query_heads, shape.queries, shape.keys});
-  std::copy(strides.begin(), strides.end(), m.mask.strides);
+  const AttentionMaskView view = attention_mask(call, input, shape);
+  m.exists = view.exists;
+  m.is_bool = view.is_bool;
+  std::copy(view.strides.begin(), view.strides.end(), m.mask.strides);
   return m;
 }
 

@@ -5,21 +5,12 @@
 #include <cstdint>
 
 #include "runtime/gpu/portable.hpp"
+#include "runtime/semantics/attention_sizes.hpp"
 
 namespace mp::runtime::gpu {
 
-// Q[batch, queries, query_heads·depth], K[batch, keys, key_heads·depth], V[batch, keys, key_heads·value_depth].
-struct AttentionShape {
-  std::int64_t batch = 0;
-  std::int64_t queries = 0;
-  std::int64_t keys = 0;
-  std::int64_t query_heads = 0;
-  std::int64_t key_heads = 0;
-  std::int64_t depth = 0;
-  std::int64_t value_depth = 0;
-  float scale = 1.0F;
-  bool is_causal = false;
-
+// … with what the device asks of them.
+struct AttentionShape : AttentionSizes {
   MP_HD std::int64_t group() const { return query_heads / key_heads; }  // query heads that share a key head
   MP_HD std::int64_t output_stride() const { return query_heads * value_depth; }
   // Keys that query i sees: 0 … visible − 1.

@@ -1,51 +1,10 @@
 // Activations and functions, their gradients, Add … Pow, Where, Cast.
 #include "runtime/gpu/kernels/elementwise.hpp"
 
-#include <array>
-#include <string>
-#include <string_view>
-#include <utility>
-
-#include "lib/base/check.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
 
 namespace mp::runtime::gpu {
 namespace {
-
-struct UnaryCall {
-  Unary kind = Unary::kRelu;
-  double alpha = 0.0;
-};
-
-UnaryCall unary_of(const KernelCall& call) {
-  using Entry = std::pair<std::string_view, UnaryCall>;
-  static constexpr std::array<Entry, 13> kTable{{{"Relu", {Unary::kRelu, 0.0}},
-                                                 {"LeakyRelu", {Unary::kLeakyRelu, 0.01}},
-                                                 {"Elu", {Unary::kElu, 1.0}},
-                                                 {"Sigmoid", {Unary::kSigmoid, 0.0}},
-                                                 {"Tanh", {Unary::kTanh, 0.0}},
-                                                 {"Gelu", {Unary::kGelu, 0.0}},
-                                                 {"Swish", {Unary::kSwish, 1.0}},
-                                                 {"Sqrt", {Unary::kSqrt, 0.0}},
-                                                 {"Exp", {Unary::kExp, 0.0}},
-                                                 {"Log", {Unary::kLog, 0.0}},
-                                                 {"Erf", {Unary::kErf, 0.0}},
-                                                 {"Neg", {Unary::kNeg, 0.0}},
-                                                 {"Abs", {Unary::kAbs, 0.0}}}};
-  std::string_view name = call.node.op_name;
-  if (name.ends_with("Grad")) name.remove_suffix(4);
-  for (const auto& [entry, found] : kTable) {
-    if (entry != name) continue;
-    UnaryCall result = found;
-    result.alpha = call.attributes().get_float("alpha", result.alpha);
-    if (name == "Gelu" && call.attributes().get_string("approximate", "none") == "tanh") {
-      result.kind = Unary::kGeluTanh;
-    }
-    return result;
-  }
-  MP_CHECK(false && "an elementwise operator of the table");
-  return {};
-}
 
 KernelPointer binary(const KernelCall& call, Binary op) {
   call.require_real(call.output(0).type);
@@ -90,7 +49,7 @@ Element element_of(const KernelCall& call, DataType type) {
 
 KernelPointer make_unary(const KernelCall& call) {
   call.require_real(call.input(0).type);
-  const UnaryCall unary = unary_of(call);
+  const ActivationCall unary = activation_of(call);
   const std::int64_t size = elements(call.output(0).shape);
   return function_kernel(call, [queue = call.device.queue(), unary, size](const Operands& io) {
     for_items(queue, size, UnaryItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real_out(0)});
@@ -99,7 +58,7 @@ KernelPointer make_unary(const KernelCall& call) {
 
 KernelPointer make_unary_gradient(const KernelCall& call) {
   call.require_real(call.input(0).type);
-  const UnaryCall unary = unary_of(call);
+  const ActivationCall unary = activation_of(call);
   const std::int64_t size = elements(call.output(0).shape);
   return function_kernel(call, [queue = call.device.queue(), unary, size](const Operands& io) {
     for_items(queue, size,

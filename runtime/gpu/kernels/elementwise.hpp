@@ -6,58 +6,42 @@
 
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/strided.hpp"
+#include "runtime/semantics/activation.hpp"
 
 namespace mp::runtime::gpu {
-
-enum class Unary : std::uint8_t {
-  kRelu,
-  kLeakyRelu,
-  kElu,
-  kSigmoid,
-  kTanh,
-  kGelu,
-  kGeluTanh,
-  kSwish,
-  kSqrt,
-  kExp,
-  kLog,
-  kErf,
-  kNeg,
-  kAbs,
-};
 
 MP_HD inline float sigmoid(float x) { return 1.0F / (1.0F + expf(-x)); }
 MP_HD inline float sign(float x) { return x > 0.0F ? 1.0F : x < 0.0F ? -1.0F : 0.0F; }
 
-MP_HD inline float unary_value(Unary kind, float a, float x) {
+MP_HD inline float unary_value(Activation kind, float a, float x) {
   switch (kind) {
-    case Unary::kRelu:
+    case Activation::kRelu:
       return x < 0.0F ? 0.0F : x;
-    case Unary::kLeakyRelu:
+    case Activation::kLeakyRelu:
       return x < 0.0F ? a * x : x;
-    case Unary::kElu:
+    case Activation::kElu:
       return x < 0.0F ? a * expm1f(x) : x;
-    case Unary::kSigmoid:
+    case Activation::kSigmoid:
       return sigmoid(x);
-    case Unary::kTanh:
+    case Activation::kTanh:
       return tanhf(x);
-    case Unary::kGelu:  // ½x(1 + erf(x/√2))
+    case Activation::kGelu:  // ½x(1 + erf(x/√2))
       return 0.5F * x * (1.0F + erff(x * 0.70710678F));
-    case Unary::kGeluTanh:  // ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
+    case Activation::kGeluTanh:  // ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
       return 0.5F * x * (1.0F + tanhf(0.79788456F * (x + 0.044715F * x * x * x)));
-    case Unary::kSwish:
+    case Activation::kSwish:
       return x * sigmoid(a * x);
-    case Unary::kSqrt:
+    case Activation::kSqrt:
       return sqrtf(x);
-    case Unary::kExp:
+    case Activation::kExp:
       return expf(x);
-    case Unary::kLog:
+    case Activation::kLog:
       return logf(x);
-    case Unary::kErf:
+    case Activation::kErf:
       return erff(x);
-    case Unary::kNeg:
+    case Activation::kNeg:
       return -x;
-    case Unary::kAbs:
+    case Activation::kAbs:
       return fabsf(x);
   }
   return x;
@@ -80,39 +64,39 @@ MP_HD inline float swish_slope(float x, float alpha) {
 }
 
 // dX from dY and what forward kept: its output (Relu, LeakyRelu, Elu, Sigmoid, Tanh) or its input (the others).
-MP_HD inline float unary_gradient(Unary kind, float a, float dy, float kept) {
+MP_HD inline float unary_gradient(Activation kind, float a, float dy, float kept) {
   switch (kind) {
-    case Unary::kRelu:
+    case Activation::kRelu:
       return kept > 0.0F ? dy : 0.0F;
-    case Unary::kLeakyRelu:
+    case Activation::kLeakyRelu:
       return kept > 0.0F ? dy : a * dy;
-    case Unary::kElu:
+    case Activation::kElu:
       return kept > 0.0F ? dy : dy * (kept + a);
-    case Unary::kSigmoid:
+    case Activation::kSigmoid:
       return dy * kept * (1.0F - kept);
-    case Unary::kTanh:
+    case Activation::kTanh:
       return dy * (1.0F - kept * kept);
-    case Unary::kGelu:
+    case Activation::kGelu:
       return dy * gelu_slope(kept);
-    case Unary::kGeluTanh:
+    case Activation::kGeluTanh:
       return dy * gelu_tanh_slope(kept);
-    case Unary::kSwish:
+    case Activation::kSwish:
       return dy * swish_slope(kept, a);
-    case Unary::kErf:
+    case Activation::kErf:
       return dy * 1.12837917F * expf(-kept * kept);
-    case Unary::kAbs:
+    case Activation::kAbs:
       return dy * sign(kept);
-    case Unary::kSqrt:
-    case Unary::kExp:
-    case Unary::kLog:
-    case Unary::kNeg:
+    case Activation::kSqrt:
+    case Activation::kExp:
+    case Activation::kLog:
+    case Activation::kNeg:
       break;  // written with other operators by their gradient rules
   }
   return dy;
 }
 
 struct UnaryItem {
-  Unary kind;
+  Activation kind;
   float alpha;
   ConstReals x;
   Reals y;
@@ -120,7 +104,7 @@ struct UnaryItem {
 };
 
 struct UnaryGradientItem {
-  Unary kind;
+  Activation kind;
   float alpha;
   ConstReals dy;
   ConstReals kept;

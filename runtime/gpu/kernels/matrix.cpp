@@ -1,48 +1,14 @@
 // Gemm, MatMul, FusedMatMul, MatMulWeightGrad.
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <vector>
-
 #include "lib/base/error.hpp"
 #include "runtime/gpu/kernels/bias.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
+#include "runtime/semantics/matrices.hpp"
 
 namespace mp::runtime::gpu {
 namespace {
-
-// The last two axes as a matrix (a vector is a row at the left, a column at the right), the others as the batch.
-struct Matrices {
-  std::int64_t rows = 1;
-  std::int64_t columns = 1;
-  Shape batch;
-};
-
-Matrices matrices(Shape shape, bool is_left) {
-  if (shape.size() == 1) shape.insert(is_left ? shape.begin() : shape.end(), 1);
-  Matrices m;
-  m.columns = shape.back();
-  m.rows = shape[shape.size() - 2];
-  m.batch.assign(shape.begin(), shape.end() - 2);
-  return m;
-}
-
-StrideList batch_strides(const Matrices& m, const Shape& to) {
-  StrideList strides = broadcast_strides(m.batch, to);
-  for (std::int64_t& stride : strides) stride *= m.rows * m.columns;
-  return strides;
-}
-
-Shape batch_shape(const Shape& a, const Shape& b) {
-  Shape longer = a.size() >= b.size() ? a : b;
-  const Shape& other = a.size() >= b.size() ? b : a;
-  const std::size_t missing = longer.size() - other.size();
-  for (std::size_t i = 0; i < other.size(); ++i) {
-    if (longer[missing + i] == 1) longer[missing + i] = other[i];
-  }
-  return longer;
-}
 
 // Products of one shape: the innermost axis of the batch is the library's, the others are calls.
 struct Batch {

@@ -1,25 +1,16 @@
 // Views, Transpose, Expand, Slice, Pad, Concat, Split, Constant.
 #include "runtime/gpu/kernels/movement.hpp"
 
-#include <algorithm>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "lib/base/check.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
+#include "runtime/semantics/view.hpp"
 
 namespace mp::runtime::gpu {
 namespace {
-
-// A piece of a tensor: where it starts and how one walks it. In elements.
-struct View {
-  std::int64_t offset = 0;
-  StrideList strides;
-};
-
-View whole(const Shape& shape) { return {0, row_major_strides(shape)}; }
 
 struct Copy {
   Strided<2> at;
@@ -83,23 +74,6 @@ KernelPointer framed_copy_kernel(const KernelCall& call, const Copy& copy, float
     }
     run_copy(device.queue(), copy, io.in<void>(0), io.out<void>(0));
   });
-}
-
-// The elements a Slice takes, as a view of the tensor it is taken from.
-View slice_view(const Attributes& attributes, const Shape& shape) {
-  const std::vector<std::int64_t> starts = attributes.get_ints("starts", {});
-  std::vector<std::int64_t> axes(starts.size());
-  std::iota(axes.begin(), axes.end(), std::int64_t{0});
-  axes = attributes.get_ints("axes", axes);
-  const std::vector<std::int64_t> steps = attributes.get_ints("steps", std::vector<std::int64_t>(starts.size(), 1));
-  View view = whole(shape);
-  for (std::size_t i = 0; i < starts.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(positive_axis(axes[i], shape.size()));
-    const std::int64_t start = starts[i] < 0 ? starts[i] + shape[axis] : starts[i];
-    view.offset += std::clamp<std::int64_t>(start, 0, shape[axis]) * view.strides[axis];
-    view.strides[axis] *= steps[i];
-  }
-  return view;
 }
 
 Mirror mirror_of(const KernelCall& call, const Shape& source, const Shape& destination) {

@@ -1,33 +1,12 @@
 // SgdUpdate, AdamUpdate: w, m, v are updated where they lie. Behind them may stand a factor of the gradient (a float32
 // scalar) and a bfloat16 copy of w: both are known by their types.
-#include <cmath>
 
 #include "runtime/gpu/kernels/kernels.hpp"
 #include "runtime/gpu/kernels/sequence.hpp"
+#include "runtime/semantics/adam.hpp"
 
 namespace mp::runtime::gpu {
 namespace {
-
-struct AdamAttributes {
-  double beta1, beta2, epsilon, weight_decay, learning_rate_factor;
-  bool is_decoupled;
-};
-
-AdamConstants at_step(const AdamAttributes& a, const StepContext& context) {
-  const double t = static_cast<double>(context.step) + 1.0;
-  const double rate = context.learning_rate * a.learning_rate_factor;
-  AdamConstants c{};
-  c.beta1 = static_cast<float>(a.beta1);
-  c.beta2 = static_cast<float>(a.beta2);
-  c.one_minus_beta1 = static_cast<float>(1.0 - a.beta1);
-  c.one_minus_beta2 = static_cast<float>(1.0 - a.beta2);
-  c.rate = static_cast<float>(rate / (1.0 - std::pow(a.beta1, t)));
-  c.root_factor = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(a.beta2, t)));
-  c.epsilon = static_cast<float>(a.epsilon);
-  c.gradient_decay = a.is_decoupled ? 0.0F : static_cast<float>(a.weight_decay);
-  c.weight_factor = a.is_decoupled ? static_cast<float>(1.0 - rate * a.weight_decay) : 1.0F;
-  return c;
-}
 
 constexpr std::size_t kNowhere = 64;
 
@@ -70,13 +49,7 @@ KernelPointer make_sgd_update(const KernelCall& call) {
 }
 
 KernelPointer make_adam_update(const KernelCall& call) {
-  const Attributes& attributes = call.attributes();
-  const AdamAttributes adam{attributes.get_float("beta1", 0.9),
-                            attributes.get_float("beta2", 0.999),
-                            attributes.get_float("epsilon", 1e-8),
-                            attributes.get_float("weight_decay", 0.0),
-                            attributes.get_float("learning_rate_factor", 1.0),
-                            attributes.get_int("decoupled", 0) != 0};
+  const AdamAttributes adam = adam_attributes(call.attributes());
   const std::int64_t size = elements(call.input(0).shape);
   const std::size_t slot = call.device.step_values().add(
       sizeof(AdamConstants),

@@ -38,20 +38,6 @@ KernelPointer gather_of(const KernelCall& call) {
                          });
 }
 
-Rotation rotation_of(const KernelCall& call) {
-  call.require_real(call.input(0).type);
-  const Shape& x = call.input(0).shape;
-  Rotation r{.batch = x[0], .heads_outside = x.size() == 4};
-  r.heads = r.heads_outside ? x[1] : call.attributes().get_int("num_heads", 1);
-  r.sequence = r.heads_outside ? x[2] : x[1];
-  r.size = r.heads_outside ? x[3] : x[2] / r.heads;
-  const std::int64_t chosen = call.attributes().get_int("rotary_embedding_dim", 0);
-  r.rotated = chosen == 0 ? r.size : chosen;
-  r.is_interleaved = call.attributes().get_int("interleaved", 0) != 0;
-  r.sign = call.node.op_name == "RotaryEmbedding" ? 1.0F : -1.0F;
-  return r;
-}
-
 // [sequence, rotated / 2] cosines, then as many sines.
 std::vector<float> tables_of(const Rotation& r, double theta) {
   const std::int64_t half = r.rotated / 2;
@@ -105,6 +91,7 @@ KernelPointer make_gather_grad(const KernelCall& call) {
 }
 
 KernelPointer make_rotary_embedding(const KernelCall& call) {
+  call.require_real(call.input(0).type);
   const Rotation r = rotation_of(call);
   const bool has_tables = call.has_input(1);
   const std::int64_t known = has_tables ? call.input(1).shape[0] : r.sequence;

@@ -6,6 +6,8 @@
 
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/values.hpp"
+#include "runtime/semantics/adam.hpp"
+#include "runtime/semantics/rotation.hpp"
 
 namespace mp::runtime::gpu {
 
@@ -94,18 +96,6 @@ struct GatherGradientRow {
       dx.set(to + column, total);
     }
   }
-};
-
-// Pair i of position s turns by s · theta^(−2i / rotated).
-struct Rotation {
-  std::int64_t batch = 1;
-  std::int64_t heads = 1;
-  std::int64_t sequence = 1;
-  std::int64_t size = 1;       // elements of a head
-  std::int64_t rotated = 1;    // of them rotated
-  bool heads_outside = false;  // [batch, heads, sequence, size], else [batch, sequence, heads·size]
-  bool is_interleaved = false;
-  float sign = 1.0F;  // of the sine
 };
 
 struct RotationItem {
@@ -208,20 +198,6 @@ struct SgdItem {
     w.set(i, value);
     if (copy) copy.set(i, value);
   }
-};
-
-// Constants of one step, with the bias corrections folded in:
-// lr·(m/c₁) / (√(v/c₂) + ε) = (lr/c₁)·m / (√v/√c₂ + ε).
-struct AdamConstants {
-  float beta1;
-  float one_minus_beta1;
-  float beta2;
-  float one_minus_beta2;
-  float rate;         // lr / (1 − β₁ᵗ)
-  float root_factor;  // 1 / √(1 − β₂ᵗ)
-  float epsilon;
-  float gradient_decay;  // added to the gradient
-  float weight_factor;   // 1 − lr·decay where decoupled, else 1
 };
 
 struct AdamItem {

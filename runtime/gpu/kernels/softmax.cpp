@@ -11,13 +11,7 @@ namespace mp::runtime::gpu {
 namespace {
 
 Lines lines_of(const KernelCall& call) {
-  const Shape& shape = call.output(0).shape;
-  const auto axis = static_cast<std::size_t>(positive_axis(call.attributes().get_int("axis", -1), shape.size()));
-  Lines lines;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    (i < axis ? lines.outer : i == axis ? lines.extent : lines.inner) *= shape[i];
-  }
-  return lines;
+  return {line_extents(call.output(0).shape, call.attributes().get_int("axis", -1))};
 }
 
 KernelPointer softmax(const KernelCall& call, bool is_log) {
@@ -51,8 +45,7 @@ struct Problem {
 Problem problem_of(const KernelCall& call, std::size_t scores) {
   const Shape& shape = call.input(scores).shape;
   call.require_real(call.input(scores).type);
-  Problem p{.lines = {.outer = shape[0], .extent = shape[1], .inner = 1}};
-  for (std::size_t i = 2; i < shape.size(); ++i) p.lines.inner *= shape[i];
+  Problem p{.lines = {line_extents(shape, 1)}};
   const std::string reduction = call.attributes().get_string("reduction", "mean");
   p.is_mean = reduction == "mean";
   p.is_reduced = reduction != "none";

@@ -6,14 +6,12 @@
 
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/values.hpp"
+#include "runtime/semantics/strides.hpp"
 
 namespace mp::runtime::gpu {
 
-// A tensor as [outer, extent, inner]: lines run along the middle.
-struct Lines {
-  std::int64_t outer = 1;
-  std::int64_t extent = 1;
-  std::int64_t inner = 1;
+// Line number `line` begins at start(line).
+struct Lines : LineExtents {
   [[nodiscard]] std::int64_t count() const { return outer * inner; }
   MP_HD std::int64_t start(std::int64_t line) const {
     const Division d = divide(line, inner);

@@ -6,6 +6,7 @@
 
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/values.hpp"
+#include "runtime/semantics/resize_neighbours.hpp"
 
 namespace mp::runtime::gpu {
 
@@ -248,15 +249,10 @@ struct SpreadItem {
   MP_HD void operator()(std::int64_t i) const { dx.set(i, dy[divide(i, plane).quotient] / static_cast<float>(plane)); }
 };
 
-// An output of a resize along one axis blends two neighbours.
-struct Neighbours {
-  std::int64_t low;
-  std::int64_t high;
-  float weight;  // of `high`
-  MP_HD float weight_of(std::int64_t place) const {
-    return (place == low ? 1.0F - weight : 0.0F) + (place == high ? weight : 0.0F);
-  }
-};
+// What a source element at `place` has in an output that blends `n`.
+MP_HD inline float weight_of(const Neighbours& n, std::int64_t place) {
+  return (place == n.low ? 1.0F - n.weight : 0.0F) + (place == n.high ? n.weight : 0.0F);
+}
 
 // Outputs along one axis that a source index has a part in: [begin, end).
 struct Users {
@@ -303,9 +299,9 @@ struct ResizeGradientItem {
     for (std::int64_t oh = row_users[p.row].begin; oh < row_users[p.row].end; ++oh) {
       float row = 0.0F;
       for (std::int64_t ow = across.begin; ow < across.end; ++ow) {
-        row += columns[ow].weight_of(p.column) * dy[(p.plane * destination[0] + oh) * destination[1] + ow];
+        row += weight_of(columns[ow], p.column) * dy[(p.plane * destination[0] + oh) * destination[1] + ow];
       }
-      total += rows[oh].weight_of(p.row) * row;
+      total += weight_of(rows[oh], p.row) * row;
     }
     dx.set(i, total);
   }

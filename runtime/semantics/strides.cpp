@@ -1,6 +1,6 @@
-#include "runtime/cpu/index.hpp"
+#include "runtime/semantics/strides.hpp"
 
-namespace mp::runtime::cpu {
+namespace mp::runtime {
 
 std::vector<std::int64_t> row_major_strides(const Shape& shape) {
   std::vector<std::int64_t> strides(shape.size());
@@ -26,4 +26,13 @@ std::int64_t positive_axis(std::int64_t axis, std::size_t rank) {
   return axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis;
 }
 
-}  // namespace mp::runtime::cpu
+LineExtents line_extents(const Shape& shape, std::int64_t axis) {
+  const auto middle = static_cast<std::size_t>(positive_axis(axis, shape.size()));
+  LineExtents lines;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    (i < middle ? lines.outer : i == middle ? lines.extent : lines.inner) *= shape[i];
+  }
+  return lines;
+}
+
+}  // namespace mp::runtime

@@ -1,11 +1,11 @@
-// The elementwise functions of one operand, shared by forward and gradient.
+// The elementwise functions of one operand.
 #pragma once
 
 #include <cstdint>
 
-#include "runtime/cpu/kernel_call.hpp"
+#include "runtime/semantics/node_call.hpp"
 
-namespace mp::runtime::cpu {
+namespace mp::runtime {
 
 enum class Activation : std::uint8_t {
   kRelu,
@@ -30,6 +30,6 @@ struct ActivationCall {
 };
 
 // The function of a node ("Gelu", "GeluGrad" …) with its constant.
-[[nodiscard]] ActivationCall activation_of(const KernelCall& call);
+[[nodiscard]] ActivationCall activation_of(const NodeCall& call);
 
-}  // namespace mp::runtime::cpu
+}  // namespace mp::runtime
