@@ -91,9 +91,7 @@ class CpuBackend final : public Backend {
                     [&](std::int64_t begin, std::int64_t end) { add_to(sum + begin, addend + begin, end - begin); });
   }
   void synchronize() override {}
-  [[nodiscard]] std::int64_t workspace_bytes() const override {
-    return scratch_.size_bytes() + widened_.size_bytes();
-  }
+  [[nodiscard]] std::int64_t workspace_bytes() const override { return scratch_.size_bytes() + widened_.size_bytes(); }
 
  private:
   Team team_;

@@ -57,8 +57,8 @@ struct Tensors {
   const void* mask;
 };
 
-void attend(const AttentionShape& shape, const AttentionMaskView& mask, const Tensors& t, std::int64_t b, std::int64_t head,
-            std::int64_t query, float* scores) {
+void attend(const AttentionShape& shape, const AttentionMaskView& mask, const Tensors& t, std::int64_t b,
+            std::int64_t head, std::int64_t query, float* scores) {
   const std::int64_t key_head = head / shape.group();
   const std::int64_t rows = std::min(kQueryBlock, shape.queries - query);
   std::array<Running, kQueryBlock> running;

@@ -1,5 +1,5 @@
-// SgdUpdate, AdamUpdate: w, m, v are updated where they lie, and a copy of w, where there is one, is rounded anew. The last
-// input, if it is there, is the gradient's factor.
+// SgdUpdate, AdamUpdate: w, m, v are updated where they lie, and a copy of w, where there is one, is rounded anew. The
+// last input, if it is there, is the gradient's factor.
 #include <cmath>
 #include <cstdint>
 
