@@ -9,7 +9,10 @@ volatile std::sig_atomic_t interrupted = 0;  // a signal handler can reach nothi
 bool is_agreed = false;                      // there are ranks, and this is what they have agreed on
 bool agreed = false;
 
+volatile std::sig_atomic_t kept = 0;
+
 extern "C" void note_interrupt(int /*signal*/) { interrupted = 1; }
+extern "C" void keep_interrupt(int signal) { kept = signal; }
 
 }  // namespace
 
@@ -20,6 +23,16 @@ void watch_for_interrupts() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
+
+// Without SA_RESTART: waitpid returns.
+void keep_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = keep_interrupt;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+int kept_interrupt() { return kept; }
 
 bool was_interrupted() { return is_agreed ? agreed : interrupted != 0; }
 

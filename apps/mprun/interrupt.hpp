@@ -9,6 +9,10 @@ namespace mp::apps {
 void watch_for_interrupts();
 // Of ranks: whether one of them was, as of the last agreement, so that all give the same answer.
 [[nodiscard]] bool was_interrupted();
+// In a process that only watches others: from now on the signals are kept for it to pass on, and interrupt its waits.
+void keep_interrupts();
+// The last signal kept; 0: none.
+[[nodiscard]] int kept_interrupt();
 // Collective; nothing where `ranks` is null.
 void agree_on_interrupts(runtime::RankGroup* ranks);
 

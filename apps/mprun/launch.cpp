@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "apps/mprun/commands.hpp"
+#include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/rank_start.hpp"
 #include "lib/base/error.hpp"
 
@@ -24,17 +25,6 @@ namespace mp::apps {
 namespace {
 
 constexpr std::chrono::seconds kGrace{15};  // for the other ranks, once one has ended badly
-
-volatile std::sig_atomic_t interrupt = 0;
-
-extern "C" void pass_on_to_ranks(int signal) { interrupt = signal; }
-
-void watch() {
-  struct sigaction action {};
-  action.sa_handler = pass_on_to_ranks;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 struct LaunchFlags {
   int ranks = 2;
@@ -101,7 +91,7 @@ class Ranks {
     for (std::size_t left = pids_.size(); left > 0;) {
       int status = 0;
       const pid_t pid = waitpid(-1, &status, WNOHANG);
-      if (interrupt != passed_on) signal_all(passed_on = interrupt);
+      if (kept_interrupt() != passed_on) signal_all(passed_on = kept_interrupt());
       if (pid > 0) {
         const bool is_first = pids_[0] == pid;
         for (pid_t& known : pids_) {
@@ -127,7 +117,7 @@ ExitCode launch(const LaunchFlags& flags) {
   if (flags.command.empty() || flags.command.front() != "train") {
     throw UsageError("mprun launch starts ranks of mprun train: mprun launch -n 4 train plan.json …");
   }
-  watch();
+  keep_interrupts();
   const runtime::Socket listener = runtime::listen_on(0);
   Ranks ranks(static_cast<std::size_t>(flags.ranks));
   for (int rank = 0; rank < flags.ranks; ++rank) ranks.start(static_cast<std::size_t>(rank), flags, listener);
@@ -145,7 +135,8 @@ void add_launch(CLI::App& app, Action& action) {
       ->type_name("N");
   command->prefix_command();
   command->footer(
-      "Each process is one rank, as under mpirun or srun; a rank that dies ends all of them, or with --max-restarts starts\n"
+      "Each process is one rank, as under mpirun or srun; a rank that dies ends all of them, or with --max-restarts "
+      "starts\n"
       "all of them again from the newest checkpoint.\n"
       "Example:\n"
       "  mprun launch -n 4 train plan.json --steps 100\n");

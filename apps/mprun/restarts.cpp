@@ -10,23 +10,12 @@
 #include <cstring>
 
 #include "apps/mprun/checkpointing.hpp"
+#include "apps/mprun/interrupt.hpp"
 #include "lib/base/error.hpp"
 #include "runtime/checkpoint/checkpoint_folder.hpp"
 
 namespace mp::apps {
 namespace {
-
-volatile std::sig_atomic_t interrupt = 0;
-
-extern "C" void pass_on(int signal) { interrupt = signal; }
-
-// Without SA_RESTART: waitpid returns, and the signal is passed on.
-void watch() {
-  struct sigaction action {};
-  action.sa_handler = pass_on;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 struct End {
   int exit_code = 0;
@@ -65,10 +54,10 @@ End run_child(int restart, const std::function<ExitCode(int)>& train) {
   const pid_t child = fork();
   if (child < 0) throw RunError(fmt::format("cannot start the process that trains: {}", std::strerror(errno)));
   if (child == 0) be_child(restart, train);
-  watch();
+  keep_interrupts();
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    if (interrupt != 0) kill(child, interrupt);
+    if (kept_interrupt() != 0) kill(child, kept_interrupt());
   }
   if (WIFSIGNALED(status)) return {.exit_code = 0, .signal = WTERMSIG(status)};
   return {.exit_code = WEXITSTATUS(status), .signal = 0};
@@ -85,7 +74,7 @@ ExitCode train_with_restarts(CheckpointFlags& flags, bool is_first, const std::f
   std::int64_t failed_at = -1;
   for (int restart = 0;; ++restart) {
     const End end = run_child(restart, train);
-    if (interrupt != 0) return ExitCode::kInterrupted;
+    if (kept_interrupt() != 0) return ExitCode::kInterrupted;
     if (!end.is_failure()) return static_cast<ExitCode>(end.exit_code);
     flags.resume = true;
     if (!is_first) {

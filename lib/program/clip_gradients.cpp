@@ -8,6 +8,7 @@
 #include "lib/graph/builder.hpp"
 #include "lib/operators/operator.hpp"
 #include "lib/program/ownership.hpp"
+#include "lib/training/rewrite.hpp"
 
 namespace mp {
 namespace {
@@ -27,7 +28,7 @@ class Clipper {
   }
 
   TrainingGraph run() && {
-    copy_inputs_and_parameters();
+    tensor_ = copy_inputs_and_parameters(graph_, builder_);
     for (const NodeId n : ids<NodeId>(graph_.nodes().size())) {
       if (!is_update_[n]) copy(n, kNone<TensorId>);
     }
@@ -42,18 +43,6 @@ class Clipper {
   }
 
  private:
-  void copy_inputs_and_parameters() {
-    for (const GraphInput& input : graph_.inputs()) {
-      const Tensor& tensor = graph_.tensor(input.tensor);
-      tensor_[input.tensor] = builder_.add_input(tensor.name, tensor.type, input.data);
-    }
-    for (const GraphParameter& parameter : graph_.parameters()) {
-      const Tensor& tensor = graph_.tensor(parameter.tensor);
-      tensor_[parameter.tensor] = builder_.add_parameter(tensor.name, tensor.type, parameter.initializer,
-                                                         parameter.trainable, parameter.weight_decay);
-    }
-  }
-
   void mark(Phase phase, NodeId placed_with) {
     result_.phase.push_back(phase);
     result_.placed_with.push_back(placed_with);
@@ -116,21 +105,7 @@ class Clipper {
 
   void finish() {
     result_.graph = std::move(builder_).build();
-    result_.home.assign(result_.graph.tensors().size(), kNone<NodeId>);
-    for (const GraphParameter& parameter : graph_.parameters()) {
-      result_.home[tensor_[parameter.tensor]] = training_.home[parameter.tensor];
-    }
-    for (TrainedParameter trained : training_.trained) {
-      trained.parameter = tensor_[trained.parameter];
-      trained.gradient = tensor_[trained.gradient];
-      trained.update = node_[trained.update];
-      for (TensorId& state : trained.state) state = tensor_[state];
-      result_.trained.push_back(std::move(trained));
-    }
-    for (const TensorId t : training_.fetched) result_.fetched.push_back(tensor_[t]);
-    result_.forward_nodes = training_.forward_nodes;
-    result_.microbatches = training_.microbatches;
-    result_.clip_norm = training_.clip_norm;
+    carry_over(training_, tensor_, node_, result_);
   }
 
   const TrainingGraph& training_;

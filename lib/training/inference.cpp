@@ -7,6 +7,7 @@
 
 #include "lib/graph/builder.hpp"
 #include "lib/operators/operator.hpp"
+#include "lib/training/rewrite.hpp"
 
 namespace mp {
 namespace {
@@ -52,16 +53,7 @@ std::vector<std::string> switch_mode(const Graph& graph, bool is_touched, Node& 
 Graph inference_graph(const Graph& forward) {
   const IdVector<TensorId, bool> touched = touched_by_parameters(forward);
   GraphBuilder builder(forward.name());
-  IdVector<TensorId, TensorId> copy(forward.tensors().size(), kNone<TensorId>);
-  for (const GraphInput& input : forward.inputs()) {
-    const Tensor& tensor = forward.tensor(input.tensor);
-    copy[input.tensor] = builder.add_input(tensor.name, tensor.type, input.data);
-  }
-  for (const GraphParameter& parameter : forward.parameters()) {
-    const Tensor& tensor = forward.tensor(parameter.tensor);
-    copy[parameter.tensor] = builder.add_parameter(tensor.name, tensor.type, parameter.initializer,
-                                                   parameter.trainable, parameter.weight_decay);
-  }
+  IdVector<TensorId, TensorId> copy = copy_inputs_and_parameters(forward, builder);
   for (const Node& original : forward.nodes()) {
     Node node = original;
     const bool is_touched = !node.inputs.empty() && node.inputs[0] != kNone<TensorId> && touched[node.inputs[0]];

@@ -8,6 +8,7 @@
 #include "lib/base/check.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/operators/operator.hpp"
+#include "lib/training/rewrite.hpp"
 
 namespace mp {
 namespace {
@@ -29,15 +30,7 @@ class Rewriter {
   }
 
   TrainingGraph run() && {
-    for (const GraphInput& input : graph_.inputs()) {
-      const Tensor& tensor = graph_.tensor(input.tensor);
-      tensor_[input.tensor] = builder_.add_input(tensor.name, tensor.type, input.data);
-    }
-    for (const GraphParameter& parameter : graph_.parameters()) {
-      const Tensor& tensor = graph_.tensor(parameter.tensor);
-      tensor_[parameter.tensor] = builder_.add_parameter(tensor.name, tensor.type, parameter.initializer,
-                                                         parameter.trainable, parameter.weight_decay);
-    }
+    tensor_ = copy_inputs_and_parameters(graph_, builder_);
     IdVector<NodeId, NodeId> node(graph_.nodes().size(), kNone<NodeId>);
     for (const NodeId n : ids<NodeId>(graph_.nodes().size())) {
       if (training_.phase[n] == Phase::kBackward) copy_what_it_needs(n);
@@ -170,20 +163,7 @@ class Rewriter {
 
   void finish(const IdVector<NodeId, NodeId>& node) {
     result_.graph = std::move(builder_).build();
-    result_.home.assign(result_.graph.tensors().size(), kNone<NodeId>);
-    for (const GraphParameter& parameter : graph_.parameters()) {
-      result_.home[tensor_[parameter.tensor]] = training_.home[parameter.tensor];
-    }
-    for (TrainedParameter trained : training_.trained) {
-      trained.parameter = tensor_[trained.parameter];
-      trained.gradient = tensor_[trained.gradient];
-      trained.update = node[trained.update];
-      for (TensorId& state : trained.state) state = tensor_[state];
-      result_.trained.push_back(std::move(trained));
-    }
-    result_.forward_nodes = training_.forward_nodes;
-    result_.microbatches = training_.microbatches;
-    result_.clip_norm = training_.clip_norm;
+    carry_over(training_, tensor_, node, result_);
   }
 
   const TrainingGraph& training_;

@@ -1,31 +1,12 @@
 # shellcheck shell=bash disable=SC2154
 # Training that is stopped, killed, or runs out of disk, and goes on.
 
-plan() {
-  "$python" - "$source/models/$1.json" "$2" "$3" <<'PYTHON'
-import json, sys
-path, out, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
-with open(path) as file: nodes = json.load(file)["nodes"]
-assignment = {n["name"]: n.get("device", i * devices // len(nodes)) for i, n in enumerate(nodes)}
-with open(out, "w") as file:
-    json.dump({"format": "mp.plan/1", "model": {"path": path}, "devices": devices, "assignment": assignment}, file)
-PYTHON
-}
+# shellcheck source=tests/cli/training.bash
+source "$source/tests/cli/training.bash"
 
 losses() { grep -o '"step":[0-9]*,"loss":[^,]*' "$1"; }
 
 gpt=(--bind batch=2 --threads 1 --seed 3)
-
-# Waits until the command that follows succeeds: as long as the training in the background ($trainer) runs, so that no
-# speed of a machine or of a disk is taken for granted.
-wait_until() {
-  until "$@"; do
-    kill -0 "$trainer" 2>/dev/null || fail "the training has ended, but not: $*: $(cat started.err)"
-    sleep 0.05
-  done
-}
-
-has_steps() { [[ -f run.jsonl && $(wc -l <run.jsonl) -ge $1 ]]; }
 
 # The step of the newest checkpoint; 0: there is none.
 newest_step() {

@@ -1,17 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # mprun train: clipping, groups of parameters, measuring on held-out data, what is written about a run, curves of it.
 
-# plan DEVICES: the MLP over so many, as plan.json.
-plan() {
-  "$python" - "$source/models/mlp.json" "$1" <<'PYTHON'
-import json, sys
-path, devices = sys.argv[1], int(sys.argv[2])
-with open(path) as file: nodes = json.load(file)["nodes"]
-assignment = {n["name"]: i * devices // len(nodes) for i, n in enumerate(nodes)}
-with open("plan.json", "w") as file:
-    json.dump({"format": "mp.plan/1", "model": {"path": path}, "devices": devices, "assignment": assignment}, file)
-PYTHON
-}
+# shellcheck source=tests/cli/training.bash
+source "$source/tests/cli/training.bash"
 
 digits=$source/models/data/digits
 train() {
@@ -22,14 +13,14 @@ train() {
 figures() { grep -o "\"\(step\|loss\|gradient_norm\|validation[a-z_]*\)\":[^,}]*" "$1"; }
 
 case_clipped_gradients_have_their_norm_in_the_metrics() {
-  plan 1
+  plan mlp plan.json 1
   train --steps 4 --clip-norm 0.5 --optimizer sgd --metrics one.jsonl
   expect_code 0
   [[ $(grep -c '"gradient_norm":[0-9]' one.jsonl) == 4 ]] || fail "not four norms"
   train --steps 3 --optimizer sgd --metrics free.jsonl
   expect_code 0
   ! grep -q gradient_norm free.jsonl || fail "a norm without clipping"
-  plan 3
+  plan mlp plan.json 3
   train --steps 4 --clip-norm 0.5 --optimizer sgd --metrics three.jsonl
   expect_code 0
   diff <(figures one.jsonl | head -12) <(figures three.jsonl | head -12) || fail "other numbers on three devices"
@@ -47,7 +38,7 @@ case_clipped_gradients_have_their_norm_in_the_metrics() {
 }
 
 case_a_recipe_has_groups_of_parameters() {
-  plan 2
+  plan mlp plan.json 2
   recipe() { printf '{"format": "mp.recipe/1", "steps": 3, "optimizer": {"kind": "adamw", "groups": [%s]}}' "$1" >r.json; }
   recipe '{"parameters": "*", "learning_rate_factor": 0, "weight_decay": 0}'
   train --recipe r.json --save still.safetensors
@@ -66,7 +57,7 @@ case_a_recipe_has_groups_of_parameters() {
 }
 
 case_a_run_is_measured_and_its_best_weights_are_kept() {
-  plan 2
+  plan mlp plan.json 2
   train --steps 10 --validate-every 4 --save-best best.safetensors --save last.safetensors --metrics run.csv
   expect_code 0
   expect_err '^step 4: held-out loss [0-9.]+, accuracy [0-9.]+ %, perplexity [0-9.]+ \(the best so far\)$'
@@ -82,7 +73,7 @@ case_a_run_is_measured_and_its_best_weights_are_kept() {
 }
 
 case_a_run_that_gets_worse_ends_early_and_goes_on_so() {
-  plan 1
+  plan mlp plan.json 1
   flags=(--optimizer sgd --learning-rate 0.5 --momentum 0.99 --validate-every 2 --patience 2 --checkpoint-every 1)
   train "${flags[@]}" --steps 60 --metrics whole.jsonl --checkpoint-dir whole
   expect_code 0
@@ -106,7 +97,7 @@ case_a_run_that_gets_worse_ends_early_and_goes_on_so() {
 }
 
 case_what_validation_needs_is_told() {
-  plan 1
+  plan mlp plan.json 1
   train --patience 3
   expect_code 2
   expect_err '^mprun: --patience needs --validate-every'
@@ -134,7 +125,7 @@ case_what_validation_needs_is_told() {
 }
 
 case_ranks_clip_measure_and_go_on_alike() {
-  plan 2
+  plan mlp plan.json 2
   local flags=(--optimizer sgd --clip-norm 0.5 --validate-every 2 --patience 3 --checkpoint-every 2)
   train "${flags[@]}" --steps 6 --checkpoint-dir one --metrics one.jsonl --save-best one.safetensors
   expect_code 0
@@ -185,7 +176,7 @@ PYTHON
 }
 
 case_tensorboard_has_the_figures_of_the_metrics() {
-  plan 1
+  plan mlp plan.json 1
   train --steps 3 --clip-norm 1 --validate-every 2 --tensorboard board --metrics run.jsonl --checkpoint-dir run
   expect_code 0
   train --steps 4 --clip-norm 1 --validate-every 2 --tensorboard board --metrics run.jsonl --checkpoint-dir run --resume
@@ -207,7 +198,7 @@ PYTHON
 }
 
 case_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint() {
-  plan 2
+  plan mlp plan.json 2
   train --steps 50 --optimizer sgd --learning-rate 1e25 --checkpoint-dir run --checkpoint-every 1 --metrics run.jsonl
   expect_code 5
   expect_err 'step [0-9]+: the loss is -?(nan|inf): training has diverged; .*--detect-anomaly'
@@ -221,7 +212,7 @@ case_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint() {
 }
 
 two_runs() {
-  plan 1
+  plan mlp plan.json 1
   train --steps 6 --clip-norm 1 --validate-every 2 --metrics one.jsonl
   train --steps 8 --learning-rate 0.01 --metrics two.csv
 }

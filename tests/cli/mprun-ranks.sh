@@ -1,17 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # One plan over several processes: the same losses, and what becomes of all when one fails.
 
-# plan MODEL FILE DEVICES: contiguous stretches of nodes; pinned nodes where their pins are.
-plan() {
-  "$python" - "$source/models/$1.json" "$2" "$3" <<'PYTHON'
-import json, sys
-path, out, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
-with open(path) as file: nodes = json.load(file)["nodes"]
-assignment = {n["name"]: n.get("device", i * devices // len(nodes)) for i, n in enumerate(nodes)}
-with open(out, "w") as file:
-    json.dump({"format": "mp.plan/1", "model": {"path": path}, "devices": devices, "assignment": assignment}, file)
-PYTHON
-}
+# shellcheck source=tests/cli/training.bash
+source "$source/tests/cli/training.bash"
 
 gpt=(--bind batch=4 --microbatches 2 --threads 1 --seed 3 --data "text=$source/docs")
 losses() { grep -oE '"(loss|validation_loss|accuracy)":[^,}]*' "$1"; }
@@ -35,17 +26,7 @@ has_mpirun() {
 
 children() { ps -o pid= --ppid "$1" | tr -d ' '; }
 
-# Waits until the command that follows succeeds, as long as $job runs.
-wait_until() {
-  until "$@"; do
-    kill -0 "$job" 2>/dev/null || fail "the training has ended, but not: $*: $(cat job.err)"
-    sleep 0.05
-  done
-}
-
-has_steps() { [[ -f run.jsonl && $(wc -l <run.jsonl) -ge $1 ]]; }
-
-# Trains without an end in the background: start WRAPPER… -- FLAGS…; sets $job, waits for some steps.
+# Trains without an end in the background: start WRAPPER… -- FLAGS…; sets $trainer, waits for some steps.
 start() {
   local wrapper=()
   while [[ $1 != -- ]]; do
@@ -53,29 +34,29 @@ start() {
     shift
   done
   shift
-  "${wrapper[@]}" train plan.json --steps 1000000 "${gpt[@]}" --metrics run.jsonl "$@" >job.out 2>job.err &
-  job=$!
+  "${wrapper[@]}" train plan.json --steps 1000000 "${gpt[@]}" --metrics run.jsonl "$@" >started.out 2>started.err &
+  trainer=$!
   wait_until has_steps 3
 }
 
-# expect_end CODES REGEX…: $job ends by itself with one of the codes; each expression is in exactly one line of what it
+# expect_end CODES REGEX…: $trainer ends by itself with one of the codes; each expression is in exactly one line of what it
 # said. A minute is for slow machines: a rank that hangs would stay for ever.
 expect_end() {
   local codes=$1 ended=0 waited=0
   shift
-  while kill -0 "$job" 2>/dev/null; do
+  while kill -0 "$trainer" 2>/dev/null; do
     sleep 0.1
     ((++waited < 600)) && continue
-    mapfile -t left < <(children "$job")
-    kill -9 "$job" "${left[@]}" || true
-    fail "still there a minute after a rank was lost: $(cat job.err)"
+    mapfile -t left < <(children "$trainer")
+    kill -9 "$trainer" "${left[@]}" || true
+    fail "still there a minute after a rank was lost: $(cat started.err)"
   done
-  wait "$job" || ended=$?
-  [[ " $codes " == *" $ended "* ]] || fail "ended with $ended, expected one of $codes: $(cat job.err)"
+  wait "$trainer" || ended=$?
+  [[ " $codes " == *" $ended "* ]] || fail "ended with $ended, expected one of $codes: $(cat started.err)"
   for expression in "$@"; do
-    [[ $(grep -cE -e "$expression" job.err) == 1 ]] || fail "not told once: $expression: $(cat job.err)"
+    [[ $(grep -cE -e "$expression" started.err) == 1 ]] || fail "not told once: $expression: $(cat started.err)"
   done
-  [[ $(grep -c '^mprun: ' job.err) == $# ]] || fail "$# messages expected: $(cat job.err)"
+  [[ $(grep -c '^mprun: ' started.err) == $# ]] || fail "$# messages expected: $(cat started.err)"
 }
 
 case_any_number_of_ranks_has_the_losses_and_weights_of_one_process() {
@@ -244,7 +225,7 @@ case_a_killed_rank_ends_all_with_one_message() {
   for victim in 0 1 2; do
     rm -f run.jsonl
     start "$mprun" launch -n 3 --
-    kill -9 "$(children "$job" | sed -n "$((victim + 1))p")"
+    kill -9 "$(children "$trainer" | sed -n "$((victim + 1))p")"
     expect_end 5 "^mprun: rank $victim \(host .*, device $victim\) ended without a word: killed, or out of memory\$"
   done
 }
@@ -253,7 +234,7 @@ case_a_rank_killed_under_mpirun_ends_all_with_one_message() {
   has_mpirun || return 0
   plan gpt-1m plan.json 3
   start "${mpirun[@]}" -n 3 "$mprun" --
-  kill -9 "$(children "$job" | sed -n 2p)"
+  kill -9 "$(children "$trainer" | sed -n 2p)"
   # 137 is mpirun's own answer.
   expect_end "5 137" '^mprun: rank 1 \(host .*, device 1\) ended without a word: killed, or out of memory$'
 }
@@ -261,7 +242,7 @@ case_a_rank_killed_under_mpirun_ends_all_with_one_message() {
 case_an_interrupt_of_one_rank_ends_all_after_the_step() {
   plan gpt-1m plan.json 2
   start "$mprun" launch -n 2 -- --save w.safetensors
-  kill -TERM "$(children "$job" | sed -n 2p)"
+  kill -TERM "$(children "$trainer" | sed -n 2p)"
   expect_end 130
   tail -1 run.jsonl >last.json
   expect_json last.json 'd["summary"]["steps"] >= 3'
@@ -314,18 +295,18 @@ expect_restarts() {
   touch killed.0
   wait_until has_checkpoint_after killed.0
   for restart in 1 2; do
-    supervisor=$(children "$job" | sed -n "$((3 - restart))p")
+    supervisor=$(children "$trainer" | sed -n "$((3 - restart))p")
     kill -9 "$(children "$supervisor")"
     touch killed.$restart
-    wait_until grep -qE "^mprun: the training .*: restart $restart of 3, from step [0-9]+\$" job.err
+    wait_until grep -qE "^mprun: the training .*: restart $restart of 3, from step [0-9]+\$" started.err
     wait_until has_checkpoint_after killed.$restart
   done
-  grep -qE '^mprun: rank 1 .* ended without a word' job.err || fail "rank 1 was not named: $(cat job.err)"
-  kill -TERM "$(children "$job" | sed -n 1p)"
+  grep -qE '^mprun: rank 1 .* ended without a word' started.err || fail "rank 1 was not named: $(cat started.err)"
+  kill -TERM "$(children "$trainer" | sed -n 1p)"
   local ended=0
-  wait "$job" || ended=$?
-  [[ $ended == 130 ]] || fail "ended with $ended: $(cat job.err)"
-  steps=$(sed -n 's/.*restart 2 of 3, from step //p' job.err)
+  wait "$trainer" || ended=$?
+  [[ $ended == 130 ]] || fail "ended with $ended: $(cat started.err)"
+  steps=$(sed -n 's/.*restart 2 of 3, from step //p' started.err)
   run "$mprun" train plan.json --steps "$((steps + 1))" "${gpt[@]}" --metrics whole.jsonl
   expect_code 0
   grep -o '"step":[0-9]*,"loss":[^,]*' whole.jsonl >a

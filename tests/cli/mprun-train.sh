@@ -1,17 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # mprun: training from plans written by hand, and everything a user can get wrong.
 
-# plan MODEL FILE DEVICES: contiguous stretches of nodes; pinned nodes where their pins are.
-plan() {
-  "$python" - "$source/models/$1.json" "$2" "$3" <<'PYTHON'
-import json, sys
-path, out, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
-with open(path) as file: nodes = json.load(file)["nodes"]
-assignment = {n["name"]: n.get("device", i * devices // len(nodes)) for i, n in enumerate(nodes)}
-with open(out, "w") as file:
-    json.dump({"format": "mp.plan/1", "model": {"path": path}, "devices": devices, "assignment": assignment}, file)
-PYTHON
-}
+# shellcheck source=tests/cli/training.bash
+source "$source/tests/cli/training.bash"
 
 digits() {
   images=$source/models/data/digits-images.idx3-ubyte labels=$source/models/data/digits-labels.idx1-ubyte
