@@ -57,25 +57,31 @@ ExitCode guarded(CLI::App& app, int argc, const char* const* argv, const Action&
   } catch (const CLI::ParseError& error) {
     complain(app, fmt::format("{}\nSee '{} --help'.", usage_message(app, error), command_name(app)));
     return ExitCode::kUsage;
-  } catch (const UsageError& error) {
-    complain(app, fmt::format("{}\nSee '{} --help'.", error.what(), command_name(app)));
-    return ExitCode::kUsage;
-  } catch (const InputError& error) {
-    complain(app, error.what());
-    return ExitCode::kInput;
-  } catch (const InfeasibleError& error) {
-    complain(app, error.what());
-    return ExitCode::kInfeasible;
-  } catch (const std::bad_alloc&) {
-    complain(app, "out of memory");
-    return ExitCode::kRunFailed;
-  } catch (const std::exception& error) {  // RunError, std::system_error, defects
-    complain(app, error.what());
-    return ExitCode::kRunFailed;
+  } catch (...) {
+    const auto [code, text] = describe_exception();
+    const std::string help = code == ExitCode::kUsage ? fmt::format("\nSee '{} --help'.", command_name(app)) : "";
+    complain(app, text + help);
+    return code;
   }
 }
 
 }  // namespace
+
+std::pair<ExitCode, std::string> describe_exception() {
+  try {
+    throw;
+  } catch (const UsageError& error) {
+    return {ExitCode::kUsage, error.what()};
+  } catch (const InputError& error) {
+    return {ExitCode::kInput, error.what()};
+  } catch (const InfeasibleError& error) {
+    return {ExitCode::kInfeasible, error.what()};
+  } catch (const std::bad_alloc&) {
+    return {ExitCode::kRunFailed, "out of memory"};
+  } catch (const std::exception& error) {
+    return {ExitCode::kRunFailed, error.what()};  // RunError, std::system_error, defects
+  }
+}
 
 int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action) noexcept {
   std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write, with a message: no silent death

@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
+#include <utility>
 
 namespace mp::apps {
 
@@ -18,6 +20,9 @@ enum class ExitCode : int {
 };
 
 using Action = std::function<ExitCode()>;
+
+// In a handler: what has been thrown, as an exit code and a message without the program's name.
+[[nodiscard]] std::pair<ExitCode, std::string> describe_exception();
 
 // Parses the command line, then runs `action`, which the callback of the chosen subcommand has set. Whatever is thrown
 // becomes one message on standard error, begun with the program's name, and an exit code. Checks at the end that

@@ -119,23 +119,6 @@ void fall_silent() {
 
 int code_of(ExitCode code) { return static_cast<int>(code); }
 
-// The kind of the exception in flight.
-std::pair<ExitCode, std::string> describe_exception() {
-  try {
-    throw;
-  } catch (const UsageError& error) {
-    return {ExitCode::kUsage, error.what()};
-  } catch (const InputError& error) {
-    return {ExitCode::kInput, error.what()};
-  } catch (const InfeasibleError& error) {
-    return {ExitCode::kInfeasible, error.what()};
-  } catch (const std::bad_alloc&) {
-    return {ExitCode::kRunFailed, "out of memory"};
-  } catch (const std::exception& error) {
-    return {ExitCode::kRunFailed, error.what()};
-  }
-}
-
 runtime::RankGroupOptions options_of(RankStart& start, const RankFlags& flags, int generation) {
   runtime::RankGroupOptions options;
   options.place = start.place;
@@ -207,9 +190,7 @@ void RankRun::settle(const std::string& own) {
 
 void RankRun::agree(const Program& program, const Metadata& settings) {
   group_.share_devices(program.devices.size());
-  Report report{.exit_code = 0,
-                .text = "",
-                .fields = {{"the command line", command_line()}}};
+  Report report{.exit_code = 0, .text = "", .fields = {{"the command line", command_line()}}};
   for (const auto& [name, value] : settings) report.fields.emplace_back(name, value);
   report.fields.emplace_back("the program with digest", digest_of(program));
   has_agreed_ = true;

@@ -33,17 +33,10 @@ struct End {
   int code = static_cast<int>(ExitCode::kRunFailed);
   try {
     code = static_cast<int>(train(restart));
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "mprun: {}\n", error.what());
-    code = static_cast<int>(ExitCode::kUsage);
-  } catch (const InputError& error) {
-    fmt::print(stderr, "mprun: {}\n", error.what());
-    code = static_cast<int>(ExitCode::kInput);
-  } catch (const InfeasibleError& error) {
-    fmt::print(stderr, "mprun: {}\n", error.what());
-    code = static_cast<int>(ExitCode::kInfeasible);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "mprun: {}\n", error.what());
+  } catch (...) {
+    const auto [failure, text] = describe_exception();
+    fmt::print(stderr, "mprun: {}\n", text);
+    code = static_cast<int>(failure);
   }
   std::fflush(nullptr);
   _exit(code);
