@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -15,11 +15,15 @@ namespace {
 constexpr std::int64_t kStepsBetweenStops = 4096;
 constexpr double kMostHeats = 20.0;  // a rise by more is as good as never taken: one in e²⁰
 
-// Of kKinds proposals so many are swaps and moves of groups; the rest are moves of one unit.
-constexpr std::uint64_t kKinds = 8;
-constexpr std::uint64_t kSwaps = 1;
-constexpr std::uint64_t kGroups = 1;
-constexpr std::uint64_t kMostTogether = 6;  // units in a group
+// Of kKinds proposals so many are swaps, moves of groups and trades of groups; the rest are moves of one unit.
+constexpr std::uint64_t kKinds = 16;
+constexpr std::uint64_t kSwaps = 2;
+constexpr std::uint64_t kGroups = 2;
+constexpr std::uint64_t kTrades = 4;
+constexpr std::uint64_t kMostTogether = 6;  // units in a group that moves
+constexpr std::uint64_t kMostTraded = 12;   // units in a group that is traded
+constexpr std::int64_t kTradesDiffer = 50;  // by the load over this at most
+constexpr std::size_t kTriesToMatch = 40;
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -37,7 +41,7 @@ class Annealing {
   Annealing(const LoadProblem& problem, const LoadPlacement& start, const LoadAnnealingOptions& options)
       : problem_(problem), options_(options), random_(options.seed), state_(problem, start) {
     reference_ = static_cast<double>(std::max<std::int64_t>(1, largest()));
-    for (const std::int64_t ticks : state_.ticks()) powers_.push_back(power_of(ticks));
+    powers_.resize(problem.devices());
     best_ = state_.placement();
     best_ticks_ = largest();
     recount();
@@ -65,11 +69,9 @@ class Annealing {
   [[nodiscard]] double power_of(std::int64_t ticks) const { return power16(static_cast<double>(ticks) / reference_); }
   [[nodiscard]] std::int64_t largest() const { return *std::max_element(state_.ticks().begin(), state_.ticks().end()); }
 
-  // Rounding must not gather in the running sum.
   void recount() {
-    sum_ = 0.0;
-    for (std::size_t d = 0; d < powers_.size(); ++d) sum_ += powers_[d] = power_of(state_.ticks()[d]);
-    energy_ = root16(sum_);
+    for (std::size_t d = 0; d < powers_.size(); ++d) refresh(static_cast<std::int32_t>(d));
+    add_up();
   }
 
   [[nodiscard]] std::int32_t some_device(std::int32_t unit) {
@@ -78,21 +80,17 @@ class Annealing {
     return static_cast<std::int32_t>(random_.below(problem_.devices()));
   }
 
-  [[nodiscard]] double sum_after(std::int32_t unit, std::int32_t device) {
-    double sum = sum_;
-    for (const LoadState::Change& change : state_.changes(unit, device)) {
-      const std::size_t d = at(change.device);
-      sum += power_of(state_.ticks()[d] + change.ticks) - powers_[d];
-    }
-    return std::max(sum, 0.0);
-  }
+  void refresh(std::int32_t device) { powers_[at(device)] = power_of(state_.ticks()[at(device)]); }
 
   void take(std::int32_t unit, std::int32_t device) {
-    for (const LoadState::Change& change : state_.changes(unit, device)) {
-      const std::size_t d = at(change.device);
-      powers_[d] = power_of(state_.ticks()[d] + change.ticks);
-    }
+    const std::int32_t from = state_.device_of(unit);
     state_.move(unit, device);
+    refresh(from);
+    refresh(device);
+    add_up();
+  }
+
+  void add_up() {
     sum_ = 0.0;
     for (const double power : powers_) sum_ += power;
     energy_ = root16(sum_);
@@ -118,50 +116,103 @@ class Annealing {
   void propose(double heat) {
     const auto unit = static_cast<std::int32_t>(random_.below(problem_.units()));
     const std::int32_t device = some_device(unit);
-    const std::int32_t from = state_.device_of(unit);
-    if (device == from) return;
+    if (device == state_.device_of(unit)) return;
     const auto kind = random_.below(kKinds);
     if (kind < kSwaps) return propose_swap(unit, device, heat);
     if (kind < kSwaps + kGroups) return propose_group(unit, device, heat);
+    if (kind < kSwaps + kGroups + kTrades) return propose_trade(unit, device, heat);
+    propose_move(unit, device, heat);
+  }
+
+  void propose_move(std::int32_t unit, std::int32_t device, double heat) {
     if (!state_.may_move(unit, device)) return;
-    if (const double after = sum_after(unit, device); after > sum_ && !accepts_rise(after, heat)) return;
+    const std::size_t from = at(state_.device_of(unit));
+    const std::size_t to = at(device);
+    const LoadState::Change change = state_.change(unit, device);
+    const double after = sum_ + (power_of(state_.ticks()[from] + change.from_ticks) - powers_[from]) +
+                         (power_of(state_.ticks()[to] + change.to_ticks) - powers_[to]);
+    if (after > sum_ && !accepts_rise(after, heat)) return;
     take(unit, device);
     remember();
   }
 
+  // A unit of the device, or −1 where none was met.
+  [[nodiscard]] std::int32_t some_unit_of(std::int32_t device) {
+    for (std::int32_t tries = 0; tries < 8; ++tries) {
+      const auto candidate = static_cast<std::int32_t>(random_.below(problem_.units()));
+      if (state_.device_of(candidate) == device) return candidate;
+    }
+    return -1;
+  }
+
   // The unit goes to the device, and some unit of that device takes its place.
   void propose_swap(std::int32_t unit, std::int32_t device, double heat) {
-    const std::int32_t from = state_.device_of(unit);
-    std::int32_t other = -1;
-    for (std::int32_t tries = 0; tries < 8 && other < 0; ++tries) {
-      const auto candidate = static_cast<std::int32_t>(random_.below(problem_.units()));
-      if (state_.device_of(candidate) == device) other = candidate;
-    }
+    const std::int32_t other = some_unit_of(device);
     if (other < 0) return;
-    const double before = energy_;
-    if (!state_.may_move(unit, device)) return;
-    take(unit, device);
-    if (state_.may_move(other, from)) {
-      take(other, from);
-      if (accepts(before, energy_, heat)) {
-        remember();
-        return;
-      }
-      take(other, device);
-    }
-    take(unit, from);
+    group_.assign(1, unit);
+    back_.assign(1, other);
+    exchange(device, heat);
   }
 
   // The unit goes to the device with some that it is tied to: a single one would have to pay for its tensors in
   // between.
   void propose_group(std::int32_t unit, std::int32_t device, double heat) {
-    const std::int32_t from = state_.device_of(unit);
     gather(unit, 2 + random_.below(kMostTogether - 1));
+    back_.clear();
+    exchange(device, heat);
+  }
+
+  // A group goes to the device, and one with about as much work comes back. That changes where tensors are cut and
+  // leaves the balance as it is, which moves would have to lose in between.
+  void propose_trade(std::int32_t unit, std::int32_t device, double heat) {
+    const std::int32_t from = state_.device_of(unit);
+    gather(unit, 1 + random_.below(kMostTraded));
+    const std::int32_t other = some_unit_of(device);
+    if (other < 0 || state_.compute_ticks(other, from) < 0) return;
+    std::int64_t wanted = 0;
+    for (const std::int32_t member : group_) wanted += state_.compute_ticks(member, from);
+    const std::int64_t found = match(other, from, wanted);
+    if (std::abs(found - wanted) > best_ticks_ / kTradesDiffer) return;
+    exchange(device, heat);
+  }
+
+  // Gathers a group around the unit that takes about so long on the other device; returns how long.
+  [[nodiscard]] std::int64_t match(std::int32_t unit, std::int32_t device, std::int64_t wanted) {
+    back_.assign(1, unit);
+    std::int64_t ticks = state_.compute_ticks(unit, device);
+    for (std::size_t tries = 0; tries < kTriesToMatch && ticks < wanted; ++tries) {
+      const auto& near = state_.neighbours_of(back_[random_.below(back_.size())]);
+      if (near.empty()) continue;
+      const std::int32_t next = near[random_.below(near.size())];
+      if (state_.device_of(next) != state_.device_of(unit)) continue;
+      const std::int64_t more = state_.compute_ticks(next, device);
+      if (more < 0 || std::abs(ticks + more - wanted) > std::abs(ticks - wanted)) continue;
+      if (std::find(back_.begin(), back_.end(), next) != back_.end()) continue;
+      back_.push_back(next);
+      ticks += more;
+    }
+    return ticks;
+  }
+
+  // group_ goes to the device and back_ comes from there, if heat allows.
+  void exchange(std::int32_t device, double heat) {
+    const std::int32_t from = state_.device_of(group_.front());
     const double before = energy_;
     std::size_t moved = 0;
-    while (moved < group_.size() && state_.may_move(group_[moved], device)) take(group_[moved++], device);
-    if (moved == group_.size() && accepts(before, energy_, heat)) return remember();
-    while (moved > 0) take(group_[--moved], from);
+    std::size_t returned = 0;
+    while (moved < group_.size() && state_.may_move(group_[moved], device)) state_.move(group_[moved++], device);
+    if (moved == group_.size()) {
+      while (returned < back_.size() && state_.may_move(back_[returned], from)) state_.move(back_[returned++], from);
+    }
+    refresh(from);
+    refresh(device);
+    add_up();
+    if (moved == group_.size() && returned == back_.size() && accepts(before, energy_, heat)) return remember();
+    while (returned > 0) state_.move(back_[--returned], device);
+    while (moved > 0) state_.move(group_[--moved], from);
+    refresh(from);
+    refresh(device);
+    add_up();
   }
 
   // The unit and up to `size` − 1 more of its device, each joined by a tensor to one before it.
@@ -184,7 +235,8 @@ class Annealing {
   std::vector<double> powers_;  // of the load of every device
   double sum_ = 0.0;
   double energy_ = 0.0;
-  std::vector<std::int32_t> group_;
+  std::vector<std::int32_t> group_;  // to go
+  std::vector<std::int32_t> back_;   // to come
   LoadPlacement best_;
   std::int64_t best_ticks_ = 0;
 };

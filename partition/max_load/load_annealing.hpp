@@ -23,8 +23,9 @@ struct LoadAnnealingResult {
   double seconds = 0.0;     // its largest load
 };
 
-// Kirkpatrick, Gelatt, Vecchi 1983, with single moves, swaps and moves of a few units that tensors join. The energy is
-// the 16-norm of the loads instead of the largest: it tells apart placements whose busiest devices are equally busy.
+// Kirkpatrick, Gelatt, Vecchi 1983, with single moves, swaps, moves of a few units that tensors join, and trades of two
+// such groups with about the same work. The energy is the 16-norm of the loads instead of the largest: it tells apart
+// placements whose busiest devices are equally busy.
 // `start` keeps memory and every other limit, and so does the result.
 [[nodiscard]] LoadAnnealingResult anneal_load(const LoadProblem& problem, const LoadPlacement& start,
                                               const LoadAnnealingOptions& options);

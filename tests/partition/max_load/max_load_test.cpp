@@ -8,7 +8,9 @@
 #include "partition/graph/random_source.hpp"
 #include "partition/max_load/contiguous.hpp"
 #include "partition/max_load/free_placement.hpp"
+#include "partition/max_load/load_annealing.hpp"
 #include "partition/max_load/load_bound.hpp"
+#include "partition/max_load/load_nets.hpp"
 #include "partition/max_load/load_state.hpp"
 #include "partition/max_load/order_groups.hpp"
 #include "partition/max_load/reduce.hpp"
@@ -144,7 +146,10 @@ TEST_CASE("loads kept up to date are the loads counted anew", "[max-load]") {
     const auto unit = static_cast<std::int32_t>(random.below(problem.units()));
     const auto device = static_cast<std::int32_t>(random.below(problem.devices()));
     if (!state.may_move(unit, device)) continue;
-    state.move(unit, device);
+    if (device != state.device_of(unit)) {
+      const LoadState::Change predicted = state.change(unit, device);
+      REQUIRE(state.move(unit, device) == predicted);
+    }
     const std::vector<DeviceLoad> loads = loads_of(problem, state.placement());
     for (std::size_t d = 0; d < loads.size(); ++d) {
       REQUIRE(static_cast<double>(state.ticks()[d]) * state.seconds_per_tick() ==
@@ -166,6 +171,50 @@ TEST_CASE("weightless units are absorbed without a change of the optimum", "[max
     absorbed += problem.units() - ordered.problem.units() + problem.units() - loose.problem.units();
   }
   CHECK(absorbed > 20);
+}
+
+TEST_CASE("tensors of the same units are one net, whoever makes them", "[max-load]") {
+  LoadProblem problem;
+  problem.bytes.assign(4, 0);
+  problem.tensors = {{.producer = 0, .readers = {3, 1}, .transfer_s = 0.5},
+                     {.producer = 1, .readers = {0}, .transfer_s = 0.25},
+                     {.producer = 3, .readers = {0, 1}, .transfer_s = 1.0},
+                     {.producer = 2, .readers = {}, .transfer_s = 1.0},
+                     {.producer = 2, .readers = {3}, .transfer_s = 0.0}};
+  CHECK(load_nets(problem) ==
+        std::vector<LoadNet>{{.units = {0, 1}, .transfer_s = 0.25}, {.units = {0, 1, 3}, .transfer_s = 1.5}});
+}
+
+// A chain whose tensors cost about as much as a small unit: good placements own several pieces of it, filled to the
+// brim with work.
+LoadProblem random_chain(std::uint64_t seed, std::size_t units, std::size_t devices) {
+  RandomSource random(seed);
+  LoadProblem problem;
+  problem.classes = {{}};
+  problem.class_of.assign(devices, 0);
+  problem.seconds.resize(1);
+  problem.bytes.assign(units, 0);
+  for (std::size_t u = 0; u < units; ++u) {
+    problem.seconds[0].push_back(static_cast<double>(1 + random.below(100)));
+    if (u == 0) continue;
+    problem.tensors.push_back({.producer = static_cast<std::int32_t>(u - 1),
+                               .readers = {static_cast<std::int32_t>(u)},
+                               .transfer_s = static_cast<double>(1 + random.below(8))});
+  }
+  return problem;
+}
+
+TEST_CASE("annealing fills devices with few cuts", "[max-load][quality]") {
+  constexpr int kChains = 6;
+  double ratio = 0.0;
+  for (std::uint64_t seed = 0; seed < kChains; ++seed) {
+    const LoadProblem problem = random_chain(seed, 150, 5);
+    LoadPlacement start(problem.units());
+    for (std::size_t u = 0; u < start.size(); ++u) start[u] = static_cast<std::int32_t>(u % problem.devices());
+    const LoadAnnealingResult found = anneal_load(problem, start, {.seed = seed, .steps = 300'000});
+    ratio += found.seconds / WorkBound(problem).seconds() / kChains;
+  }
+  CHECK(ratio < 1.015);  // 1.0204 without trades
 }
 
 TEST_CASE("the same seed gives the same placement", "[max-load]") {
