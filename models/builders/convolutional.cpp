@@ -7,26 +7,10 @@
 #include <fmt/ranges.h>
 
 #include "lib/base/error.hpp"
-#include "models/builders/model_builder.hpp"
+#include "models/builders/layers.hpp"
 
 namespace mp::models {
 namespace {
-
-using Ints = std::vector<std::int64_t>;
-
-constexpr std::size_t kMostLevels = 20;  // each halves the image: no image is larger than that
-
-void need_all_positive(std::string_view what, const Ints& values) {
-  if (values.empty()) throw UsageError(fmt::format("{} needs at least one number", what));
-  for (const std::int64_t value : values) need_positive(what, value);
-}
-
-// He et al., "Delving deep into rectifiers", ICCV 2015.
-Initializer he(std::int64_t fan_in) { return normal(std::sqrt(2.0 / static_cast<double>(fan_in))); }
-
-std::string relu(ModelBuilder& builder, const std::string& name, const std::string& x) {
-  return builder.node("Relu", name + ".relu", {x});
-}
 
 struct ConvSizes {
   std::int64_t in;
@@ -43,24 +27,7 @@ std::string convolve(ModelBuilder& builder, const std::string& name, const std::
                                      {{"kernel_shape", Ints{s.kernel, s.kernel}},
                                       {"pads", Ints(4, s.kernel / 2)},
                                       {"strides", Ints{s.stride, s.stride}}});
-  const std::string norm = name + ".norm";
-  const std::string normalised = builder.node(
-      "BatchNormalization", norm,
-      {y, builder.vector(norm + ".weight", s.out, 1.0), builder.vector(norm + ".bias", s.out, 0.0),
-       builder.state(norm + ".running_mean", s.out, 0.0), builder.state(norm + ".running_var", s.out, 1.0)},
-      {{"training_mode", std::int64_t{1}}});
-  builder.more_outputs({norm + ".next_mean", norm + ".next_var"});
-  return normalised;
-}
-
-std::string images(ModelBuilder& builder, const std::string& name, std::int64_t channels, std::int64_t image,
-                   const std::string& data) {
-  return builder.input(name, DataType::kFloat32, {batch(), fixed(channels), fixed(image), fixed(image)}, data);
-}
-
-std::string cross_entropy(ModelBuilder& builder, const std::string& scores) {
-  const std::string labels = builder.input("labels", DataType::kInt64, {batch()}, "labels");
-  return builder.node("SoftmaxCrossEntropyLoss", "loss", {scores, labels});
+  return batch_normalization(builder, name, y, s.out);
 }
 
 std::string residual_block(ModelBuilder& builder, const std::string& name, const std::string& x, std::int64_t in,
@@ -107,7 +74,7 @@ Model build_resnet(const ResnetOptions& o) {
   need_all_positive("stages", o.stages);
   need_positive("blocks", o.blocks);
   need_positive("classes", o.classes);
-  if (o.stages.size() > kMostLevels || o.image >> (o.stages.size() - 1) < 1) {
+  if (o.stages.size() > kMostHalvings || o.image >> (o.stages.size() - 1) < 1) {
     throw UsageError(fmt::format("{} stages halve an image of {} × {} to nothing", o.stages.size(), o.image, o.image));
   }
   ModelBuilder builder(o.name,
@@ -134,7 +101,7 @@ Model build_unet(const UnetOptions& o) {
   need_positive("channels", o.channels);
   need_all_positive("levels", o.levels);
   const std::size_t halvings = o.levels.size() - 1;
-  if (halvings > kMostLevels || o.image % (std::int64_t{1} << halvings) != 0) {
+  if (halvings > kMostHalvings || o.image % (std::int64_t{1} << halvings) != 0) {
     throw UsageError(fmt::format("an image of {0} × {0} cannot be halved {1} times", o.image, halvings));
   }
   if (!(o.noise >= 0.0 && std::isfinite(o.noise))) {

@@ -6,31 +6,10 @@
 #include <fmt/ranges.h>
 
 #include "lib/base/error.hpp"
-#include "models/builders/model_builder.hpp"
+#include "models/builders/layers.hpp"
 
 namespace mp::models {
 namespace {
-
-using Ints = std::vector<std::int64_t>;
-
-constexpr std::size_t kMostStages = 20;  // each halves the image: no image is larger than that
-
-void need_all_positive(std::string_view what, const Ints& values) {
-  if (values.empty()) throw UsageError(fmt::format("{} needs at least one number", what));
-  for (const std::int64_t value : values) need_positive(what, value);
-}
-
-// Keeps the variance of activations through Relu: He et al., "Delving deep into rectifiers", ICCV 2015.
-Initializer he(std::int64_t fan_in) { return normal(std::sqrt(2.0 / static_cast<double>(fan_in))); }
-
-std::string relu(ModelBuilder& builder, const std::string& name, const std::string& x) {
-  return builder.node("Relu", name + ".relu", {x});
-}
-
-std::string cross_entropy(ModelBuilder& builder, const std::string& scores) {
-  const std::string labels = builder.input("labels", DataType::kInt64, {batch()}, "labels");
-  return builder.node("SoftmaxCrossEntropyLoss", "loss", {scores, labels});
-}
 
 // Conv 3×3, BatchNormalization, Relu: the normalisation has the bias.
 std::string convolve(ModelBuilder& builder, const std::string& name, const std::string& x, std::int64_t in,
@@ -38,14 +17,7 @@ std::string convolve(ModelBuilder& builder, const std::string& name, const std::
   const std::string weight = builder.weight(name + ".weight", {out, in, 3, 3}, he(9 * in));
   const std::string y =
       builder.node("Conv", name, {x, weight}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}});
-  const std::string norm = name + ".norm";
-  const std::string normalised =
-      builder.node("BatchNormalization", norm,
-                   {y, builder.vector(norm + ".weight", out, 1.0), builder.vector(norm + ".bias", out, 0.0),
-                    builder.state(norm + ".running_mean", out, 0.0), builder.state(norm + ".running_var", out, 1.0)},
-                   {{"training_mode", std::int64_t{1}}});
-  builder.more_outputs({norm + ".next_mean", norm + ".next_var"});
-  return relu(builder, name, normalised);
+  return relu(builder, name, batch_normalization(builder, name, y, out));
 }
 
 // Conv or ConvTranspose 4×4 with stride 2: halves or doubles the image.
@@ -58,11 +30,6 @@ std::string resample(ModelBuilder& builder, const std::string& op, const std::st
   const std::string bias = builder.vector(name + ".bias", out, 0.0);
   return builder.node(op, name, {x, weight, bias},
                       {{"kernel_shape", Ints{4, 4}}, {"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}});
-}
-
-std::string images(ModelBuilder& builder, const std::string& name, std::int64_t channels, std::int64_t image,
-                   const std::string& data) {
-  return builder.input(name, DataType::kFloat32, {batch(), fixed(channels), fixed(image), fixed(image)}, data);
 }
 
 }  // namespace
@@ -105,7 +72,7 @@ Model build_convnet(const ConvnetOptions& o) {
   need_all_positive("stages", o.stages);
   need_positive("depth", o.depth);
   need_positive("classes", o.classes);
-  if (o.stages.size() > kMostStages || o.image >> (o.stages.size() - 1) < 1) {
+  if (o.stages.size() > kMostHalvings || o.image >> (o.stages.size() - 1) < 1) {
     throw UsageError(fmt::format("{} stages halve an image of {} × {} to nothing", o.stages.size(), o.image, o.image));
   }
   ModelBuilder builder(o.name,
@@ -134,7 +101,7 @@ Model build_autoencoder(const AutoencoderOptions& o) {
   need_positive("image", o.image);
   need_positive("channels", o.channels);
   need_all_positive("stages", o.stages);
-  if (o.stages.size() > kMostStages || o.image % (std::int64_t{1} << o.stages.size()) != 0) {
+  if (o.stages.size() > kMostHalvings || o.image % (std::int64_t{1} << o.stages.size()) != 0) {
     throw UsageError(fmt::format("an image of {0} × {0} cannot be halved {1} times", o.image, o.stages.size()));
   }
   ModelBuilder builder(

@@ -3,28 +3,14 @@
 #include <cmath>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
-#include "runtime/cpu/index.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
+#include "runtime/cpu/kernels/normalized_rows.hpp"
 #include "runtime/cpu/simd.hpp"
 #include "runtime/cpu/sums.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
-
-struct Rows {
-  std::int64_t count = 1;
-  std::int64_t width = 1;
-  [[nodiscard]] std::int64_t grain() const { return std::max<std::int64_t>(1, kElementwiseGrain / 2 / width); }
-};
-
-Rows rows_of(const KernelCall& call, const Shape& shape) {
-  const auto axis = static_cast<std::size_t>(positive_axis(call.attributes().get_int("axis", -1), shape.size()));
-  Rows rows;
-  for (std::size_t i = 0; i < shape.size(); ++i) (i < axis ? rows.count : rows.width) *= shape[i];
-  return rows;
-}
 
 MP_SIMD void normalize_row(const float* x, float mean, float inverse, const float* scale, const float* shift, float* y,
                            std::int64_t n) {
@@ -85,55 +71,11 @@ MP_SIMD void add_weight_gradient(const float* dy, const float* x, float mean, fl
   }
 }
 
-// Column sums over rows: the rows in a number of slices that follows from the shape, added in order at the end.
-class WeightGradient {
- public:
-  explicit WeightGradient(Rows rows)
-      : rows_(rows), slices_(std::clamp<std::int64_t>(rows.count * rows.width / 65536, 1, 16)) {
-    slices_ = std::min(slices_, rows.count);
-    sums_.resize(static_cast<std::size_t>(2 * slices_ * rows.width));
-  }
-
-  void run(Team& team, const Operands& io) {
-    const std::int64_t width = rows_.width;
-    team.for_each(slices_, [&](std::int64_t slice, int) {
-      double* dscale = sums_.data() + 2 * slice * width;
-      double* dshift = dscale + width;
-      std::fill_n(dscale, 2 * width, 0.0);
-      for (std::int64_t row = rows_.count * slice / slices_; row < rows_.count * (slice + 1) / slices_; ++row) {
-        add_weight_gradient(io.in(0) + row * width, io.in(1) + row * width, io.in(2)[row], io.in(3)[row], dscale,
-                            dshift, width);
-      }
-    });
-    fold(io.out(0), 0);
-    fold(io.out(1), width);
-  }
-  [[nodiscard]] std::int64_t workspace_bytes() const {
-    return static_cast<std::int64_t>(sums_.size() * sizeof(double));
-  }
-
- private:
-  void fold(float* to, std::int64_t offset) const {
-    if (to == nullptr) return;
-    for (std::int64_t i = 0; i < rows_.width; ++i) {
-      double total = 0.0;
-      for (std::int64_t slice = 0; slice < slices_; ++slice) {
-        total += sums_[static_cast<std::size_t>(2 * slice * rows_.width + offset + i)];
-      }
-      to[i] = static_cast<float>(total);
-    }
-  }
-
-  Rows rows_;
-  std::int64_t slices_;
-  std::vector<double> sums_;
-};
-
 }  // namespace
 
 KernelPointer make_layer_normalization(const KernelCall& call) {
   if (call.input(0).type != DataType::kFloat32) call.refuse_type(call.input(0).type);
-  const Rows rows = rows_of(call, call.input(0).shape);
+  const NormalizedRows rows = normalized_rows(call, call.input(0).shape);
   const double epsilon = call.attributes().get_float("epsilon", 1e-5);
   return function_kernel([&team = call.team, rows, epsilon](const Operands& io) {
     const double count = static_cast<double>(rows.width);
@@ -153,7 +95,7 @@ KernelPointer make_layer_normalization(const KernelCall& call) {
 }
 
 KernelPointer make_layer_normalization_input_grad(const KernelCall& call) {
-  const Rows rows = rows_of(call, call.input(1).shape);
+  const NormalizedRows rows = normalized_rows(call, call.input(1).shape);
   return function_kernel([&team = call.team, rows](const Operands& io) {
     const double count = static_cast<double>(rows.width);
     team.for_range(rows.count, rows.grain(), [&](std::int64_t begin, std::int64_t end) {
@@ -173,10 +115,18 @@ KernelPointer make_layer_normalization_input_grad(const KernelCall& call) {
 }
 
 KernelPointer make_layer_normalization_weight_grad(const KernelCall& call) {
-  WeightGradient gradient(rows_of(call, call.input(1).shape));
-  const std::int64_t workspace = gradient.workspace_bytes();
+  const NormalizedRows rows = normalized_rows(call, call.input(1).shape);
+  ColumnSums sums(rows, 2);
+  const std::int64_t workspace = sums.workspace_bytes();
   return function_kernel(
-      [&team = call.team, gradient = std::move(gradient)](const Operands& io) mutable { gradient.run(team, io); },
+      [&team = call.team, rows, sums = std::move(sums)](const Operands& io) mutable {
+        sums.add_rows(team, [&](std::int64_t row, double* to) {
+          add_weight_gradient(io.in(0) + row * rows.width, io.in(1) + row * rows.width, io.in(2)[row], io.in(3)[row],
+                              to, to + rows.width, rows.width);
+        });
+        sums.write(0, io.out(0));
+        sums.write(1, io.out(1));
+      },
       workspace);
 }
 
