@@ -1,6 +1,7 @@
 #include "lib/program/buckets.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -69,8 +70,7 @@ class BucketMaker {
     std::vector<DeviceId> users = users_of(training_, options_.ownership, next.gradient);
     const auto [at, is_first] = open_.try_emplace({next.leader, users});
     Open& open = at->second;
-    const bool fits =
-        !is_first && open.bytes + size <= options_.most_bytes && next.ready <= open.start() + open.latency;
+    const bool fits = !is_first && open.bytes + size <= open.most && next.ready <= open.start() + open.latency;
     if (!fits) {
       if (!is_first) leave(open);
       open = opened(next.leader, std::move(users));
@@ -115,6 +115,7 @@ class BucketMaker {
     std::int64_t ready = 0;
     std::int64_t link_free = 0;
     std::int64_t latency = 0;
+    std::int64_t most = 0;
     double bytes_per_s = 0.0;
     [[nodiscard]] std::int64_t start() const { return std::max(ready, link_free); }
   };
@@ -125,6 +126,7 @@ class BucketMaker {
                   {.leader = leader, .reducer = reducer, .users = std::move(users), .gradients = {}})};
     const Link link = slowest_link(out_.buckets[open.bucket], options_);
     open.latency = to_picoseconds(link.latency_s);
+    open.most = options_.are_shards ? std::min(options_.most_bytes, worthwhile_bytes(link)) : options_.most_bytes;
     open.bytes_per_s = link.bandwidth_bytes_per_s;
     open.link_free = link_free_[{leader, reducer}];
     return open;
@@ -157,6 +159,12 @@ class BucketMaker {
 };
 
 }  // namespace
+
+std::int64_t worthwhile_bytes(const Link& link) {
+  constexpr double kLatencies = 8.0;
+  constexpr double kMost = 1e15;  // keeps sums inside 63 bits
+  return std::llround(std::min(kMost, kLatencies * link.latency_s * link.bandwidth_bytes_per_s));
+}
 
 std::vector<DeviceId> users_of(const TrainingGraph& training, const Ownership& ownership, TensorId whole) {
   std::vector<DeviceId> devices;

@@ -35,7 +35,11 @@ struct BucketOptions {
   const Ownership& ownership;
   const Cluster& cluster;
   std::int64_t most_bytes = 0;  // of a bucket of several tensors
+  bool are_shards = false;      // sent by every microbatch, to save memory: none larger than is worthwhile
 };
+
+// A message of so many bytes takes eight times as long as its latency: longer ones gain little, and take memory.
+[[nodiscard]] std::int64_t worthwhile_bytes(const Link& link);
 
 // The devices whose updates read `whole`, a sum over all members or what an update made.
 [[nodiscard]] std::vector<DeviceId> users_of(const TrainingGraph& training, const Ownership& ownership, TensorId whole);

@@ -38,7 +38,8 @@ class Replay {
         updated_on_(graph_.nodes().size()),
         fetched_(program.training.fetched) {
     if (graph_.loss() != kNone<TensorId>) fetched_.push_back(graph_.loss());
-    times_fetched_.assign(static_cast<std::size_t>(program.microbatches), std::vector<std::int32_t>(fetched_.size(), 0));
+    times_fetched_.assign(static_cast<std::size_t>(program.microbatches),
+                          std::vector<std::int32_t>(fetched_.size(), 0));
     for (const DeviceId d : ids<DeviceId>(program.devices.size())) {
       for (const Buffer& buffer : program.devices[d].buffers) {
         if (buffer.role == BufferRole::kParameter) arenas_[d].write(buffer, names_.parameter(buffer.tensor, 0));
@@ -186,6 +187,7 @@ class Replay {
   void accumulate(const Instruction& instruction) {
     const TensorId t = instruction.tensor;
     if (!training_.is_accumulated(t)) return complain("{} is not accumulated", graph_.tensor(t).name);
+    if (names_.is_added_in_turn(t)) return add_in_turn(instruction);
     if (instruction.microbatch < 0) return add_replica(instruction);
     const std::int32_t replicas = names_.replicas_of(t);
     const std::int32_t replica = instruction.microbatch % replicas;
@@ -194,6 +196,16 @@ class Replay {
     read(instruction.inputs.front(), names_.made(t, instruction.microbatch), t);
     read(instruction.outputs.front(), names_.sum(t, replica, before), t);  // those before it, in order
     write(instruction.outputs.front(), names_.sum(t, replica, before + 1), t);
+  }
+
+  // The next microbatch to those before it, whichever replica has it.
+  void add_in_turn(const Instruction& instruction) {
+    const TensorId t = instruction.tensor;
+    const std::int32_t next = instruction.microbatch;
+    if (next < 1) return complain("adds to {} what is no microbatch after the first", graph_.tensor(t).name);
+    read(instruction.inputs.front(), names_.made(t, next), t);
+    read(instruction.outputs.front(), names_.sum_in_turn(t, next), t);
+    write(instruction.outputs.front(), names_.sum_in_turn(t, next + 1), t);
   }
 
   // The next replica's sum to those of the replicas before it.
@@ -277,12 +289,14 @@ class Replay {
   void fetch_loss(const Instruction& instruction) {
     if (instruction.microbatch < 0 && instruction.tensor == training_.gradient_norm) {
       ++norms_;
-      return read(instruction.inputs.front(), names_.made(instruction.tensor, instruction.microbatch), instruction.tensor);
+      return read(instruction.inputs.front(), names_.made(instruction.tensor, instruction.microbatch),
+                  instruction.tensor);
     }
     const auto tensor = std::find(fetched_.begin(), fetched_.end(), instruction.tensor);
     if (tensor == fetched_.end()) return complain("fetches what is neither the loss nor asked for");
     read(instruction.inputs.front(), names_.made(instruction.tensor, instruction.microbatch), instruction.tensor);
-    ++times_fetched_[static_cast<std::size_t>(instruction.microbatch)][static_cast<std::size_t>(tensor - fetched_.begin())];
+    ++times_fetched_[static_cast<std::size_t>(instruction.microbatch)]
+                    [static_cast<std::size_t>(tensor - fetched_.begin())];
   }
 
   void check_end() {

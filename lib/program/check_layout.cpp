@@ -28,6 +28,7 @@ class LayoutCheck {
       check_instructions(d);
     }
     check_homes();
+    check_accumulators();
     check_order();
     return std::move(issues_);
   }
@@ -74,6 +75,22 @@ class LayoutCheck {
       if (kept[parameter.tensor] == wanted) continue;
       issues_.push_back(
           fmt::format("{} is kept {} times", graph_.tensor(parameter.tensor).name, kept[parameter.tensor]));
+    }
+  }
+
+  // From level 2 of ZeRO on one device adds up a gradient of replicas; before, each of them has a sum of its own.
+  void check_accumulators() {
+    IdVector<TensorId, std::int32_t> kept(graph_.tensors().size(), 0);
+    for (const DeviceProgram& device : program_.devices) {
+      for (const Buffer& buffer : device.buffers) {
+        if (buffer.role == BufferRole::kGradient && kept.contains(buffer.tensor)) ++kept[buffer.tensor];
+      }
+    }
+    for (const TensorId t : ids<TensorId>(kept.size())) {
+      if (!program_.training.is_accumulated(t)) continue;
+      const DeviceId leader = program_.placement[program_.training.placed_with[graph_.tensor(t).producer]];
+      if (kept[t] == (program_.zero >= 2 ? 1 : replication_.size(leader))) continue;
+      issues_.push_back(fmt::format("{} is added up in {} places", graph_.tensor(t).name, kept[t]));
     }
   }
 

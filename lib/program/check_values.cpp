@@ -9,6 +9,7 @@ namespace mp {
 ValueNames::ValueNames(const Program& program)
     : training_(program.training),
       placement_(program.placement),
+      zero_(program.zero),
       replication_(program.replicas, static_cast<std::int32_t>(program.devices.size())),
       stored_over_(training_.graph.tensors().size(), kNone<TensorId>),
       pass_updates_(training_.graph.tensors().size(), 0),
@@ -67,7 +68,7 @@ Value ValueNames::read(NodeId reader, TensorId tensor, std::int32_t microbatch) 
   const Phase phase = training_.phase[reader];
   if (t.kind == TensorKind::kParameter) return parameter(root, updates_before(phase, root, microbatch));
   if (phase == Phase::kUpdate && t.kind == TensorKind::kActivation && training_.phase[t.producer] == Phase::kBackward) {
-    return sum_of_replicas(root, replicas_of(root));
+    return whole_sum(root);
   }
   return made(root, microbatch);
 }
@@ -88,6 +89,19 @@ Value ValueNames::sum_of_replicas(TensorId tensor, std::int32_t replicas) const 
   return {.tensor = viewed(tensor), .microbatch = -1, .count = replicas, .replica = Value::kAll};
 }
 
+Value ValueNames::sum_in_turn(TensorId tensor, std::int32_t count) const {
+  const TensorId root = viewed(tensor);
+  if (count == 1) return made(root, 0);
+  return {.tensor = root, .microbatch = -1, .count = count, .replica = Value::kInTurn};
+}
+
+bool ValueNames::is_added_in_turn(TensorId tensor) const { return zero_ >= 2 && replicas_of(tensor) > 1; }
+
+Value ValueNames::whole_sum(TensorId tensor) const {
+  return is_added_in_turn(tensor) ? sum_in_turn(tensor, training_.microbatches)
+                                  : sum_of_replicas(tensor, replicas_of(tensor));
+}
+
 std::int32_t ValueNames::replicas_of(TensorId tensor) const {
   return replication_.size(placement_[training_.placed_with[training_.graph.tensor(viewed(tensor)).producer]]);
 }
@@ -98,6 +112,7 @@ bool ValueNames::may_be_sent(const Value& value, TensorId tensor, std::int32_t m
   const bool is_sum =
       microbatch < 0 && t.kind == TensorKind::kActivation && training_.phase[t.producer] == Phase::kBackward;
   if (is_sum) {
+    if (is_added_in_turn(root)) return value == whole_sum(root);
     for (std::int32_t replica = 0; replica < replicas_of(root); ++replica) {
       if (value == sum_of_replica(root, replica)) return true;
     }
@@ -113,7 +128,7 @@ Value ValueNames::expected(TensorId tensor, std::int32_t microbatch) const {
   if (t.kind == TensorKind::kParameter) return parameter(root, 0);
   const bool is_sum =
       microbatch < 0 && t.kind == TensorKind::kActivation && training_.phase[t.producer] == Phase::kBackward;
-  return is_sum ? sum_of_replicas(root, replicas_of(root)) : made(root, microbatch);
+  return is_sum ? whole_sum(root) : made(root, microbatch);
 }
 
 std::int32_t ValueNames::updates_of(TensorId parameter, DeviceId device) const {
@@ -124,6 +139,9 @@ std::string ValueNames::text(const Value& value) const {
   const Tensor& tensor = training_.graph.tensor(value.tensor);
   if (tensor.kind == TensorKind::kParameter) return fmt::format("{} after {} updates", tensor.name, value.count);
   if (value.replica == Value::kAll) return fmt::format("{} summed over {} replicas", tensor.name, value.count);
+  if (value.replica == Value::kInTurn) {
+    return fmt::format("{} summed over the first {} mb of all replicas", tensor.name, value.count);
+  }
   const std::string whose = value.replica == 0 ? "" : fmt::format(" of replica {}", value.replica);
   if (value.microbatch < 0 && value.count > 1) {
     return fmt::format("{} summed over {} mb{}", tensor.name, value.count, whose);

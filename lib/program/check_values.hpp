@@ -12,14 +12,15 @@
 
 namespace mp {
 
-// A tensor of a microbatch; the sum of the first `count` microbatches of a tensor (of those that are a replica's); the
-// whole sums of the first `count` replicas added up; a parameter after `count` updates.
+// A tensor of a microbatch; the sum of the first `count` microbatches of a tensor (of those that are a replica's, or of
+// all replicas'); the whole sums of the first `count` replicas added up; a parameter after `count` updates.
 struct Value {
   static constexpr std::int32_t kAll = -1;
+  static constexpr std::int32_t kInTurn = -2;
   TensorId tensor = kNone<TensorId>;
   std::int32_t microbatch = -1;
   std::int32_t count = 0;
-  std::int32_t replica = 0;  // position in its group; kAll: a sum of replicas
+  std::int32_t replica = 0;  // position in its group; kAll: a sum of replicas; kInTurn: of microbatches of all replicas
   friend bool operator==(const Value&, const Value&) = default;
 };
 
@@ -39,6 +40,12 @@ class ValueNames {
   [[nodiscard]] Value sum_of_replica(TensorId tensor, std::int32_t replica) const;
   // All microbatches of the first `replicas` replicas.
   [[nodiscard]] Value sum_of_replicas(TensorId tensor, std::int32_t replicas) const;
+  // The first `count` microbatches, whichever replica has which: what ZeRO 2 and 3 add up.
+  [[nodiscard]] Value sum_in_turn(TensorId tensor, std::int32_t count) const;
+  // Everything there is of it: what an update reads.
+  [[nodiscard]] Value whole_sum(TensorId tensor) const;
+  // Is it added up microbatch by microbatch at one device?
+  [[nodiscard]] bool is_added_in_turn(TensorId tensor) const;
   [[nodiscard]] std::int32_t replicas_of(TensorId tensor) const;  // of an activation: of its producer's group
   [[nodiscard]] Value parameter(TensorId tensor, std::int32_t updates) const { return {tensor, -1, updates}; }
   // May a message of `tensor` carry `value` (microbatch −1: a parameter, a sum, something an update made)?
@@ -59,6 +66,7 @@ class ValueNames {
 
   const TrainingGraph& training_;
   const Placement& placement_;
+  std::int32_t zero_;
   Replication replication_;
   IdVector<TensorId, TensorId> stored_over_;
   IdVector<TensorId, std::int32_t> pass_updates_;    // of parameters: by forward and backward nodes, per microbatch

@@ -23,8 +23,11 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
       slots_of_(residences_.all().size(), 0),
       times_(training.graph, options.cluster),
       clock_(options.replication.devices(), 0),
-      fetched_(options.replication.devices()),
       to_reduce_(options.replication.devices()),
+      to_add_(options.replication.devices()),
+      shards_under_way_(options.replication.devices()),
+      gradient_bytes_(options.replication.devices(), 0),
+      accumulators_(training.graph.tensors().size(), kNone<BufferId>),
       reads_left_(training.graph.tensors().size(), 0),
       to_update_(options.replication.devices()),
       is_updated_(training.graph.nodes().size(), false) {
@@ -40,7 +43,8 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
   for (const NodeId n : ids<NodeId>(graph_.nodes().size())) {
     if (training.phase[n] != Phase::kUpdate) count_reads(n, training.microbatches);
   }
-  if (graph_.loss() != kNone<TensorId>) handed_over_after_.emplace(graph_.tensor(graph_.loss()).producer, graph_.loss());
+  if (graph_.loss() != kNone<TensorId>)
+    handed_over_after_.emplace(graph_.tensor(graph_.loss()).producer, graph_.loss());
   for (const TensorId t : training.fetched) {
     const NodeId producer = graph_.tensor(t).producer;
     handed_over_after_.emplace(producer == kNone<NodeId> ? graph_.consumers(t).front() : producer, t);
@@ -271,14 +275,13 @@ Emission emit(const TrainingGraph& training, const Placement& placement, const s
   }
   emitter.send_parameters();
   if (options.replication.any()) {
-    for (const NodeRun& run : runs) {
-      const DeviceId device = emitter.device(run.node, run.microbatch);
-      emitter.idle_until(device, run.start);
+    emitter.plan_fetches(runs);
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const DeviceId device = emitter.device(runs[i].node, runs[i].microbatch);
+      emitter.idle_until(device, runs[i].start);
       emitter.reduce_arrived(device);
-      emitter.order_parameters(run.node, run.microbatch);
-      if (run.next != kNone<NodeId>) emitter.order_parameters(run.next, run.microbatch);
-      emitter.run(run.node, run.microbatch);
-      if (run.ends_task) emitter.end_task(device);
+      emitter.open_window(i, device);
+      emitter.run(runs[i].node, runs[i].microbatch);
     }
   } else {
     for (const Task& task : tasks) {

@@ -51,11 +51,12 @@ struct EmitOptions {
 // - each member sums the gradients of its microbatches, and sends the sum to the reducer, the owner of the parameter or
 //   who stands for it, right behind its last microbatch; the reducer adds the sums in the order of the group, between
 //   two of its nodes once they have had the time to arrive, and sends the result to whoever updates with it; all of
-//   this in buckets (lib/program/buckets.hpp);
+//   this in buckets (lib/program/buckets.hpp). From level 2 of ZeRO on the gradients of every microbatch leave as soon
+//   as its bucket is complete, and the reducer adds them in the order of the microbatches;
 // - a parameter whose new value others wait for is updated as soon as its sum is there and no pass will read it any
 //   more, and the value sent at once; they receive it when all else is done. Other updates fill the wait for sums;
-// - parameters that ZeRO keeps on their owner alone are sent to a member one reading node before it needs them, and
-//   received right before that; they are dropped with its task.
+// - parameters that ZeRO keeps on their owner alone are sent to a member a window ahead of its reads
+//   (lib/program/parameter_fetches.hpp), and received right before the first of these.
 [[nodiscard]] Emission emit(const TrainingGraph& training, const Placement& placement,
                             const std::vector<Segment>& segments, const std::vector<Task>& tasks,
                             const EmitOptions& options);

@@ -9,50 +9,22 @@ namespace mp {
 
 // Makes sure that the bytes of a residence are on its device.
 void Emitter::fetch(ResidenceId r, std::int32_t microbatch) {
-  if (buffer(r, microbatch) != kNone<BufferId>) return;
   const ResidenceId root = residences_[r].buffer_of;
   const Residence& residence = residences_[root];
-  if (residence.origin == Residence::Origin::kFed) {
-    const BufferId into = make_buffer(root, microbatch);
-    push(options_.replication.device(residence.device, microbatch),
-         {.opcode = Opcode::kFeed, .tensor = residence.tensor, .microbatch = microbatch, .outputs = {into}});
+  const DeviceId device = options_.replication.device(residence.device, microbatch);
+  if (is_fetched(residence, device)) {
+    buffer(r, microbatch) = fetched_copy(residence.tensor, device);
     return;
   }
-  order_parameter(root, microbatch);
+  if (buffer(r, microbatch) != kNone<BufferId>) return;
+  if (residence.origin == Residence::Origin::kFed) {
+    const BufferId into = make_buffer(root, microbatch);
+    push(device, {.opcode = Opcode::kFeed, .tensor = residence.tensor, .microbatch = microbatch, .outputs = {into}});
+    return;
+  }
   const std::int32_t message = incoming_[slot(root, microbatch)];
   MP_CHECK(message >= 0);
   receive_up_to(message);
-}
-
-bool Emitter::is_fetched(const Residence& root, DeviceId device) const {
-  const bool is_parameter = graph_.tensor(root.tensor).kind == TensorKind::kParameter;
-  return is_parameter && ownership_.is_fetched(root.tensor) && ownership_.owner(root.tensor) != device;
-}
-
-void Emitter::order_parameter(ResidenceId root, std::int32_t microbatch) {
-  const Residence& residence = residences_[root];
-  const DeviceId device = options_.replication.device(residence.device, microbatch);
-  const Slot at = slot(root, microbatch);
-  if (!is_fetched(residence, device) || buffers_[at] != kNone<BufferId> || incoming_[at] >= 0) return;
-  const DeviceId owner = ownership_.owner(residence.tensor);
-  const ResidenceId home = residences_.first(residence.tensor);
-  const BufferId data = buffers_[member_slot(home, options_.replication.position(owner))];
-  post({.from = owner, .to = device}, {{residence.tensor, data, at}});
-  fetched_[device].push_back(at);
-}
-
-void Emitter::order_parameters(NodeId n, std::int32_t microbatch) {
-  for (const TensorId t : graph_.node(n).inputs) {
-    if (t != kNone<TensorId>) order_parameter(residences_[residences_.read_by(n, t)].buffer_of, microbatch);
-  }
-}
-
-void Emitter::end_task(DeviceId device) {
-  for (const Slot slot : fetched_[device]) {
-    buffers_[slot] = kNone<BufferId>;
-    incoming_[slot] = -1;
-  }
-  fetched_[device].clear();
 }
 
 void Emitter::compute(NodeId n, std::int32_t microbatch) {
@@ -79,6 +51,7 @@ BufferId Emitter::output(NodeId n, TensorId t, std::int32_t microbatch) {
   const DeviceId leader = leader_of_[n];
   const ResidenceId r = residences_.value(t, leader);
   if (residences_[r].copied_from_state) return kNone<BufferId>;  // settle_in_place
+  if (residences_.is_accumulated(t) && shards_gradients(leader)) return output_of_shard(r, microbatch);
   if (residences_.is_accumulated(t) && microbatch < options_.replication.size(leader)) {
     return buffer(r, microbatch) = make_buffer(residences_.sum(t, leader), microbatch);
   }
@@ -114,8 +87,7 @@ void Emitter::publish(NodeId n, TensorId t, std::int32_t microbatch) {
 // After node `n`, which has made the tensor or read it.
 void Emitter::hand_over(NodeId n, TensorId t, std::int32_t microbatch) {
   const BufferId data = buffer(residences_.value(t, leader_of_[n]), microbatch);
-  push(device(n, microbatch),
-       {.opcode = Opcode::kFetchLoss, .tensor = t, .microbatch = microbatch, .inputs = {data}});
+  push(device(n, microbatch), {.opcode = Opcode::kFetchLoss, .tensor = t, .microbatch = microbatch, .inputs = {data}});
 }
 
 void Emitter::copy_state(ResidenceId r, std::int32_t microbatch) {
@@ -132,6 +104,7 @@ void Emitter::copy_state(ResidenceId r, std::int32_t microbatch) {
 // A member's first microbatch was written into its accumulator.
 void Emitter::accumulate(ResidenceId r, std::int32_t microbatch) {
   const Residence& value = residences_[r];
+  if (shards_gradients(value.device)) return hand_in(value.tensor, microbatch);
   const ResidenceId sum = residences_.sum(value.tensor, value.device);
   const std::int32_t members = options_.replication.size(value.device);
   if (microbatch >= members) {

@@ -36,10 +36,13 @@ void Emitter::make_buckets(const std::vector<NodeRun>& runs) {
                               {.replication = options_.replication,
                                .ownership = ownership_,
                                .cluster = options_.cluster,
-                               .most_bytes = options_.bucket_bytes});
+                               .most_bytes = options_.bucket_bytes,
+                               .are_shards = options_.zero >= 2});
   for (const Bucket& bucket : buckets_.buckets) {
     const auto members = static_cast<std::size_t>(options_.replication.size(bucket.leader));
-    bucket_states_.push_back({.done = std::vector<std::size_t>(members, 0)});
+    BucketState& state = bucket_states_[bucket_states_.push_back({.done = std::vector<std::size_t>(members, 0)})];
+    if (options_.zero >= 2) state.handed_in.resize(static_cast<std::size_t>(training_.microbatches));
+    for (const TensorId t : bucket.gradients) gradient_bytes_[bucket.leader] += bytes(graph_.tensor(t).type);
   }
   values_made_.assign(buckets_.new_values.size(), 0);
 }
@@ -95,6 +98,7 @@ void Emitter::reduce_arrived(DeviceId device) {
     }
   }
   to_reduce_[device] = std::move(left);
+  add_arrived_shards(device);
   update_what_is_ready(device, 0);
 }
 
@@ -109,6 +113,10 @@ BufferId Emitter::sum_of_member(ResidenceId sum, std::int32_t position, DeviceId
 
 void Emitter::reduce(BucketId b) {
   const Bucket& bucket = buckets_.buckets[b];
+  if (options_.zero >= 2) {
+    while (bucket_states_[b].added < training_.microbatches) add_next_shard(b);
+    return;
+  }
   for (const TensorId t : bucket.gradients) add_members(t, bucket);
   publish_wholes(bucket.gradients, bucket.reducer);
   for (const TensorId t : bucket.gradients) queue_updates(t, bucket.reducer);
@@ -283,7 +291,14 @@ void Emitter::bundle_what_travels_together() {
       }
     }
   };
-  for (const Bucket& bucket : buckets_.buckets) bundle(bucket.leader, bucket.gradients, true);
+  for (const Bucket& bucket : buckets_.buckets) {
+    if (options_.zero < 2) {
+      bundle(bucket.leader, bucket.gradients, true);
+    } else if (bucket.gradients.size() > 1) {
+      Bundle& side_by_side = out_.bundles[bucket.reducer].emplace_back();
+      for (const TensorId t : bucket.gradients) side_by_side.push_back(accumulators_[t]);
+    }
+  }
   for (const std::vector<TensorId>& parameters : buckets_.new_values) {
     bundle(options_.replication.leader(ownership_.owner(parameters.front())), parameters, false);
   }
@@ -295,6 +310,13 @@ void Emitter::reduce_left() {
   for (const DeviceId d : ids<DeviceId>(to_reduce_.size())) {
     update_what_is_ready(d, 0);
     for (const Reduction& reduction : std::exchange(to_reduce_[d], {})) left.emplace_back(reduction, d);
+  }
+  for (const BucketId b : ids<BucketId>(bucket_states_.size())) {
+    const BucketState& state = bucket_states_[b];
+    if (options_.zero < 2 || state.added == training_.microbatches) continue;
+    std::int64_t latest = 0;
+    for (const HandedIn& share : state.handed_in) latest = std::max(latest, share.arrived);
+    left.emplace_back(Reduction{b, latest}, buckets_.buckets[b].reducer);
   }
   std::stable_sort(left.begin(), left.end(),
                    [](const auto& a, const auto& b) { return a.first.arrived < b.first.arrived; });

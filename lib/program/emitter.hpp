@@ -14,6 +14,7 @@
 #include "lib/program/emit.hpp"
 #include "lib/program/instruction_times.hpp"
 #include "lib/program/ownership.hpp"
+#include "lib/program/parameter_fetches.hpp"
 #include "lib/program/residences.hpp"
 
 namespace mp {
@@ -29,13 +30,12 @@ class Emitter {
 
   // With replicas, before anything else: what goes in one message.
   void make_buckets(const std::vector<NodeRun>& runs);
+  void plan_fetches(const std::vector<NodeRun>& runs);
   void send_parameters();
   // Passes: a node on a microbatch.
   void run(NodeId n, std::int32_t microbatch);
-  // Sends the fetched parameters that the node reads to its device, so that they are on their way.
-  void order_parameters(NodeId n, std::int32_t microbatch);
-  // The device's task has ended: what it fetched is dropped.
-  void end_task(DeviceId device);
+  // Before the run at this place of plan_fetches' `runs`: the parameters that its device fetches next set out.
+  void open_window(std::size_t run, DeviceId device);
   // Adds the sums of the members that have had the time to arrive at `device`, and updates what they are the gradients
   // of where all passes have read it and others wait for the new value.
   void reduce_arrived(DeviceId device);
@@ -60,10 +60,24 @@ class Emitter {
     BucketId bucket = kNone<BucketId>;
     std::int64_t arrived = 0;
   };
+  struct HandedIn {  // a microbatch's gradients of a bucket
+    std::size_t made = 0;
+    std::int64_t arrived = -1;  // at the reducer; −1: not all made
+    std::int32_t message = -1;  // −1: the reducer's own
+  };
   struct BucketState {
     std::vector<std::size_t> done;  // by member: gradients summed over its microbatches
     std::int32_t members_done = 0;
     std::int64_t arrived = 0;  // the latest so far
+    // Where gradients are sharded, by microbatch; and how many microbatches the reducer has added.
+    std::vector<HandedIn> handed_in = {};
+    std::int32_t added = 0;
+  };
+  struct Fetching {                                              // of a device
+    std::size_t opened = 0;                                      // windows
+    std::deque<std::vector<std::pair<TensorId, Slot>>> ordered;  // not opened yet
+    std::map<TensorId, Slot> copies;                             // the latest opened
+    std::int64_t ahead_bytes = 0;
   };
 
   // emit.cpp: slots and buffers
@@ -85,8 +99,6 @@ class Emitter {
   // Passes
   void fetch(ResidenceId r, std::int32_t microbatch);
   void count_reads(NodeId n, std::int64_t times);
-  [[nodiscard]] bool is_fetched(const Residence& root, DeviceId device) const;
-  void order_parameter(ResidenceId root, std::int32_t microbatch);
   void compute(NodeId n, std::int32_t microbatch);
   [[nodiscard]] BufferId output(NodeId n, TensorId t, std::int32_t microbatch);
   void settle_in_place(const Node& node, DeviceId device, Instruction& instruction);
@@ -94,6 +106,27 @@ class Emitter {
   void hand_over(NodeId n, TensorId t, std::int32_t microbatch);
   void copy_state(ResidenceId r, std::int32_t microbatch);
   void accumulate(ResidenceId r, std::int32_t microbatch);
+
+  // emit_fetches.cpp: parameters of ZeRO 3
+  [[nodiscard]] bool is_fetched(const Residence& root, DeviceId device) const;
+  [[nodiscard]] std::vector<FetchedReads> fetched_reads(const std::vector<NodeRun>& runs) const;
+  [[nodiscard]] BufferId kept_by_owner(TensorId parameter) const;
+  void order_ahead(DeviceId device);
+  void order(const FetchWindow& window, DeviceId device);
+  [[nodiscard]] BufferId fetched_copy(TensorId parameter, DeviceId device);
+
+  // emit_shards.cpp: gradients of ZeRO 2 and 3
+  [[nodiscard]] bool shards_gradients(DeviceId leader) const {
+    return options_.zero >= 2 && options_.replication.size(leader) > 1;
+  }
+  [[nodiscard]] BufferId accumulator(TensorId gradient, DeviceId reducer);
+  [[nodiscard]] BufferId output_of_shard(ResidenceId r, std::int32_t microbatch);
+  void hand_in(TensorId gradient, std::int32_t microbatch);
+  void send_shard(const Bucket& bucket, DeviceId here, std::int32_t microbatch);
+  void limit_shards_under_way(const Bucket& bucket, DeviceId here);
+  void add_arrived_shards(DeviceId device);
+  void add_next_shard(BucketId bucket);
+  void finish_shard(const Bucket& bucket);
 
   // emit_updates.cpp: sums over replicas, and updates
   [[nodiscard]] Slot whole_slot(TensorId t, DeviceId device);
@@ -131,19 +164,25 @@ class Emitter {
   InstructionTimes times_;
   IdVector<DeviceId, std::int64_t> clock_;  // with replicas: when the device has done what is emitted, in picoseconds
   std::map<std::pair<DeviceId, DeviceId>, std::int64_t> link_free_;  // when what was posted so far has arrived
-  IdVector<DeviceId, std::vector<Slot>> fetched_;                    // since the task began
+  FetchPlan fetch_plan_;
+  IdVector<DeviceId, Fetching> fetching_;
+  IdVector<TensorId, std::int32_t> fetch_order_;  // of parameters that others fetch: place among those of their owner
   std::map<std::pair<TensorId, DeviceId>, Slot> whole_slots_;
   std::map<std::pair<TensorId, std::int32_t>, Slot> sum_slots_;  // of a member's sum at the reducer
   Buckets buckets_;
   IdVector<BucketId, BucketState> bucket_states_;
   std::vector<std::size_t> values_made_;  // beside buckets_.new_values
   IdVector<DeviceId, std::vector<Reduction>> to_reduce_;
-  IdVector<TensorId, std::int64_t> reads_left_;        // of parameters, by passes, over all microbatches
-  IdVector<DeviceId, std::vector<NodeId>> to_update_;  // updates that read a sum which is there
+  IdVector<DeviceId, std::vector<BucketId>> to_add_;               // sharded gradients that the reducer can add next
+  IdVector<DeviceId, std::deque<std::int32_t>> shards_under_way_;  // messages, by sender
+  IdVector<DeviceId, std::int64_t> gradient_bytes_;                // of a group in buckets, by leader
+  IdVector<TensorId, BufferId> accumulators_;                      // at the reducer, where gradients are sharded
+  IdVector<TensorId, std::int64_t> reads_left_;                    // of parameters, by passes, over all microbatches
+  IdVector<DeviceId, std::vector<NodeId>> to_update_;              // updates that read a sum which is there
   IdVector<NodeId, bool> is_updated_;
   std::multimap<NodeId, TensorId> handed_over_after_;  // loss and fetched tensors, by the node that has them at hand
-  std::vector<NodeId> updated_;           // in the order of their first runs
-  std::vector<std::int32_t> new_values_;  // messages
+  std::vector<NodeId> updated_;                        // in the order of their first runs
+  std::vector<std::int32_t> new_values_;               // messages
   Emission out_;
 };
 

@@ -32,14 +32,9 @@ std::vector<NodeRun> order_nodes(const TrainingGraph& training, const std::vecto
     std::int64_t& free = free_at[replication.device(segment.device, task.microbatch)];
     const auto at = static_cast<std::size_t>(task.microbatch);
     std::int64_t now = std::max(free, ready_at[static_cast<std::size_t>(task.segment) * microbatches + at]);
-    for (std::size_t i = 0; i < segment.nodes.size(); ++i) {
-      const bool last = i + 1 == segment.nodes.size();
-      runs.push_back({.node = segment.nodes[i],
-                      .microbatch = task.microbatch,
-                      .next = last ? kNone<NodeId> : segment.nodes[i + 1],
-                      .ends_task = last,
-                      .start = now});
-      now += duration[segment.nodes[i]];
+    for (const NodeId n : segment.nodes) {
+      runs.push_back({.node = n, .microbatch = task.microbatch, .start = now});
+      now += duration[n];
     }
     free = now;
     for (const std::int32_t next : segment.successors) {

@@ -15,8 +15,6 @@ namespace mp {
 struct NodeRun {
   NodeId node = kNone<NodeId>;
   std::int32_t microbatch = 0;
-  NodeId next = kNone<NodeId>;  // of the task; kNone at its end
-  bool ends_task = false;
   std::int64_t start = 0;  // picoseconds, where transfers take no time
 };
 

@@ -29,12 +29,16 @@ struct Setting {
   std::int32_t devices = 2;
   std::vector<ReplicaGroup> replicas = {{d0, d1}};
   Schedule schedule = Schedule::k1f1b;
+  std::int64_t bucket_bytes = kDefaultBucketBytes;
 };
 
 Program compiled(const Graph& forward, const Placement& placement, const Setting& setting) {
-  return compile(
-      differentiate(forward, {.optimizer = kMomentum, .microbatches = setting.microbatches}), placement,
-      {.schedule = setting.schedule, .devices = setting.devices, .replicas = setting.replicas, .zero = setting.zero});
+  return compile(differentiate(forward, {.optimizer = kMomentum, .microbatches = setting.microbatches}), placement,
+                 {.schedule = setting.schedule,
+                  .devices = setting.devices,
+                  .replicas = setting.replicas,
+                  .zero = setting.zero,
+                  .bucket_bytes = setting.bucket_bytes});
 }
 
 std::int64_t parameter_bytes(const Program& program, DeviceId device, const std::string& name) {
@@ -150,8 +154,12 @@ TEST_CASE("what each level of ZeRO keeps once", "[program][replicas]") {
   std::map<std::int32_t, std::int64_t> arena;
   std::map<std::int32_t, std::int64_t> sent;
   for (const std::int32_t zero : {0, 1, 2, 3}) {
-    const Program program = compiled(
-        forward, placement, {.microbatches = 4, .zero = zero, .devices = 4, .replicas = {{d0, d1, d2, DeviceId{3}}}});
+    const Program program = compiled(forward, placement,
+                                     {.microbatches = 4,
+                                      .zero = zero,
+                                      .devices = 4,
+                                      .replicas = {{d0, d1, d2, DeviceId{3}}},
+                                      .bucket_bytes = 4'000});
     CHECK(check_program(program) == std::vector<std::string>{});
     const std::int64_t states = parameter_bytes(program, d0, ".momentum");
     const std::int64_t all = parameter_bytes(program, d0, "") - states;

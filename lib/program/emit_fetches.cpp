@@ -1,0 +1,112 @@
+// Parameters that ZeRO keeps on their owner alone, on their way to the members that read them.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "lib/base/check.hpp"
+#include "lib/program/emitter.hpp"
+
+namespace mp {
+
+bool Emitter::is_fetched(const Residence& root, DeviceId device) const {
+  const bool is_parameter = graph_.tensor(root.tensor).kind == TensorKind::kParameter;
+  return is_parameter && ownership_.is_fetched(root.tensor) && ownership_.owner(root.tensor) != device;
+}
+
+std::vector<FetchedReads> Emitter::fetched_reads(const std::vector<NodeRun>& runs) const {
+  std::vector<FetchedReads> reads;
+  reads.reserve(runs.size());
+  for (const NodeRun& run : runs) {
+    FetchedReads& of_run = reads.emplace_back();
+    of_run.device = device(run.node, run.microbatch);
+    for (const TensorId t : graph_.node(run.node).inputs) {
+      if (t == kNone<TensorId>) continue;
+      const Residence& root = residences_[residences_[residences_.read_by(run.node, t)].buffer_of];
+      const auto end = of_run.parameters.end();
+      if (!is_fetched(root, of_run.device) || std::find(of_run.parameters.begin(), end, root.tensor) != end) continue;
+      of_run.parameters.push_back(root.tensor);
+    }
+  }
+  return reads;
+}
+
+// An owner keeps what others fetch side by side, in the order of the first reads: so what is read together leaves in
+// one message.
+void Emitter::plan_fetches(const std::vector<NodeRun>& runs) {
+  const std::vector<FetchedReads> reads = fetched_reads(runs);
+  IdVector<DeviceId, std::int64_t> most_bytes(options_.replication.devices(), 0);
+  fetch_order_.assign(graph_.tensors().size(), -1);
+  IdVector<DeviceId, Bundle> kept(options_.replication.devices());
+  for (const FetchedReads& read : reads) {
+    for (const TensorId t : read.parameters) {
+      const DeviceId owner = ownership_.owner(t);
+      const std::int64_t worthwhile = worthwhile_bytes(options_.cluster.link(owner, read.device));
+      most_bytes[read.device] = std::max(most_bytes[read.device], std::min(worthwhile, options_.bucket_bytes));
+      if (fetch_order_[t] >= 0) continue;
+      fetch_order_[t] = static_cast<std::int32_t>(kept[owner].size());
+      kept[owner].push_back(kept_by_owner(t));
+    }
+  }
+  for (const DeviceId d : ids<DeviceId>(kept.size())) {
+    if (kept[d].size() > 1) out_.bundles[d].push_back(std::move(kept[d]));
+  }
+  fetch_plan_ = mp::plan_fetches(graph_, reads, most_bytes);
+  fetching_.resize(options_.replication.devices());
+  for (const DeviceId d : ids<DeviceId>(fetching_.size())) {
+    fetching_[d].ahead_bytes = most_bytes[d];
+    order_ahead(d);
+  }
+}
+
+BufferId Emitter::kept_by_owner(TensorId parameter) const {
+  const std::int32_t position = options_.replication.position(ownership_.owner(parameter));
+  return buffers_[member_slot(residences_.first(parameter), position)];
+}
+
+// As a run of `runs` begins: if it opens a window, those behind that one are ordered.
+void Emitter::open_window(std::size_t run, DeviceId device) {
+  if (fetch_plan_.opens[run] < 0) return;
+  Fetching& state = fetching_[device];
+  MP_CHECK(!state.ordered.empty());
+  for (const auto& [parameter, slot] : state.ordered.front()) state.copies[parameter] = slot;
+  state.ordered.pop_front();
+  ++state.opened;
+  order_ahead(device);
+}
+
+// At least the next window, and so many that its bytes are on their way before they are needed.
+void Emitter::order_ahead(DeviceId device) {
+  Fetching& state = fetching_[device];
+  const std::vector<FetchWindow>& windows = fetch_plan_.windows[device];
+  std::int64_t ahead = 0;
+  for (std::size_t w = state.opened; w < windows.size() && (w == state.opened || ahead < state.ahead_bytes); ++w) {
+    if (w == state.opened + state.ordered.size()) order(windows[w], device);
+    ahead += windows[w].size_bytes;
+  }
+}
+
+// One message from each owner for what lies side by side there.
+void Emitter::order(const FetchWindow& window, DeviceId device) {
+  std::vector<TensorId> parameters = window.parameters;
+  const auto place = [&](TensorId t) { return std::pair(ownership_.owner(t), fetch_order_[t]); };
+  std::sort(parameters.begin(), parameters.end(), [&](TensorId a, TensorId b) { return place(a) < place(b); });
+  std::vector<std::pair<TensorId, Slot>>& ordered = fetching_[device].ordered.emplace_back();
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const TensorId t = parameters[i];
+    parts.push_back({t, kept_by_owner(t), new_slot()});
+    ordered.emplace_back(t, parts.back().slot);
+    const auto [owner, position] = place(t);
+    if (i + 1 < parameters.size() && place(parameters[i + 1]) == std::pair(owner, position + 1)) continue;
+    post({.from = owner, .to = device}, parts);
+    parts.clear();
+  }
+}
+
+BufferId Emitter::fetched_copy(TensorId parameter, DeviceId device) {
+  const Slot copy = fetching_[device].copies.at(parameter);
+  if (buffers_[copy] == kNone<BufferId>) receive_up_to(incoming_[copy]);
+  return buffers_[copy];
+}
+
+}  // namespace mp
