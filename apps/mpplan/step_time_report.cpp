@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -102,7 +104,12 @@ std::string simulated_text(const JudgedPlan& chosen) {
 std::string memory_text(const Plan& plan) {
   if (plan.zero == 0 && plan.recompute.empty()) return "";
   std::string text;
-  if (plan.zero > 0) text += fmt::format("ZeRO {}: replicas share the optimizer's state. ", plan.zero);
+  constexpr std::array<std::string_view, kMaxZero + 1> kShared = {
+      "", "the optimizer's state", "the optimizer's state and the gradients",
+      "the optimizer's state, the gradients and the parameters"};
+  if (plan.zero > 0) {
+    text += fmt::format("ZeRO {}: replicas share {}. ", plan.zero, kShared[static_cast<std::size_t>(plan.zero)]);
+  }
   if (!plan.recompute.empty()) {
     text += fmt::format("{} of {} nodes are run again in the backward pass.", plan.recompute.size(),
                         plan.assignment.size());

@@ -107,13 +107,15 @@ class Estimator {
     return static_cast<double>(form_.fewest_members()) / static_cast<double>(form_.of_stage(s).size());
   }
 
-  // Under ZeRO 3 a member fetches what it does not own for the forward and for the backward pass of every microbatch,
-  // while it computes.
-  [[nodiscard]] double fetch_seconds(std::size_t from, std::size_t to, std::size_t s) const {
+  // From ZeRO 2 on a member sends the gradients that others own in every microbatch; under ZeRO 3 it fetches their
+  // parameters for the forward and for the backward pass; both while it computes.
+  [[nodiscard]] double exchange_seconds(std::size_t from, std::size_t to, std::size_t s) const {
     const auto members = static_cast<double>(form_.of_stage(s).size());
-    if (form_.zero < 3 || members < 2.0) return 0.0;
-    const auto bytes = static_cast<double>(chain_.bytes(from, to).parameters);
-    return 2.0 * bytes * (members - 1.0) / members / links_.around(form_.of_stage(s)).bandwidth_bytes_per_s;
+    if (form_.zero < 2 || members < 2.0) return 0.0;
+    const StageBytes bytes = chain_.bytes(from, to);
+    const double fetched = form_.zero >= 3 ? 2.0 * static_cast<double>(bytes.parameters) : 0.0;
+    return (static_cast<double>(bytes.gradients) + fetched) * (members - 1.0) / members /
+           links_.around(form_.of_stage(s)).bandwidth_bytes_per_s;
   }
 
   // Passes on the slowest member.
@@ -146,20 +148,21 @@ class Estimator {
         cut.forward_messages * link.latency_s + static_cast<double>(cut.forward) / link.bandwidth_bytes_per_s;
     const double backward_s =
         cut.backward_messages * link.latency_s + static_cast<double>(cut.backward) / link.bandwidth_bytes_per_s;
-    const double work_s = std::max(seconds.pass_s(), fetch_seconds(from, to, s)) * share_of_cycle(s);
+    const double work_s = std::max(seconds.pass_s(), exchange_seconds(from, to, s)) * share_of_cycle(s);
     return StageTimes{.cycle_s = std::max({work_s, forward_s, backward_s}),
                       .pass_s = seconds.pass_s(),
                       .transfer_s = forward_s + backward_s};
   }
 
-  // Gradients summed over the members, shared parameters sent, and the slowest update.
+  // What is left behind the last pass: gradients summed over the members and sums or new values sent back (one of both
+  // under ZeRO 2, none under 3), shared parameters sent, and the slowest update.
   [[nodiscard]] double end_of_step(const std::vector<std::size_t>& cuts) const {
     double longest_s = 0.0;
     double shared_s = 0.0;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
       const auto members = static_cast<double>(form_.of_stage(s).size());
-      const double exchange_s =
-          links_.all_reduce_seconds(form_.of_stage(s), chain_.bytes(cuts[s], cuts[s + 1]).gradients);
+      const double all_s = links_.all_reduce_seconds(form_.of_stage(s), chain_.bytes(cuts[s], cuts[s + 1]).gradients);
+      const double exchange_s = form_.zero < 2 ? all_s : form_.zero == 2 ? all_s / 2.0 : 0.0;
       const double update_s = slowest(cuts[s], cuts[s + 1], s).update_s / (form_.zero > 0 ? members : 1.0);
       longest_s = std::max(longest_s, exchange_s + update_s);
       if (s > 0) {
@@ -197,7 +200,8 @@ std::int64_t stage_memory_bytes(const ModelChain& chain, const PipelineForm& for
   const Activations held = activations_of(form.recompute, bytes.activations, received,
                                           from == 0 ? chain.cut(to).forward : received, to - from);
   const std::int64_t parameters = form.zero >= 3 ? share_of(bytes.parameters, members) : bytes.parameters;
-  const std::int64_t of_stage = parameters + optimizer + bytes.gradients + alive_at(form, s) * held.kept;
+  const std::int64_t gradients = form.zero >= 2 ? share_of(bytes.gradients, members) : bytes.gradients;
+  const std::int64_t of_stage = parameters + optimizer + gradients + alive_at(form, s) * held.kept;
   return form.chunks * of_stage + held.made_again + bytes.working;
 }
 

@@ -88,7 +88,7 @@ void add_with_settings(const PipelineForm& form, std::size_t most_stages, const 
       std::minmax_element(form.devices.begin(), form.devices.end(),
                           [](const ReplicaGroup& a, const ReplicaGroup& b) { return a.size() < b.size(); });
   const bool even = narrowest->size() == widest->size();
-  for (const std::int32_t zero : {0, 1, 3}) {  // levels 1 and 2 are one program
+  for (const std::int32_t zero : {0, 1, 2, 3}) {
     if (zero > (widest->size() > 1 ? space.most_zero : 0) || (zero == 3 && space.coarse)) break;
     for (const RecomputePattern recompute :
          {RecomputePattern::kNone, RecomputePattern::kBlocks, RecomputePattern::kAll}) {

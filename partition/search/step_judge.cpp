@@ -107,7 +107,8 @@ Prediction StepJudge::predict_one_replica(const StepPlan& plan) {
 }
 
 // Every member of a group is as its leader was simulated, but for what ZeRO leaves to other members; and has room for
-// its share of the gradients of another member, to add them up.
+// its share of the gradients of another member, to add them up. From ZeRO 2 on gradients move in every microbatch, all
+// but the last one's while the devices compute.
 void StepJudge::add_replicas(const StepPlan& plan, const Work& made, Prediction& prediction) const {
   const Graph& graph = made.training.graph;
   std::vector<std::int64_t> gradients(cluster_.devices.size(), 0);
@@ -118,18 +119,21 @@ void StepJudge::add_replicas(const StepPlan& plan, const Work& made, Prediction&
     for (const TensorId state : trained.state) optimizer[d] += bytes_of(graph, state);
   }
   const auto members = static_cast<std::int64_t>(common_size(plan));
+  const std::int64_t rounds = plan.zero >= 2 ? (plan.microbatches + members - 1) / members : 1;
   double exchange_s = 0.0;
   double most_share = 0.0;
   std::int64_t exchanged = 0;
   for (const ReplicaGroup& group : plan.replicas) {
     const std::size_t leader = index(group.front());
     DevicePrediction device = prediction.devices[leader];
-    const std::int64_t sharded = plan.zero >= 1 ? optimizer[leader] - optimizer[leader] / members : 0;
-    device.memory_bytes += gradients[leader] / members - sharded;
+    const std::int64_t sharded = (plan.zero >= 1 ? optimizer[leader] : 0) + (plan.zero >= 2 ? gradients[leader] : 0);
+    device.memory_bytes += gradients[leader] / members - (sharded - sharded / members);
     device.compute_share /= static_cast<double>(members);
     for (const DeviceId d : group) prediction.devices[index(d)] = device;
-    exchange_s = std::max(exchange_s, links_.all_reduce_seconds(group, gradients[leader]));
-    exchanged += 2 * (members - 1) * gradients[leader];
+    const double way_s = links_.all_reduce_seconds(group, gradients[leader]) / 2.0;
+    const double hidden_s = std::min(static_cast<double>(rounds - 1) * way_s, prediction.step_time_s);
+    exchange_s = std::max(exchange_s, static_cast<double>(rounds + 1) * way_s - hidden_s);
+    exchanged += (rounds + 1) * (members - 1) * gradients[leader];
     most_share = std::max(most_share, device.compute_share);
   }
   const double alone_s = prediction.step_time_s;

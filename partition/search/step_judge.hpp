@@ -30,7 +30,7 @@ class StepJudge {
   // The whole program, where it has at most kMostInstructions. Of a larger one with equal groups of replicas: the
   // pipeline of the leaders with their share of the microbatches; the other replicas do the same at the same time. The
   // sum of gradients over the replicas then counts as a ring all-reduce behind the last backward pass, hidden behind
-  // nothing. JudgedPlan::replicas_not_simulated says which it was.
+  // nothing but the microbatches before it (ZeRO 2). JudgedPlan::replicas_not_simulated says which it was.
   [[nodiscard]] JudgedPlan judge(const StepPlan& plan);
   static constexpr std::int64_t kMostInstructions = 2'000'000;
 

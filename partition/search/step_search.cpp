@@ -170,14 +170,19 @@ class Searcher {
     });
   }
 
-  // Where what should fit does not when compiled, again with less memory allowed in the estimates.
+  // Where what should fit does not when compiled, again with less memory allowed in the estimates. Over many devices
+  // gradients are sharded where nothing fits otherwise.
   void pipelines() {
-    for (const double share : {1.0, 0.92, 0.8, 0.6}) {
-      memory_share_ = share;
-      estimated_.clear();
-      estimate_pipelines();
-      judge_pipelines();
-      if (best_fits() || estimated_.empty() || out_of_time()) return;
+    for (const std::int32_t most_zero : cluster_.devices.size() > kFewDevices ? std::vector{1, 2} : std::vector{3}) {
+      most_zero_ = std::min(most_zero, options_.space.most_zero);
+      for (const double share : {1.0, 0.92, 0.8, 0.6}) {
+        memory_share_ = share;
+        estimated_.clear();
+        estimate_pipelines();
+        judge_pipelines();
+        if (best_fits() || out_of_time()) return;
+        if (estimated_.empty()) break;
+      }
     }
   }
 
@@ -198,6 +203,7 @@ class Searcher {
     const std::size_t most_places = cluster_.devices.size() > kFewDevices ? 200 : 300;
     SearchSpace space = options_.space;
     space.coarse = cluster_.devices.size() > kFewDevices;
+    space.most_zero = most_zero_;
     std::vector<Chained> chained;
     std::vector<Promise> promises;
     for (const std::int32_t microbatches : result_.microbatches_tried) {
@@ -366,6 +372,7 @@ class Searcher {
   Clock::time_point start_;
   StepJudge judge_;
   double memory_share_ = 1.0;
+  std::int32_t most_zero_ = 0;
   bool first_fitting_ = false;  // the first that fits will do
   std::vector<Estimated> estimated_;
   StepSearch result_;
