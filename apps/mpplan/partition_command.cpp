@@ -57,7 +57,7 @@ void add_parallelism_flags(CLI::App& command, PartitionOptions& o) {
       ->check(CLI::Range(0, 3));
   command
       .add_option("--bucket-bytes", o.bucket_bytes,
-                  "Most bytes of gradients that replicas send in one message; 1: each tensor by itself "
+                  "Most bytes of gradients or parameters that replicas send in one message; 1: each tensor by itself "
                   "(default: 25000000)")
       ->type_name("BYTES")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));

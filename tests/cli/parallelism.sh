@@ -32,16 +32,31 @@ case_every_kind_of_parallelism_has_the_losses_of_one_device() {
 }
 
 case_what_the_plan_says_is_what_the_runtime_allocates() {
-  run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 --zero 1 --recompute all -o plan.json
+  for zero in 1 2 3; do
+    what_the_plan_says_is_allocated "$zero"
+  done
+  (( $(arena 2) < $(arena 1) && $(arena 3) < $(arena 2) )) || fail "memory: $(arena 1), $(arena 2), $(arena 3)"
+}
+
+arena() {
+  "$python" -c 'import json, sys; print(sum(d["memory_bytes"] for d in json.load(open(sys.argv[1]))["predicted"]["devices"]))' \
+    "plan-$1.json"
+}
+
+what_the_plan_says_is_allocated() {
+  run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 --zero "$1" --microbatches 4 \
+    --recompute all --bucket-bytes 10000 -o plan.json
   expect_code 0
+  cp plan.json "plan-$1.json"
   digits=(--data images="$source/models/data/digits-images.idx3-ubyte"
     --data labels="$source/models/data/digits-labels.idx1-ubyte")
   run "$mprun" train plan.json "${digits[@]}" --steps 2 --metrics run.jsonl --save w.safetensors
   expect_code 0
-  "$python" - <<'PYTHON' || fail "memory differs"
-import json
+  "$python" - "$1" <<'PYTHON' || fail "memory differs"
+import json, sys
 plan = json.load(open("plan.json"))
-assert plan["replicas"] == [[0, 2], [1, 3]] and plan["zero"] == 1 and plan["microbatches"] == 2 and plan["recompute"]
+assert plan["replicas"] == [[0, 2], [1, 3]] and plan["zero"] == int(sys.argv[1])
+assert plan["microbatches"] == 4 and plan["recompute"]
 summary = json.loads(open("run.jsonl").read().splitlines()[-1])["summary"]
 assert [d["memory_bytes"] for d in plan["predicted"]["devices"]] == summary["peak_memory_bytes"]
 PYTHON
