@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from random_stream import RandomStream, elements, float32
-from torch_models import gpt, llama, lstm, resnet, unet
+from torch_models import bert, gpt, llama, lstm, mlp, resnet, speech, unet, vit
 
 SEED = 11
 STEPS = 20
@@ -58,6 +58,15 @@ def model_vocabulary(model):
     return next(p["shape"][0] for p in model["parameters"] if p["name"].endswith("embedding.weight"))
 
 
+def uniform_at(step):
+    """Uniform numbers of a stream in a step, of the shape asked for."""
+    def uniform(name, shape):
+        stream = RandomStream(SEED, name, step)
+        return torch.tensor([stream.uniform(i) for i in range(elements(shape))], dtype=torch.float64).reshape(shape)
+
+    return uniform
+
+
 def group_of(optimizer, name):
     return next((g for g in optimizer.get("groups", []) if fnmatch.fnmatchcase(name, g["parameters"])), {})
 
@@ -83,7 +92,8 @@ def train(model, loss_of, optimizer):
     steps = make_optimizer(model, parameters, optimizer)
     inputs = inputs_of(model)
     result = {"losses": []}
-    for _ in range(STEPS):
+    for step in range(STEPS):
+        inputs["uniform"] = uniform_at(step)
         steps.zero_grad()
         loss = loss_of(model, parameters, inputs)
         loss.backward()
@@ -99,8 +109,9 @@ ADAM = {"kind": "adamw", "learning_rate": 0.003, "beta1": 0.9, "beta2": 0.95, "w
 SGD = {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9, "weight_decay": 0.001}
 RUNS = (("gpt", gpt, ADAM), ("llama", llama, ADAM), ("resnet", resnet, SGD), ("unet", unet, ADAM),
         ("lstm", lstm, ADAM))
-
-
+# Compared in float32 alone. "winograd" is a resnet whose convolutions are large enough for Winograd's algorithm.
+FURTHER_RUNS = (("bert", bert, ADAM), ("vit", vit, ADAM), ("speech", speech, {**ADAM, "learning_rate": 0.0003}),
+                ("mlp", mlp, ADAM), ("winograd", resnet, SGD))
 CLIPPED_RUNS = (
     ("gpt", gpt, {**ADAM, "clip_norm": 1.0,
                   "groups": [{"parameters": "*embedding*", "weight_decay": 0.0},
@@ -111,7 +122,7 @@ CLIPPED_RUNS = (
 
 def main():
     runs = []
-    for name, loss_of, optimizer in RUNS + CLIPPED_RUNS:
+    for name, loss_of, optimizer in RUNS + CLIPPED_RUNS + FURTHER_RUNS:
         model = json.loads((FOLDER / f"{name}.json").read_text())
         runs.append({"model": name, "optimizer": optimizer, **train(model, loss_of, optimizer)})
         print(name, runs[-1]["losses"][0], runs[-1]["losses"][-1], runs[-1].get("gradient_norms", ""))

@@ -119,3 +119,52 @@ def lstm(model, p, inputs):
                "bias_ih_l0": gates(wb), "bias_hh_l0": gates(rb)}
         x, _ = torch.func.functional_call(module, own, (x,))
     return F.cross_entropy(linear(p, "logits", x).flatten(0, 1), inputs["targets"].flatten())
+
+
+def feed_forward(p, name, x):
+    return linear(p, name + ".project", F.gelu(linear(p, name + ".expand", x)))
+
+
+def self_attention(p, name, x, heads):
+    q, k, v = (linear(p, f"{name}.{part}", x) for part in ("query", "key", "value"))
+    return linear(p, name + ".project", attention(q, k, v, heads, heads, False))
+
+
+def bert(model, p, inputs):
+    heads = attribute(model, "Attention", "q_num_heads")
+    tokens = inputs["tokens"]
+    seen = inputs["uniform"]("hiding/0", tokens.shape) >= attribute(model, "Dropout", "ratio")
+    x = torch.where(seen.unsqueeze(-1), F.embedding(tokens, p["token_embedding.weight"]), p["blank_embedding.weight"])
+    x = norm(p, "embedding_norm", x + p["position_embedding.weight"])
+    for block in layers(p, "attention.query.weight"):
+        x = norm(p, block + "attention.norm", x + self_attention(p, block + "attention", x, heads))
+        x = norm(p, block + "feed_forward.norm", x + feed_forward(p, block + "feed_forward", x))
+    x = norm(p, "head.norm", F.gelu(linear(p, "head", x)))
+    logits = F.linear(x, p["token_embedding.weight"], p["logits.bias"])
+    return F.cross_entropy(logits.flatten(0, 1), inputs["targets"].flatten())
+
+
+def vit(model, p, inputs):
+    heads = attribute(model, "Attention", "q_num_heads")
+    patches = p["patches.weight"]
+    x = F.conv2d(inputs["x"], patches, p["patches.bias"], stride=patches.shape[-1])
+    x = x.flatten(2).transpose(1, 2) + p["position_embedding.weight"]
+    for block in layers(p, "attention.query.weight"):
+        x = x + self_attention(p, block + "attention", norm(p, block + "attention.norm", x), heads)
+        x = x + feed_forward(p, block + "feed_forward", norm(p, block + "feed_forward.norm", x))
+    return F.cross_entropy(linear(p, "classifier", norm(p, "final_norm", x).mean(1)), inputs["labels"])
+
+
+def speech(model, p, inputs):
+    x = F.relu(F.conv2d(inputs["x"], p["conv1.weight"], p["conv1.bias"]))
+    x = F.relu(F.conv2d(F.max_pool2d(x, (1, 3)), p["conv2.weight"], p["conv2.bias"]))
+    x = F.relu(linear(p, "hidden", linear(p, "low_rank", x.flatten(1))))
+    return F.cross_entropy(linear(p, "classifier", x), inputs["labels"])
+
+
+def mlp(model, p, inputs):
+    names = layers(p, ".weight")
+    x = inputs["x"]
+    for name in names[:-1]:
+        x = F.relu(linear(p, name, x))
+    return F.cross_entropy(linear(p, names[-1], x), inputs["labels"])

@@ -5,9 +5,9 @@
 using namespace mp::runtime::test;
 using mp::Precision;
 
-TEST_CASE("twenty steps of five models, two of them with clipping and groups, too, have PyTorch's losses", "[torch]") {
+TEST_CASE("twenty steps of ten models, two of them with clipping and groups, too, have PyTorch's losses", "[torch]") {
   const TorchRuns file = read_torch_runs();
-  CHECK(file.runs.size() == 7);
+  CHECK(file.runs.size() == 12);
   for (const TorchRun& run : file.runs) require_torch_losses(run, file.seed, {});
 }
 

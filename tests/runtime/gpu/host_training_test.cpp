@@ -17,5 +17,5 @@ TEST_CASE("kernels of GPUs train to PyTorch's losses", "[gpu-kernels][torch]") {
                           .steps = 3});
     ++count;
   }
-  CHECK(count == 6);
+  CHECK(count == 11);
 }
