@@ -96,3 +96,4 @@ add_executable(simulate-benchmark EXCLUDE_FROM_ALL ${sources} "${PROJECT_SOURCE_
                                   "${PROJECT_SOURCE_DIR}/tests/lib/support/stage_chain.cpp")
 target_link_libraries(simulate-benchmark PRIVATE mp_options mp_lib)
 set_target_properties(simulate-benchmark PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+include(MpEmulation)  # the tests for GPUs, on an emulated one

@@ -71,8 +71,8 @@ class Backend {
   // piece, so that what one writes the next finds in the cache. Its operands are theirs in a row. Null: this backend
   // would gain nothing. The parts must outlive it.
   [[nodiscard]] virtual std::unique_ptr<Kernel> fuse(std::span<const FusedPart> /*parts*/) { return nullptr; }
-  virtual void copy_from_host(void* device, const void* host, std::int64_t size_bytes) = 0;
-  virtual void copy_to_host(void* host, const void* device, std::int64_t size_bytes) = 0;
+  virtual void copy_from_host(void* device, const void* host, std::int64_t size_bytes) = 0;  // returns when it is read
+  virtual void copy_to_host(void* host, const void* device, std::int64_t size_bytes) = 0;  // there after synchronize()
   virtual void copy(void* to, const void* from, std::int64_t size_bytes) = 0;           // within the device
   virtual void accumulate(float* sum, const float* addend, std::int64_t elements) = 0;  // sum += addend
   // Waits for all work, and throws what has failed in it.

@@ -33,10 +33,10 @@ class CudaBackend final : public Backend {
     return gpu::make_kernel(device_, graph, node);
   }
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
-    device_.move(device, host, size_bytes);
+    device_.host_copies().to_device(device, host, size_bytes);
   }
   void copy_to_host(void* host, const void* device, std::int64_t size_bytes) override {
-    device_.move(host, device, size_bytes);
+    device_.host_copies().to_host(host, device, size_bytes);
   }
   // Between devices, too: addresses are unified.
   void copy(void* to, const void* from, std::int64_t size_bytes) override { device_.move(to, from, size_bytes); }

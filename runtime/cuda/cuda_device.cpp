@@ -22,7 +22,7 @@ const DeviceOptions& chosen(const DeviceOptions& options) {
 }  // namespace
 
 CudaDevice::CudaDevice(const DeviceOptions& options)
-    : options_(chosen(options)), stream_(), blas_(stream_.get(), options.allow_tf32) {}
+    : options_(chosen(options)), stream_(), host_copies_(stream_.get()), blas_(stream_.get(), options.allow_tf32) {}
 
 CudaDevice::~CudaDevice() { static_cast<void>(cudaStreamSynchronize(stream_.get())); }
 
@@ -39,8 +39,8 @@ void CudaDevice::reserve_shared(std::int64_t size_bytes) {
 }
 
 void CudaDevice::upload(void* to, const void* from, std::int64_t size_bytes) {
-  move(to, from, size_bytes);
-  MP_CUDA(cudaStreamSynchronize(stream_.get()));
+  host_copies_.to_device(to, from, size_bytes);
+  synchronize();
 }
 
 void CudaDevice::clear(void* memory, std::int64_t size_bytes) {
@@ -105,7 +105,7 @@ void CudaDevice::refresh(const StepContext& context) {
 }
 
 void CudaDevice::synchronize() {
-  MP_CUDA(cudaStreamSynchronize(stream_.get()));
+  host_copies_.finish();
   for (std::size_t i = 0; i < descriptions_.size(); ++i) {
     auto* fault = reinterpret_cast<Fault*>(fault_blocks_[i / kFaultsInBlock].get()) + i % kFaultsInBlock;
     if (std::exchange(fault->is_set, 0) != 0) throw RunError(descriptions_[i](*fault));

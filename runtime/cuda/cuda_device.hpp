@@ -11,6 +11,7 @@
 
 #include "runtime/cuda/blas.hpp"
 #include "runtime/cuda/handles.hpp"
+#include "runtime/cuda/host_copies.hpp"
 #include "runtime/gpu/device.hpp"
 
 namespace mp::cuda {
@@ -42,8 +43,9 @@ class CudaDevice final : public runtime::gpu::Device {
   void make_current() const { MP_CUDA(cudaSetDevice(options_.device)); }
   // Makes the step's values those of `context`, in the stream's order.
   void refresh(const runtime::StepContext& context);
-  // Waits for the stream; throws what a kernel has reported.
+  // Waits for the stream, hands over what was copied to the host, throws what a kernel has reported.
   void synchronize();
+  [[nodiscard]] HostCopies& host_copies() { return host_copies_; }
   [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
   // Of all kernels together, apart from what each has of its own.
   [[nodiscard]] std::int64_t shared_bytes() const { return shared_bytes_ + blas_.workspace_bytes(); }
@@ -58,6 +60,7 @@ class CudaDevice final : public runtime::gpu::Device {
 
   DeviceOptions options_;
   Stream stream_;
+  HostCopies host_copies_;
   Blas blas_;
   std::int64_t shared_bytes_ = 0;
   runtime::DeviceMemory shared_;

@@ -8,6 +8,12 @@
 #include "runtime/cuda/check.hpp"
 #include "runtime/gpu/launch.hpp"
 
+// Also compiled by C++ compilers, for the GPU that tests/emulation/ emulates (MP_EMULATED_DEVICE): there the words of
+// device code are that emulation's.
+#if defined(__CUDA_ARCH__) || defined(MP_EMULATED_DEVICE)
+#define MP_DEVICE_CODE
+#endif
+
 namespace mp::runtime::gpu {
 
 inline constexpr int kItemThreads = 256;
@@ -19,14 +25,14 @@ inline constexpr unsigned kWarp = 32;
 class BlockGroup {
  public:
   MP_HD std::int64_t rank() const {
-#ifdef __CUDA_ARCH__
+#ifdef MP_DEVICE_CODE
     return threadIdx.x;
 #else
     return 0;
 #endif
   }
   MP_HD std::int64_t size() const {
-#ifdef __CUDA_ARCH__
+#ifdef MP_DEVICE_CODE
     return blockDim.x;
 #else
     return 1;
@@ -45,7 +51,7 @@ class BlockGroup {
     return reduce(x, INT64_MAX, [](std::int64_t a, std::int64_t b) { return least(a, b); });
   }
   MP_HD void wait() const {
-#ifdef __CUDA_ARCH__
+#ifdef MP_DEVICE_CODE
     __syncthreads();
 #endif
   }
@@ -58,7 +64,7 @@ class BlockGroup {
   // The shuffles have no overload for std::int64_t, which is long, not long long.
   template <class T, class Combine>
   MP_HD T butterfly(T x, Combine combine) const {
-#ifdef __CUDA_ARCH__
+#ifdef MP_DEVICE_CODE
     for (unsigned offset = kWarp / 2; offset > 0; offset /= 2) x = combine(x, __shfl_xor_sync(0xffffffffU, x, offset));
 #else
     static_cast<void>(combine);
@@ -67,7 +73,7 @@ class BlockGroup {
   }
   template <class T, class Combine>
   MP_HD T reduce(T x, typename SameType<T>::Type nothing, Combine combine) const {
-#ifdef __CUDA_ARCH__
+#ifdef MP_DEVICE_CODE
     __shared__ T of_warps[kWarp];
     x = butterfly(x, combine);
     if (blockDim.x <= kWarp) return x;
@@ -97,12 +103,23 @@ __global__ void __launch_bounds__(kMostRowThreads) run_rows(Row row, std::int64_
   for (std::int64_t i = blockIdx.x; i < rows; i += gridDim.x) row(i, group);
 }
 
+// function(arguments…) by all threads of all blocks, in the stream's order.
+template <class... P>
+void launch(void (*function)(P...), unsigned blocks, unsigned threads, void* stream, const P&... arguments) {
+#ifdef MP_EMULATED_DEVICE
+  emulation::launch({.blocks = blocks, .threads = threads}, static_cast<cudaStream_t>(stream),
+                    [=] { function(arguments...); });
+#else
+  function<<<blocks, threads, 0, static_cast<cudaStream_t>(stream)>>>(arguments...);
+#endif
+  MP_CUDA(cudaGetLastError());
+}
+
 template <class Item>
 void launch_items(void* stream, std::int64_t count, const Item& item) {
   constexpr std::int64_t kMostBlocks = std::int64_t{1} << 30;
   const auto blocks = static_cast<unsigned>(least(divide_up(count, kItemThreads), kMostBlocks));
-  run_items<<<blocks, kItemThreads, 0, static_cast<cudaStream_t>(stream)>>>(item, count);
-  MP_CUDA(cudaGetLastError());
+  launch(run_items<Item>, blocks, kItemThreads, stream, item, count);
 }
 
 // Threads of a row: about eight elements to each.
@@ -116,8 +133,7 @@ template <class Row>
 void launch_rows(void* stream, std::int64_t rows, std::int64_t width, const Row& row) {
   constexpr std::int64_t kMostBlocks = std::int64_t{1} << 30;
   const auto blocks = static_cast<unsigned>(least(rows, kMostBlocks));
-  run_rows<<<blocks, row_threads(width), 0, static_cast<cudaStream_t>(stream)>>>(row, rows);
-  MP_CUDA(cudaGetLastError());
+  launch(run_rows<Row>, blocks, row_threads(width), stream, row, rows);
 }
 
 }  // namespace mp::runtime::gpu

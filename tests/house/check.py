@@ -22,7 +22,7 @@ LINE_RULES = [
     (r"runtime/", r'#include "(?!lib/|runtime/)\w+/', "runtime may include lib only"),
     (r"apps/", r'#include "tests/', "programs do not include tests"),
     (r"(?!runtime/|tests/runtime/)", r"#include <(mpi\.h|oneapi/|dnnl)", "MPI and oneDNN headers belong under runtime/"),
-    (r"(?!runtime/(cuda|cudnn|nccl)/|tests/runtime/)", r"#include <(cuda|cublas|cudnn|nccl)",
+    (r"(?!runtime/(cuda|cudnn|nccl)/|tests/(runtime|emulation)/)", r"#include <(cuda|cublas|cudnn|nccl)",
      "CUDA, cuDNN and NCCL headers belong under runtime/cuda/, cudnn/, nccl/"),
     (r"(?!partition/)", r"#include <metis", "the METIS header belongs to its one adapter under partition/"),
     (r"(?!apps/)", r"#include <CLI/", "CLI11 belongs under apps/"),

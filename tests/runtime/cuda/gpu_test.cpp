@@ -57,12 +57,12 @@ TEST_CASE("on a GPU, operators have the CPU's numbers", "[gpu]") {
   for (const testing::Sample& sample : testing::forward_samples()) compare(sample, testing::Run::kForward);
 }
 
-TEST_CASE("on a GPU, large operators have the CPU's numbers", "[gpu]") {
+TEST_CASE("on a GPU, large operators have the CPU's numbers", "[gpu][large]") {
   if (!has_gpu()) return;
   for (const testing::Sample& sample : testing::large_samples()) compare(sample, testing::Run::kBackward);
 }
 
-TEST_CASE("on a GPU, training has PyTorch's losses", "[gpu]") {
+TEST_CASE("on a GPU, training has PyTorch's losses", "[gpu][training]") {
   if (!has_gpu()) return;
   const TorchRuns file = read_torch_runs();
   for (const TorchRun& run : file.runs) {
@@ -74,7 +74,7 @@ TEST_CASE("on a GPU, training has PyTorch's losses", "[gpu]") {
   }
 }
 
-TEST_CASE("on a GPU, placements and replays change no bit", "[gpu]") {
+TEST_CASE("on a GPU, placements and replays change no bit", "[gpu][training]") {
   if (!has_gpu()) return;
   const Subject subject = load("gpt-1m", 8, 2, {.kind = mp::OptimizerKind::kAdamW});
   const std::vector<double> alone = losses_of(subject.training, {}, false);

@@ -1,0 +1,29 @@
+# The emulated GPU of the tests (tests/emulation/): the runtime's CUDA code, compiled for the host and linked with it.
+# mp_emulated_gpu is linked before mp_runtime, whose objects for real GPUs then are not taken. Only the toolkit's headers
+# are used of it.
+if(NOT MP_HAVE_CUDA)
+  return()
+endif()
+set(emulation "${PROJECT_SOURCE_DIR}/tests/emulation")
+file(GLOB sources CONFIGURE_DEPENDS "${emulation}/*.cpp" "${PROJECT_SOURCE_DIR}/runtime/cuda/*.cpp")
+list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+file(GLOB kernels CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/cuda/kernels/*.cu")
+foreach(kernel IN LISTS kernels)
+  cmake_path(GET kernel STEM name)
+  set(wrapper "${PROJECT_BINARY_DIR}/emulation/${name}.cpp")
+  file(CONFIGURE OUTPUT "${wrapper}" CONTENT "#include \"@kernel@\"\n" @ONLY)
+  set_source_files_properties("${wrapper}" PROPERTIES COMPILE_OPTIONS "-include;tests/emulation/device_code.hpp"
+    OBJECT_DEPENDS "${emulation}/device_code.hpp")
+  list(APPEND sources "${wrapper}")
+endforeach()
+add_library(mp_emulated_gpu OBJECT ${sources} "${PROJECT_SOURCE_DIR}/runtime/no_cudnn.cpp")
+target_link_libraries(mp_emulated_gpu PRIVATE mp_options mp_runtime)
+
+# All tests of the runtime are in it; those for GPUs are run. [emulation]: what only an emulated GPU can be asked for.
+file(GLOB tests CONFIGURE_DEPENDS "${emulation}/*_test.cpp")
+add_executable(test_emulated_gpu ${tests} $<TARGET_OBJECTS:test_runtime> $<TARGET_OBJECTS:mp_emulated_gpu>)
+target_link_libraries(test_emulated_gpu PRIVATE mp_options mp_runtime mp_catch_main)
+mp_compile_quickly(test_emulated_gpu)
+set_target_properties(test_emulated_gpu PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+catch_discover_tests(test_emulated_gpu TEST_SPEC "[gpu]~[training]~[large],[emulation]" TEST_PREFIX "emulated gpu: "
+  DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS runtime FAIL_REGULAR_EXPRESSION "skipped: ")
