@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -82,12 +83,18 @@ LoadProblem without_slack_memory(const LoadProblem& problem) {
 class Rounds {
  public:
   Rounds(const LoadProblem& problem, const FreePlacementOptions& options, LoadPlacement start)
-      : problem_(problem), options_(options), start_(std::move(start)), best_{start_, max_load(problem, start_)} {}
+      : problem_(problem),
+        options_(options),
+        start_(std::move(start)),
+        best_{start_, max_load(problem, start_)},
+        lower_bound_s_(options.lower_bound_s) {}
 
-  LoadPlacement run() && {
+  [[nodiscard]] double lower_bound_s() const { return lower_bound_s_; }
+
+  LoadPlacement run() {
     std::int64_t left = options_.steps;
     for (std::int64_t round = 0; left > 0 && !options_.stop(); ++round) {
-      if (best_.seconds <= options_.lower_bound_s * (1.0 + 1e-9)) break;
+      if (best_.seconds <= lower_bound_s_ * (1.0 + 1e-9)) break;
       const std::size_t kind = static_cast<std::size_t>(round) % kHeats.size();
       const Heat& heat = kHeats[kind];
       const std::int64_t cycle = round / static_cast<std::int64_t>(kHeats.size());
@@ -104,17 +111,24 @@ class Rounds {
                                                      const double used = options_.time_used() - begin;
                                                      return left_then > 0.0 ? used / left_then : 1.0;
                                                    },
-                                               .enough_s = options_.lower_bound_s,
+                                               .enough_s = lower_bound_s_,
                                                .stop = options_.stop});
       if (kind == 0 || found.seconds < chain_.seconds) chain_ = found;
       if (found.seconds < best_.seconds) best_ = std::move(found);
       options_.progress(best_.seconds);
       left -= steps;
+      if (kind + 1 == kHeats.size() || left == 0) bound();
     }
     return std::move(best_.placement);
   }
 
  private:
+  void bound() {
+    if (best_.seconds >= bounded_s_ || options_.stop()) return;
+    bounded_s_ = best_.seconds;
+    lower_bound_s_ = std::max(lower_bound_s_, options_.bound(best_.seconds));
+  }
+
   [[nodiscard]] const LoadPlacement& start_of(From from) const {
     switch (from) {
       case From::kStart:
@@ -132,6 +146,8 @@ class Rounds {
   LoadPlacement start_;
   LoadAnnealingResult best_;
   LoadAnnealingResult chain_;
+  double lower_bound_s_;
+  double bounded_s_ = std::numeric_limits<double>::infinity();  // what was best when a bound was last asked for
 };
 
 }  // namespace
@@ -152,8 +168,9 @@ FreePlacementResult best_free_placement(const LoadProblem& problem, const FreePl
     if (takes_time || problem.bytes[unit] > 0) start[group] = (*result.placement)[unit];
   }
   if (!std::isfinite(max_load(reduced.problem, start))) return result;
-  LoadPlacement found =
-      placement_of_members(Rounds(reduced.problem, options, std::move(start)).run(), reduced.group_of);
+  Rounds rounds(reduced.problem, options, std::move(start));
+  LoadPlacement found = placement_of_members(rounds.run(), reduced.group_of);
+  result.lower_bound_s = rounds.lower_bound_s();
   if (const double seconds = max_load(problem, found); seconds < result.seconds) {
     result.placement = std::move(found);
     result.seconds = seconds;

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "partition/max_load/cover_bound.hpp"
 #include "partition/max_load/packing_bound.hpp"
 #include "partition/max_load/placement_search.hpp"
 #include "partition/max_load/work_bound.hpp"
@@ -22,6 +24,10 @@ constexpr int kMaxRounds = 200;
 constexpr double kRounding = 1e-12;
 constexpr std::size_t kMostItems = 120;  // to pack: more are so small that their work alone counts
 constexpr std::int32_t kColumns = 2000;
+constexpr int kCoverAttempts = 2;
+constexpr std::int64_t kCoverSets = 64'000'000;
+constexpr std::int64_t kCoverSetsAgain = 16'000'000;
+constexpr double kCoverPrecision = 1e-5;
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -201,39 +207,80 @@ class Conclusions {
 
 }  // namespace
 
-bool refutes_load_below(const LoadProblem& problem, double limit, const PackingEffort& effort) {
+namespace {
+
+// The problem with units merged that must share a device if every load is below the limit; nullopt where that is
+// contradicted.
+std::optional<LoadProblem> merged_below(const LoadProblem& problem, double limit) {
   LoadProblem current = problem;
   for (int round = 0; round < kMaxRounds; ++round) {
     const Conclusions conclusions(current, limit);
-    if (conclusions.contradict()) return true;
+    if (conclusions.contradict()) return std::nullopt;
     const std::vector<std::int32_t> leader = conclusions.leaders();
     std::vector<std::int32_t> group(leader.size(), -1);
     std::int32_t groups = 0;
     for (std::size_t unit = 0; unit < leader.size(); ++unit) {
       group[unit] = at(leader[unit]) == unit ? groups++ : group[at(leader[unit])];
     }
-    if (at(groups) == leader.size()) {
-      return effort.columns > 0 && (conclusions.cannot_be_packed(effort) || conclusions.none_is_left(effort));
-    }
+    if (at(groups) == leader.size()) break;
     current = merge_units(current, group, groups);
   }
-  return false;
+  return current;
+}
+
+// By covering with sets. Fails at a limit tell where to try next, so that the bound is nearly what the prices prove at
+// best. `low` where the tensors' graph is too wide for it.
+double cover_lower_bound(const LoadProblem& problem, double low, double above_s, const std::function<bool()>& stop) {
+  double target = above_s;
+  for (int attempt = 0; attempt < kCoverAttempts && target - low > kCoverPrecision * above_s && !stop(); ++attempt) {
+    const std::optional<LoadProblem> merged = merged_below(problem, target);
+    std::optional<CoverBound> cover = merged ? CoverBound::make(*merged) : std::nullopt;
+    if (merged && !cover) return low;
+    const std::int64_t sets = attempt == 0 ? kCoverSets : kCoverSetsAgain;
+    const double proved = merged ? cover->bound(low, target, {.sets = sets, .stop = stop}) : target;
+    if (proved == above_s) return above_s;
+    low = std::max(low, proved);
+    target = 0.5 * (low + target);
+  }
+  return low;
+}
+
+}  // namespace
+
+bool refutes_load_below(const LoadProblem& problem, double limit, const PackingEffort& effort) {
+  const std::optional<LoadProblem> merged = merged_below(problem, limit);
+  if (!merged) return true;
+  if (effort.columns == 0) return false;
+  const Conclusions conclusions(*merged, limit);
+  return conclusions.cannot_be_packed(effort) || conclusions.none_is_left(effort);
+}
+
+namespace {
+
+// The largest limit refuted between `low` and `above_s`.
+double bisected(const LoadProblem& problem, double low, double above_s, double precision, const PackingEffort& effort) {
+  if (refutes_load_below(problem, above_s, effort)) return above_s;
+  double high = above_s;
+  for (int i = 0; i < kBisections && high - low > precision * high && !effort.stop(); ++i) {
+    const double middle = 0.5 * (low + high);
+    (refutes_load_below(problem, middle, effort) ? low : high) = middle;
+  }
+  return low;
+}
+
+}  // namespace
+
+double quick_load_bound(const LoadProblem& problem, double above_s) {
+  const double work_s = std::min(above_s, WorkBound(problem).seconds());
+  return std::isfinite(above_s) ? bisected(problem, work_s, above_s, 1e-9, {.columns = 0}) : work_s;
 }
 
 double load_lower_bound(const LoadProblem& problem, double above_s, const std::function<bool()>& stop) {
-  double low = std::min(above_s, WorkBound(problem).seconds());
-  if (!std::isfinite(above_s) || stop()) return low;
-  // First what follows quickly, and finely; then what packing adds to it.
-  for (const auto& [columns, precision] : {std::pair(0, 1e-9), std::pair(kColumns, 1e-5)}) {
-    const PackingEffort effort{.columns = columns, .stop = stop};
-    if (refutes_load_below(problem, above_s, effort)) return above_s;
-    double high = above_s;
-    for (int i = 0; i < kBisections && high - low > precision * high && !stop(); ++i) {
-      const double middle = 0.5 * (low + high);
-      (refutes_load_below(problem, middle, effort) ? low : high) = middle;
-    }
-  }
-  return low;
+  const double quick_s = quick_load_bound(problem, above_s);
+  if (!std::isfinite(above_s) || quick_s == above_s || stop()) return quick_s;
+  const double covered_s = cover_lower_bound(problem, quick_s, above_s, stop);
+  if (covered_s == above_s || stop()) return covered_s;
+  return bisected(problem, covered_s, above_s, 1e-5, {.columns = kColumns, .stop = stop});
 }
 
 }  // namespace mp::partition

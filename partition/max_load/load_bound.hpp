@@ -20,8 +20,12 @@ namespace mp::partition {
 [[nodiscard]] bool refutes_load_below(const LoadProblem& problem, double limit,
                                       const PackingEffort& effort = {.columns = 0});
 
-// The largest limit so refuted, found by bisection (to five digits where packing decides) between the bound by work and `above_s`, which some placement
+// The largest limit so refuted at once (without effort), between the bound by work and `above_s`, which some placement
 // reaches. At most above_s.
+[[nodiscard]] double quick_load_bound(const LoadProblem& problem, double above_s);
+
+// The same with effort: by covering the units with sets (CoverBound), and where that does not reach `above_s`, by
+// packing and by trying (to five digits). above_s itself is returned where no placement is below it.
 [[nodiscard]] double load_lower_bound(
     const LoadProblem& problem, double above_s, const std::function<bool()>& stop = [] { return false; });
 

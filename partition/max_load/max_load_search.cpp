@@ -20,6 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr double kEqual = 1e-9;               // relative: a value this near its bound is optimal
+constexpr double kShareForBounds = 0.3;       // of a time limit, each time
 constexpr double kSecondsBetweenLines = 2.0;  // of progress
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -34,7 +35,8 @@ class Search {
   MaxLoadSearch run() && {
     const ContiguousResult pipeline = search_pipelines();
     const bool proved = options_.contiguous && pipeline.complete;
-    result_.lower_bound_s = proved ? pipeline.seconds : load_lower_bound(problem_, best_seconds(), stop());
+    result_.lower_bound_s = proved ? pipeline.seconds : quick_load_bound(problem_, best_seconds());
+    if (options_.contiguous && !proved) bound(best_seconds());
     if (options_.contiguous) {
       result_.lower_bound_s = std::max(result_.lower_bound_s, pipeline.lower_bound_s);
     } else {
@@ -60,6 +62,16 @@ class Search {
     double best = std::numeric_limits<double>::infinity();
     for (const LoadCandidate& candidate : result_.candidates) best = std::min(best, candidate.max_load_s);
     return best;
+  }
+
+  // Of the time there is, a part goes to proving.
+  double bound(double above_s) {
+    const Clock::time_point begin = Clock::now();
+    result_.lower_bound_s = std::max(
+        result_.lower_bound_s, load_lower_bound(problem_, above_s, [&] {
+          return stop()() || (options_.time_limit_s && seconds_since(begin) > kShareForBounds * *options_.time_limit_s);
+        }));
+    return result_.lower_bound_s;
   }
 
   void tell(const std::string& line) {
@@ -93,6 +105,7 @@ class Search {
          .steps = options_.steps,
          .start = pipeline.placement,
          .lower_bound_s = result_.lower_bound_s,
+         .bound = [this](double above_s) { return bound(above_s); },
          .stop = stop(),
          .time_used = [this] { return options_.time_limit_s ? seconds_since(start_) / *options_.time_limit_s : 0.0; },
          .progress =
