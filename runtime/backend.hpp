@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "lib/graph/graph.hpp"
 
@@ -17,6 +18,8 @@ struct Message;
 namespace mp::runtime {
 
 class Transport;
+struct Fusion;
+struct FusionStep;
 
 // What a kernel may depend on besides its operands.
 struct StepContext {
@@ -67,10 +70,13 @@ class Backend {
   virtual void prepare(const Graph& /*graph*/) {}
   // Of the graph prepared last. Throws RunError naming node and operator when this backend has no kernel for it.
   [[nodiscard]] virtual std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) = 0;
-  // A kernel that does what these, elementwise and of one size, do one after the other, with the same bits, but piece by
-  // piece, so that what one writes the next finds in the cache. Its operands are theirs in a row. Null: this backend
+  // A kernel that does what these, elementwise and of one size, do one after the other, with the same bits, but piece
+  // by piece, so that what one writes the next finds in the cache. Its operands are theirs in a row. Null: this backend
   // would gain nothing. The parts must outlive it.
   [[nodiscard]] virtual std::unique_ptr<Kernel> fuse(std::span<const FusedPart> /*parts*/) { return nullptr; }
+  // Other steps of a device's list that this backend does in one go (runtime/fusion.hpp). Never one step in two
+  // fusions.
+  [[nodiscard]] virtual std::vector<Fusion> find_fusions(std::span<const FusionStep> steps);
   virtual void copy_from_host(void* device, const void* host, std::int64_t size_bytes) = 0;  // returns when it is read
   virtual void copy_to_host(void* host, const void* device, std::int64_t size_bytes) = 0;  // there after synchronize()
   virtual void copy(void* to, const void* from, std::int64_t size_bytes) = 0;           // within the device

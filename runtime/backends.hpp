@@ -14,6 +14,7 @@ struct BackendChoice {
   bool oversubscribe = false;      // cuda: several devices of the plan may share a GPU
   bool allow_tf32 = false;         // cuda: float32 products may be rounded to TF32
   bool use_cuda_graphs = true;     // cuda: stretches of a step are recorded and replayed
+  bool use_epilogues = true;       // cuda: bfloat16 products take GELU and gradients of biases with them
   bool use_nccl = false;           // cuda: messages by NCCL, not by copies between GPUs
 };
 

@@ -14,10 +14,17 @@
 #include "lib/operators/operator.hpp"
 #include "lib/training/update_nodes.hpp"
 #include "runtime/arena_table.hpp"
-#include "runtime/fused_chains.hpp"
 #include "runtime/parameters.hpp"
 
 namespace mp::runtime {
+namespace {
+
+// A stretch has nothing in it that waits for another thread or touches the host's memory.
+bool is_of_stretches(Opcode opcode) {
+  return opcode == Opcode::kCompute || opcode == Opcode::kCopy || opcode == Opcode::kAccumulate;
+}
+
+}  // namespace
 
 DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport)
     : program_(&program),
@@ -36,7 +43,7 @@ DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& bac
   operations_.reserve(own_->instructions.size());
   for (const Instruction& instruction : own_->instructions) resolve(instruction);
   find_stretches();
-  fuse_chains();
+  fused_ = fuse_steps(backend, fusion_steps());
 }
 
 std::byte* DeviceWorker::address(BufferId buffer) const {
@@ -83,50 +90,31 @@ void DeviceWorker::resolve(const Instruction& instruction) {
   operations_.push_back(operation);
 }
 
-void DeviceWorker::fuse_chains() {
-  std::vector<ElementwiseStep> steps;
-  for (const Operation& o : operations_) {
-    steps.push_back({.elementwise_size = o.opcode == Opcode::kCompute ? o.kernel->elementwise_size() : 0,
-                     .inputs = {inputs_.data() + o.first_input, o.input_count},
-                     .outputs = {outputs_.data() + o.first_output, o.output_count}});
-  }
-  chains_.resize(operations_.size());
-  for (const Chain& chain : find_chains(steps)) {
-    FusedChain fused{.kernel = nullptr, .count = chain.count};
-    std::vector<FusedPart> parts;
-    for (std::size_t i = chain.first; i < chain.first + chain.count; ++i) {
-      parts.push_back({operations_[i].kernel, operations_[i].input_count, operations_[i].output_count});
-      fused.inputs += operations_[i].input_count;
-      fused.outputs += operations_[i].output_count;
+std::vector<FusionStep> DeviceWorker::fusion_steps() const {
+  const auto ranges_of = [&](const std::vector<BufferId>& buffers) {
+    std::vector<MemoryRange> ranges;
+    for (const BufferId id : buffers) {
+      ranges.push_back({address(id), id == kNone<BufferId> ? 0 : own_->buffers[id].size_bytes});
     }
-    fused.kernel = backend_->fuse(parts);
-    chains_[chain.first] = std::move(fused);
+    return ranges;
+  };
+  std::vector<FusionStep> steps;
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const Instruction& instruction = own_->instructions[i];
+    steps.push_back({.kernel = operations_[i].kernel,
+                     .microbatch = instruction.microbatch,
+                     .is_barrier = !is_of_stretches(instruction.opcode),
+                     .inputs = ranges_of(instruction.inputs),
+                     .outputs = ranges_of(instruction.outputs)});
   }
+  return steps;
 }
 
-// The instruction, or the chain that begins with it; returns how many were executed. Who wants to know of each gets
-// each by itself.
-std::size_t DeviceWorker::execute_from(std::size_t instruction, const StepRequest& request) {
-  const Operation& operation = operations_[instruction];
-  const FusedChain& chain = chains_[instruction];
-  if (!chain.kernel || !times_.empty() || detects_anomalies_) {
-    execute(operation, request);
-    return 1;
-  }
-  StepContext context = request.context;
-  context.microbatch = operation.microbatch;
-  chain.kernel->run({inputs_.data() + operation.first_input, chain.inputs},
-                    {outputs_.data() + operation.first_output, chain.outputs}, context);
-  return chain.count;
-}
-
-// A stretch has nothing in it that waits for another thread or touches the host's memory.
 void DeviceWorker::find_stretches() {
   stretch_ends_.resize(operations_.size());
   std::size_t end = operations_.size();
   for (std::size_t i = operations_.size(); i-- > 0;) {
-    const Opcode opcode = operations_[i].opcode;
-    const bool is_inside = opcode == Opcode::kCompute || opcode == Opcode::kCopy || opcode == Opcode::kAccumulate;
+    const bool is_inside = is_of_stretches(operations_[i].opcode);
     if (!is_inside) end = i + 1;
     stretch_ends_[i] = end;
     if (!is_inside) end = i;
@@ -179,14 +167,21 @@ void DeviceWorker::run_stretch(std::size_t first, const StepRequest& request) {
     // One reference fits into the function object itself: nothing is allocated.
     backend_->run_stretch(first, request.context, [&state] {
       const std::size_t end = state.worker->stretch_ends_[state.first];
-      for (state.at = state.first; state.at < end;) {
-        state.at += state.worker->execute_from(state.at, *state.request);
-      }
+      for (state.at = state.first; state.at < end; ++state.at) state.worker->execute_fused(state.at, *state.request);
       state.at = state.first;
     });
   } catch (const std::exception& error) {
     fail(state.at, request, error.what());
   }
+}
+
+// The instruction, or all that begin with it and run in one go. Who wants to know of each gets each by itself, in
+// run_one.
+void DeviceWorker::execute_fused(std::size_t instruction, const StepRequest& request) {
+  if (fused_.is_done_before[instruction]) return;
+  const std::unique_ptr<FusedSteps>& fused = fused_.begins_at[instruction];
+  if (fused) return fused->run(request.context);
+  execute(operations_[instruction], request);
 }
 
 void DeviceWorker::execute(const Operation& operation, const StepRequest& request) {

@@ -12,6 +12,7 @@
 #include "lib/program/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/data/data_source.hpp"
+#include "runtime/fusion.hpp"
 #include "runtime/transport.hpp"
 
 namespace mp::runtime {
@@ -73,21 +74,13 @@ class DeviceWorker {
     Kernel* kernel = nullptr;  // kCompute
   };
 
-  // Chains of elementwise instructions that the backend runs in one pass.
-  struct FusedChain {
-    std::unique_ptr<Kernel> kernel;  // null: none begins here
-    std::size_t count = 0;           // instructions
-    std::size_t inputs = 0;
-    std::size_t outputs = 0;
-  };
-
   void resolve(const Instruction& instruction);
   void find_stretches();
   void run_one(std::size_t instruction, const StepRequest& request);
   // Instructions [first, end of its stretch), handed to the backend together.
   void run_stretch(std::size_t first, const StepRequest& request);
-  void fuse_chains();
-  std::size_t execute_from(std::size_t instruction, const StepRequest& request);
+  [[nodiscard]] std::vector<FusionStep> fusion_steps() const;
+  void execute_fused(std::size_t instruction, const StepRequest& request);
   void make_kernels();
   [[nodiscard]] std::byte* address(BufferId buffer) const;
   void execute(const Operation& operation, const StepRequest& request);
@@ -108,7 +101,7 @@ class DeviceWorker {
   std::vector<void*> outputs_;
   std::vector<Operation> operations_;
   std::vector<std::size_t> stretch_ends_;  // by instruction: behind the last of those that the device runs by itself
-  std::vector<FusedChain> chains_;         // by the instruction they begin with
+  FusedProgram fused_;                     // within stretches
   std::vector<std::byte> staging_;         // the largest feed or fetched tensor
   const TensorObserver* observer_ = nullptr;
   std::span<InstructionTime> times_;

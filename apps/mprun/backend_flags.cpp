@@ -8,6 +8,7 @@ runtime::BackendChoice BackendFlags::choice() const {
           .oversubscribe = oversubscribe,
           .allow_tf32 = tf32,
           .use_cuda_graphs = !no_cuda_graphs,
+          .use_epilogues = !no_epilogues,
           .use_nccl = nccl};
 }
 
@@ -26,6 +27,10 @@ void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string
   command.add_flag("--tf32", flags.tf32, "cuda: float32 products on tensor cores, with 10 bits of mantissa")
       ->group(group);
   command.add_flag("--no-cuda-graphs", flags.no_cuda_graphs, "cuda: launch every kernel, replay no recorded steps")
+      ->group(group);
+  command
+      .add_flag("--no-epilogues", flags.no_epilogues,
+                "cuda: GELU and gradients of biases by kernels of their own, not within bfloat16 products")
       ->group(group);
   command.add_flag("--nccl", flags.nccl, "cuda: messages between devices by NCCL, not by copies")->group(group);
 }

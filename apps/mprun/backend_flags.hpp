@@ -14,6 +14,7 @@ struct BackendFlags {
   bool oversubscribe = false;
   bool tf32 = false;
   bool no_cuda_graphs = false;
+  bool no_epilogues = false;
   bool nccl = false;
 
   // Lives as long as the flags.

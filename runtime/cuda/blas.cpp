@@ -61,7 +61,7 @@ struct Description {
   Description(const Description&) = delete;
   Description& operator=(const Description&) = delete;
   template <class T>
-  void set(cublasLtMatmulDescAttributes_t attribute, const T& value) {
+  void set(cublasLtMatmulDescAttributes_t attribute, const T& value) const {
     MP_CUBLAS(cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value));
   }
 };
@@ -80,6 +80,25 @@ struct Preference {
 
 }  // namespace
 
+// A and B exchanged, as LtPlan says.
+cublasLtEpilogue_t epilogue_of(const MatrixProduct& p) {
+  using runtime::gpu::Epilogue;
+  switch (p.epilogue) {
+    case Epilogue::kNone:
+      return CUBLASLT_EPILOGUE_BIAS;
+    case Epilogue::kGelu:
+      if (p.kept) return p.bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+      return p.bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+    case Epilogue::kGeluGradient:
+      return CUBLASLT_EPILOGUE_DGELU;
+    case Epilogue::kColumnSums:
+      return CUBLASLT_EPILOGUE_BGRADA;
+    case Epilogue::kRowSums:
+      return CUBLASLT_EPILOGUE_BGRADB;
+  }
+  return CUBLASLT_EPILOGUE_DEFAULT;
+}
+
 // Row-major C = op(A)·op(B) is column-major Cᵀ = op(B)ᵀ·op(A)ᵀ: the same memory, the operands exchanged. The bias, one
 // number to a column of C, is one to a row of Cᵀ, as the epilogue wants it.
 struct Blas::LtPlan {
@@ -97,8 +116,18 @@ struct Blas::LtPlan {
         c(p.c.is_bfloat16, p.n, p.m, p.ldc) {
     description.set(CUBLASLT_MATMUL_DESC_TRANSA, operation(p.transpose_b));
     description.set(CUBLASLT_MATMUL_DESC_TRANSB, operation(p.transpose_a));
-    description.set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.bias.is_bfloat16));
+    description.set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p));
+    if (p.bias) description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.bias.is_bfloat16));
+    if (p.sums) description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.sums.is_bfloat16));
+    if (p.kept) description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.ldc);
+    point_to(p);
+  }
+
+  // The vectors and matrices of the epilogue, which are no arguments of the call.
+  void point_to(const MatrixProduct& p) const {
+    const void* vector = p.sums ? p.sums.data : p.bias.data;
+    if (vector != nullptr) description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+    if (p.kept) description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.kept.data);
   }
 };
 
@@ -130,8 +159,19 @@ bool Blas::takes_bias(const MatrixProduct& p) const {
 }
 
 const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
-  const LtKey key{p.transpose_a,           p.transpose_b,          p.m, p.n, p.k, p.lda, p.ldb, p.ldc,
-                  p.a.is_bfloat16 ? 1 : 0, p.c.is_bfloat16 ? 1 : 0};
+  const LtKey key{p.transpose_a,
+                  p.transpose_b,
+                  p.m,
+                  p.n,
+                  p.k,
+                  p.lda,
+                  p.ldb,
+                  p.ldc,
+                  p.a.is_bfloat16 ? 1 : 0,
+                  p.c.is_bfloat16 ? 1 : 0,
+                  static_cast<std::int64_t>(p.epilogue),
+                  p.kept ? 1 : 0,
+                  p.bias ? 1 : 0};
   std::unique_ptr<LtPlan>& plan = plans_[key];
   if (plan) return *plan;
   auto made = std::make_unique<LtPlan>(p, allow_tf32_);
@@ -153,11 +193,8 @@ const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
   return *plan;
 }
 
-void Blas::multiply_with_bias(const MatrixProduct& p) {
-  const LtPlan& plan = plan_of(p);
-  const void* bias = p.bias.data;
-  MP_CUBLAS(cublasLtMatmulDescSetAttribute(plan.description.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
-                                           sizeof bias));
+void Blas::run(const LtPlan& plan, const MatrixProduct& p) {
+  plan.point_to(p);
   const float zero = 0.0F;
   MP_CUBLAS(cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data,
                            plan.b.layout, &zero, p.c.data, plan.c.layout, p.c.data, plan.c.layout,
@@ -165,9 +202,21 @@ void Blas::multiply_with_bias(const MatrixProduct& p) {
                            static_cast<std::size_t>(kWorkspaceBytes), stream_));
 }
 
+bool Blas::multiply_fused(const MatrixProduct& p) {
+  constexpr std::int64_t kKeptRows = 8;  // elements that a row of what is kept must be a multiple of
+  const bool is_aligned_all = is_aligned(p.a.data) && is_aligned(p.b.data) && is_aligned(p.c.data) &&
+                              is_aligned(p.bias.data) && is_aligned(p.kept.data) && is_aligned(p.sums.data);
+  if (!is_aligned_all || p.batch != 1 || p.beta != 0.0F || p.m == 0 || p.n == 0 || p.k == 0) return false;
+  if (p.kept && p.ldc % kKeptRows != 0) return false;
+  const LtPlan& plan = plan_of(p);
+  if (!plan.is_found) return false;
+  run(plan, p);
+  return true;
+}
+
 void Blas::multiply(const MatrixProduct& p) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
-  if (p.bias && takes_bias(p)) return multiply_with_bias(p);
+  if (p.bias && takes_bias(p)) return run(plan_of(p), p);
   MP_CUBLAS(cublasGemmStridedBatchedEx(handle_, operation(p.transpose_b), operation(p.transpose_a), narrow(p.n),
                                        narrow(p.m), narrow(p.k), &p.alpha, p.b.data, type_of(p.b.is_bfloat16),
                                        narrow(p.ldb), p.stride_b, p.a.data, type_of(p.a.is_bfloat16), narrow(p.lda),

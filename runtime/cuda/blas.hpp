@@ -22,19 +22,21 @@ class Blas {
   Blas(const Blas&) = delete;
   Blas& operator=(const Blas&) = delete;
 
-  // In the stream's order. The same bits for the same product: workspace and choice of algorithm are fixed. The bias
-  // is left out where add_bias() says so.
+  // In the stream's order, without an epilogue. The same bits for the same product: workspace and choice of algorithm
+  // are fixed. The bias is left out where takes_bias() says so.
   void multiply(const runtime::gpu::MatrixProduct& product);
+  // With the epilogue. False: cuBLASLt has no algorithm for it, or refuses the addresses; nothing was done.
+  [[nodiscard]] bool multiply_fused(const runtime::gpu::MatrixProduct& product);
   // Whether multiply() adds the product's bias; where not, the caller does.
   [[nodiscard]] bool takes_bias(const runtime::gpu::MatrixProduct& product) const;
   [[nodiscard]] std::int64_t workspace_bytes() const;
 
  private:
   struct LtPlan;
-  // What decides a plan: transposes, extents, leading dimensions, types.
-  using LtKey = std::array<std::int64_t, 10>;
+  // What decides a plan: transposes, extents, leading dimensions, types, epilogue.
+  using LtKey = std::array<std::int64_t, 13>;
   [[nodiscard]] const LtPlan& plan_of(const runtime::gpu::MatrixProduct& product);
-  void multiply_with_bias(const runtime::gpu::MatrixProduct& product);
+  void run(const LtPlan& plan, const runtime::gpu::MatrixProduct& product);
 
   cudaStream_t stream_;
   bool allow_tf32_;

@@ -5,10 +5,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/error.hpp"
 #include "runtime/cuda/cuda_device.hpp"
 #include "runtime/cuda/devices.hpp"
+#include "runtime/gpu/fusion.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/registry.hpp"
 #include "runtime/nccl/nccl_transport.hpp"
@@ -31,6 +33,9 @@ class CudaBackend final : public Backend {
   }
   [[nodiscard]] std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) override {
     return gpu::make_kernel(device_, graph, node);
+  }
+  [[nodiscard]] std::vector<Fusion> find_fusions(std::span<const FusionStep> steps) override {
+    return gpu::find_fusions(device_, steps, {.epilogues = options_.use_epilogues});
   }
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
     device_.host_copies().to_device(device, host, size_bytes);

@@ -9,10 +9,11 @@
 namespace mp::runtime {
 
 struct CudaOptions {
-  int device = 0;           // the driver's number
-  bool allow_tf32 = false;  // float32 products and convolutions on tensor cores, with 10 bits of mantissa
-  bool use_graphs = true;   // record stretches of a step and replay them
-  bool use_nccl = false;    // messages between devices by NCCL, not by copies
+  int device = 0;             // the driver's number
+  bool allow_tf32 = false;    // float32 products and convolutions on tensor cores, with 10 bits of mantissa
+  bool use_graphs = true;     // record stretches of a step and replay them
+  bool use_epilogues = true;  // GELU and gradients of biases within bfloat16 products
+  bool use_nccl = false;      // messages between devices by NCCL, not by copies
 };
 
 // Makes the device current for the calling thread, which then uses the backend. Throws RunError where there is none.

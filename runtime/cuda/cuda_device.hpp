@@ -34,6 +34,9 @@ class CudaDevice final : public runtime::gpu::Device {
   void clear(void* memory, std::int64_t size_bytes) override;
   void move(void* to, const void* from, std::int64_t size_bytes) override;
   void multiply(const runtime::gpu::MatrixProduct& product) override;
+  [[nodiscard]] bool multiply_fused(const runtime::gpu::MatrixProduct& product) override {
+    return blas_.multiply_fused(product);
+  }
   [[nodiscard]] std::unique_ptr<runtime::gpu::Convolution> make_convolution(const runtime::gpu::ConvolutionShape& shape,
                                                                             runtime::gpu::ConvolutionPass pass,
                                                                             bool is_bfloat16) override;

@@ -16,6 +16,15 @@
 
 namespace mp::runtime::gpu {
 
+// What is done to a product while it is at hand.
+enum class Epilogue : std::uint8_t {
+  kNone,
+  kGelu,          // C ← gelu(C), the tanh kind; `kept`, if there is one, gets what it was before
+  kGeluGradient,  // C ← C · gelu′(kept)
+  kColumnSums,    // sums[n] ← the columns of op(B), each added up
+  kRowSums,       // sums[m] ← the rows of op(A), each added up
+};
+
 // C (m × n) ← alpha · op(A) · op(B) + beta · C, `batch` times with the strides between; all row-major; op(A) is m × k,
 // op(B) is k × n. Products of bfloat16 are summed in float32. With beta = 0 whatever C held is overwritten.
 struct MatrixProduct {
@@ -37,6 +46,9 @@ struct MatrixProduct {
   std::int64_t stride_c = 0;
   std::int64_t batch = 1;
   ConstReals bias{};  // n numbers added to every row of C; may be null
+  Epilogue epilogue = Epilogue::kNone;
+  Reals kept{};  // laid out as C
+  Reals sums{};
 };
 
 class Convolution {
@@ -79,7 +91,9 @@ class Device {
   // In the queue's order.
   virtual void clear(void* memory, std::int64_t size_bytes) = 0;
   virtual void move(void* to, const void* from, std::int64_t size_bytes) = 0;
-  virtual void multiply(const MatrixProduct& product) = 0;
+  virtual void multiply(const MatrixProduct& product) = 0;  // without an epilogue
+  // One product (batch 1, beta 0) with its epilogue. False: the device's library has none such, and nothing was done.
+  [[nodiscard]] virtual bool multiply_fused(const MatrixProduct& product) = 0;
   // Null where the device's library has none of this kind: the kernels of runtime/gpu do it.
   [[nodiscard]] virtual std::unique_ptr<Convolution> make_convolution(const ConvolutionShape& shape,
                                                                       ConvolutionPass pass, bool is_bfloat16) = 0;

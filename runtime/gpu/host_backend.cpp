@@ -8,6 +8,7 @@
 
 #include "lib/base/error.hpp"
 #include "runtime/gpu/device.hpp"
+#include "runtime/gpu/fusion.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/registry.hpp"
 
@@ -22,7 +23,7 @@ DeviceMemory zeros(std::int64_t size_bytes) {
   return {block, reinterpret_cast<std::byte*>((address + 63) / 64 * 64)};
 }
 
-// One element of C, in float64.
+// One element of C before its epilogue, in float64.
 float element_of(const MatrixProduct& p, std::int64_t item, std::int64_t row, std::int64_t column) {
   double total = 0.0;
   for (std::int64_t i = 0; i < p.k; ++i) {
@@ -38,8 +39,37 @@ float element_of(const MatrixProduct& p, std::int64_t item, std::int64_t row, st
   return static_cast<float>(total);
 }
 
+// What becomes of an element of C that lies at `at`.
+float finished(const MatrixProduct& p, std::int64_t at, float value) {
+  switch (p.epilogue) {
+    case Epilogue::kGelu:
+      if (p.kept) p.kept.set(at, value);
+      return unary_value(Activation::kGeluTanh, 0.0F, value);
+    case Epilogue::kGeluGradient:
+      return unary_gradient(Activation::kGeluTanh, 0.0F, value, p.kept[at]);
+    case Epilogue::kNone:
+    case Epilogue::kColumnSums:
+    case Epilogue::kRowSums:
+      break;
+  }
+  return value;
+}
+
+void add_up_operand(const MatrixProduct& p) {
+  const bool is_b = p.epilogue == Epilogue::kColumnSums;
+  const ConstReals x = is_b ? p.b : p.a;
+  const std::int64_t step = is_b ? (p.transpose_b ? 1 : p.ldb) : (p.transpose_a ? p.lda : 1);
+  const std::int64_t stride = is_b ? (p.transpose_b ? p.ldb : 1) : (p.transpose_a ? 1 : p.lda);
+  for (std::int64_t i = 0; i < (is_b ? p.n : p.m); ++i) {
+    double total = 0.0;
+    for (std::int64_t j = 0; j < p.k; ++j) total += static_cast<double>(x[i * stride + j * step]);
+    p.sums.set(i, static_cast<float>(total));
+  }
+}
+
 class HostDevice final : public Device {
  public:
+  explicit HostDevice(bool refuses_epilogues) : refuses_epilogues_(refuses_epilogues) {}
   [[nodiscard]] Queue queue() const override { return {.stream = nullptr, .on_host = true}; }
   [[nodiscard]] DeviceMemory allocate_scratch(std::int64_t size_bytes) override { return zeros(size_bytes); }
   void reserve_shared(std::int64_t size_bytes) override {
@@ -59,10 +89,17 @@ class HostDevice final : public Device {
     for (std::int64_t item = 0; item < p.batch; ++item) {
       for (std::int64_t row = 0; row < p.m; ++row) {
         for (std::int64_t column = 0; column < p.n; ++column) {
-          p.c.set(item * p.stride_c + row * p.ldc + column, element_of(p, item, row, column));
+          const std::int64_t at = item * p.stride_c + row * p.ldc + column;
+          p.c.set(at, finished(p, at, element_of(p, item, row, column)));
         }
       }
     }
+  }
+  [[nodiscard]] bool multiply_fused(const MatrixProduct& p) override {
+    if (refuses_epilogues_) return false;
+    multiply(p);
+    if (p.sums) add_up_operand(p);
+    return true;
   }
   [[nodiscard]] std::unique_ptr<Convolution> make_convolution(const ConvolutionShape& /*shape*/,
                                                               ConvolutionPass /*pass*/, bool /*is_bfloat16*/) override {
@@ -89,6 +126,7 @@ class HostDevice final : public Device {
     Fault fault;
     Describe describe;
   };
+  bool refuses_epilogues_;
   std::int64_t shared_bytes_ = 0;
   DeviceMemory shared_;
   std::list<Report> faults_;  // whose addresses stay
@@ -104,6 +142,7 @@ class CheckedKernel final : public Kernel {
     device_.throw_faults();
   }
   [[nodiscard]] std::int64_t workspace_bytes() const override { return kernel_->workspace_bytes(); }
+  [[nodiscard]] Kernel* unchecked() const { return kernel_.get(); }
 
  private:
   HostDevice& device_;
@@ -112,10 +151,22 @@ class CheckedKernel final : public Kernel {
 
 class HostBackend final : public Backend {
  public:
+  explicit HostBackend(const GpuHostOptions& options) : options_(options), device_(options.refuses_epilogues) {}
   [[nodiscard]] std::string_view name() const override { return "gpu kernels on the host"; }
   [[nodiscard]] DeviceMemory allocate(std::int64_t size_bytes) override { return zeros(size_bytes); }
   [[nodiscard]] std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) override {
     return std::make_unique<CheckedKernel>(device_, gpu::make_kernel(device_, graph, node));
+  }
+  [[nodiscard]] std::vector<Fusion> find_fusions(std::span<const FusionStep> steps) override {
+    std::vector<FusionStep> unchecked(steps.begin(), steps.end());
+    for (FusionStep& step : unchecked) {
+      if (step.kernel != nullptr) step.kernel = dynamic_cast<CheckedKernel&>(*step.kernel).unchecked();
+    }
+    std::vector<Fusion> fusions = gpu::find_fusions(device_, unchecked, {.epilogues = options_.epilogues});
+    for (Fusion& fusion : fusions) {
+      fusion.kernel = std::make_unique<CheckedKernel>(device_, std::move(fusion.kernel));
+    }
+    return fusions;
   }
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
     device_.move(device, host, size_bytes);
@@ -130,12 +181,17 @@ class HostBackend final : public Backend {
   void synchronize() override {}
 
  private:
+  GpuHostOptions options_;
   HostDevice device_;
 };
 
 }  // namespace
 }  // namespace gpu
 
-std::unique_ptr<Backend> make_gpu_host_backend() { return std::make_unique<gpu::HostBackend>(); }
+std::unique_ptr<Backend> make_gpu_host_backend() { return make_gpu_host_backend_with({}); }
+
+std::unique_ptr<Backend> make_gpu_host_backend_with(const GpuHostOptions& options) {
+  return std::make_unique<gpu::HostBackend>(options);
+}
 
 }  // namespace mp::runtime

@@ -10,4 +10,10 @@ namespace mp::runtime {
 
 [[nodiscard]] std::unique_ptr<Backend> make_gpu_host_backend();
 
+struct GpuHostOptions {
+  bool epilogues = true;           // look for products that can take with them what is done to them
+  bool refuses_epilogues = false;  // a library that has no such product
+};
+[[nodiscard]] std::unique_ptr<Backend> make_gpu_host_backend_with(const GpuHostOptions& options);
+
 }  // namespace mp::runtime

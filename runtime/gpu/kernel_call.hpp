@@ -10,6 +10,7 @@
 #include "lib/graph/graph.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/gpu/device.hpp"
+#include "runtime/gpu/kernel_role.hpp"
 #include "runtime/gpu/portable.hpp"
 #include "runtime/semantics/node_call.hpp"
 
@@ -53,19 +54,29 @@ struct Operands {
   [[nodiscard]] Reals real_out(std::size_t i) const { return {out<void>(i), (types.outputs >> i & 1U) != 0}; }
 };
 
-template <class Function>
-class FunctionKernel final : public Kernel {
+class GpuKernel : public Kernel {
  public:
-  FunctionKernel(Function function, OperandTypes types, std::int64_t workspace_bytes)
-      : function_(std::move(function)), types_(types), workspace_bytes_(workspace_bytes) {}
+  GpuKernel(OperandTypes types, KernelRole role) : types_(types), role_(role) {}
+  [[nodiscard]] const OperandTypes& types() const { return types_; }
+  [[nodiscard]] const KernelRole& role() const { return role_; }
+
+ private:
+  OperandTypes types_;
+  KernelRole role_;
+};
+
+template <class Function>
+class FunctionKernel final : public GpuKernel {
+ public:
+  FunctionKernel(Function function, OperandTypes types, std::int64_t workspace_bytes, KernelRole role)
+      : GpuKernel(types, role), function_(std::move(function)), workspace_bytes_(workspace_bytes) {}
   void run(std::span<const void* const> inputs, std::span<void* const> outputs, const StepContext& context) override {
-    function_(Operands{inputs, outputs, context, types_});
+    function_(Operands{inputs, outputs, context, types()});
   }
   [[nodiscard]] std::int64_t workspace_bytes() const override { return workspace_bytes_; }
 
  private:
   Function function_;
-  OperandTypes types_;
   std::int64_t workspace_bytes_;
 };
 
@@ -74,9 +85,9 @@ using KernelFactory = KernelPointer (*)(const KernelCall& call);
 
 // The kernel that calls function(operands).
 template <class Function>
-[[nodiscard]] KernelPointer function_kernel(const KernelCall& call, Function function,
-                                            std::int64_t workspace_bytes = 0) {
-  return std::make_unique<FunctionKernel<Function>>(std::move(function), operand_types(call), workspace_bytes);
+[[nodiscard]] KernelPointer function_kernel(const KernelCall& call, Function function, std::int64_t workspace_bytes = 0,
+                                            KernelRole role = {}) {
+  return std::make_unique<FunctionKernel<Function>>(std::move(function), operand_types(call), workspace_bytes, role);
 }
 
 }  // namespace mp::runtime::gpu

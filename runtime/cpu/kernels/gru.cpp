@@ -118,13 +118,13 @@ class Gru {
       add_recurrent(team, before, weights, 2, gates);
       if (!is_reset_first_) add_recurrent(team, before, weights + 2 * n * n, 1, gates + 3 * n);
     }
-    team.for_range(r_.batch, r_.grain(), [&](std::int64_t begin, std::int64_t end) {
+    team.for_range(r_.batch, grain(r_), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t b = begin; b < end; ++b) open_gates(gates + b * width(), before_of(b), is_reset_first_, n);
     });
     if (is_reset_first_ && before.first != nullptr) {
       add_recurrent(team, {gates + 3 * n, width()}, weights + 2 * n * n, 1, gates + 2 * n);
     }
-    team.for_range(r_.batch, r_.grain(), [&](std::int64_t begin, std::int64_t end) {
+    team.for_range(r_.batch, grain(r_), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t b = begin; b < end; ++b) {
         blend(gates + b * width(), before_of(b), is_reset_first_, y + b * r_.output_stride(), n);
       }

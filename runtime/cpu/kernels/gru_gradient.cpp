@@ -110,7 +110,7 @@ class GruGradient {
     const float* gates = io.in(4) + r_.saved_at(d, width()) + time * r_.batch * width();
     const float* dy = io.in(5) == nullptr ? nullptr : io.in(5) + r_.output_at(d, time);
     float* dgates = dgates_.data() + time * r_.batch * width();
-    team.for_range(r_.batch, r_.grain(), [&](std::int64_t begin, std::int64_t end) {
+    team.for_range(r_.batch, grain(r_), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t b = begin; b < end; ++b) {
         const Step s{gates + b * width(), before.first == nullptr ? nullptr : before.first + b * before.stride,
                      dy == nullptr ? nullptr : dy + b * r_.output_stride()};

@@ -102,7 +102,7 @@ class Lstm {
     const StepRows before = r_.cell_before(d, step, cells_out_, io.in(6));
     float* cells = cells_out_ + r_.saved_at(d, r_.hidden) + time * r_.batch * r_.hidden;
     float* y = y_out_ + r_.output_at(d, time);
-    team.for_range(r_.batch, r_.grain(), [&](std::int64_t begin, std::int64_t end) {
+    team.for_range(r_.batch, grain(r_), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t b = begin; b < end; ++b) {
         activate(gates + b * width(), before.first == nullptr ? nullptr : before.first + b * before.stride,
                  cells + b * r_.hidden, y + b * r_.output_stride(), r_.hidden);

@@ -86,7 +86,7 @@ class LstmGradient {
     const float* cells = io.in(5) + r_.saved_at(d, r_.hidden) + row * r_.hidden;
     const float* dy = io.in(6) == nullptr ? nullptr : io.in(6) + r_.output_at(d, time);
     float* dgates = dgates_.data() + row * width();
-    team.for_range(r_.batch, r_.grain(), [&](std::int64_t begin, std::int64_t end) {
+    team.for_range(r_.batch, grain(r_), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t b = begin; b < end; ++b) {
         const Step s{gates + b * width(), cells + b * r_.hidden,
                      before.first == nullptr ? nullptr : before.first + b * before.stride,

@@ -4,6 +4,7 @@
 #include "runtime/gpu/kernels/bias.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/kernels/movement.hpp"
+#include "runtime/gpu/kernels/optimizers.hpp"
 #include "runtime/gpu/kernels/sequence.hpp"
 
 namespace mp::runtime::gpu {
@@ -36,6 +37,7 @@ MP_LAUNCH_ITEM(RotationItem);
 MP_LAUNCH_ITEM(DropoutItem);
 MP_LAUNCH_ITEM(SgdItem);
 MP_LAUNCH_ITEM(AdamItem);
+MP_LAUNCH_ROW(UpdateChunkRow);
 MP_LAUNCH_ITEM(ScaledItem);
 MP_LAUNCH_ITEM(BiasItem);
 MP_LAUNCH_ITEM(RoundItem);

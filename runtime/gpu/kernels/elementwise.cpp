@@ -51,19 +51,26 @@ KernelPointer make_unary(const KernelCall& call) {
   call.require_real(call.input(0).type);
   const ActivationCall unary = activation_of(call);
   const std::int64_t size = elements(call.output(0).shape);
-  return function_kernel(call, [queue = call.device.queue(), unary, size](const Operands& io) {
-    for_items(queue, size, UnaryItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real_out(0)});
-  });
+  return function_kernel(
+      call,
+      [queue = call.device.queue(), unary, size](const Operands& io) {
+        for_items(queue, size, UnaryItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real_out(0)});
+      },
+      0, ActivationRole{.kind = unary.kind});
 }
 
 KernelPointer make_unary_gradient(const KernelCall& call) {
   call.require_real(call.input(0).type);
   const ActivationCall unary = activation_of(call);
   const std::int64_t size = elements(call.output(0).shape);
-  return function_kernel(call, [queue = call.device.queue(), unary, size](const Operands& io) {
-    for_items(queue, size,
-              UnaryGradientItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real(1), io.real_out(0)});
-  });
+  return function_kernel(
+      call,
+      [queue = call.device.queue(), unary, size](const Operands& io) {
+        for_items(
+            queue, size,
+            UnaryGradientItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real(1), io.real_out(0)});
+      },
+      0, ActivationRole{.kind = unary.kind, .is_gradient = true});
 }
 
 KernelPointer make_add(const KernelCall& call) { return binary(call, Binary::kAdd); }

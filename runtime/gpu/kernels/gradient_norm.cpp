@@ -2,41 +2,69 @@
 #include "runtime/gpu/kernels/gradient_norm.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "runtime/gpu/kernels/kernels.hpp"
+#include "runtime/gpu/operand_table.hpp"
 
 namespace mp::runtime::gpu {
 namespace {
 
 constexpr std::int64_t kMostParts = 512;
 
-std::int64_t parts_of(std::int64_t size) { return std::clamp<std::int64_t>(size / 8192, 1, kMostParts); }
+std::int64_t parts_of(std::int64_t size) { return std::clamp<std::int64_t>(size / kSquaresWidth, 1, kMostParts); }
+
+// The norms of all tensors in two launches.
+class GradientL2 {
+ public:
+  GradientL2(Device& device, std::vector<SquaredTensor> tensors)
+      : device_(&device), tensors_(std::move(tensors)), table_(device, tensors_.size()) {
+    for (SquaredTensor& tensor : tensors_) {
+      tensor.first_chunk = parts_;
+      parts_ += tensor.parts;
+    }
+    sums_ = device.allocate_scratch(sums_bytes());
+  }
+  [[nodiscard]] std::int64_t workspace_bytes() const { return table_.size_bytes() + sums_bytes(); }
+
+  void run(const Operands& io) {
+    const SquaredTensor* rows = table_.rows(io.inputs, io.outputs, [&] {
+      for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].x.data = io.inputs[i];
+      return tensors_;
+    });
+    auto* sums = reinterpret_cast<double*>(sums_.get());
+    const auto count = static_cast<std::int64_t>(tensors_.size());
+    for_rows(device_->queue(), parts_, kSquaresWidth, SquaresRow{rows, count, sums});
+    for_items(device_->queue(), count, RootItem{rows, sums, io.out(0)});
+  }
+
+ private:
+  [[nodiscard]] std::int64_t sums_bytes() const { return parts_ * static_cast<std::int64_t>(sizeof(double)); }
+
+  Device* device_;
+  std::vector<SquaredTensor> tensors_;
+  OperandTable<SquaredTensor> table_;
+  std::int64_t parts_ = 0;
+  DeviceMemory sums_;
+};
 
 }  // namespace
 
 KernelPointer make_gradient_l2(const KernelCall& call) {
-  std::vector<std::int64_t> sizes;
-  std::vector<bool> are_bfloat16;  // of more inputs than OperandTypes has bits for
+  std::vector<SquaredTensor> tensors;
   for (std::size_t i = 0; i < call.node.inputs.size(); ++i) {
     call.require_real(call.input(i).type);
-    sizes.push_back(elements(call.input(i).shape));
-    are_bfloat16.push_back(call.input(i).type == DataType::kBfloat16);
+    const std::int64_t size = elements(call.input(i).shape);
+    tensors.push_back({.first_chunk = 0,
+                       .parts = parts_of(size),
+                       .size = size,
+                       .x = {nullptr, call.input(i).type == DataType::kBfloat16}});
   }
-  const std::int64_t workspace = kMostParts * static_cast<std::int64_t>(sizeof(double));
-  const DeviceMemory scratch = call.device.allocate_scratch(workspace);
+  GradientL2 norms(call.device, std::move(tensors));
+  const std::int64_t workspace = norms.workspace_bytes();
   return function_kernel(
-      call,
-      [queue = call.device.queue(), sizes, are_bfloat16, scratch](const Operands& io) {
-        auto* sums = reinterpret_cast<double*>(scratch.get());
-        for (std::size_t i = 0; i < sizes.size(); ++i) {
-          const std::int64_t parts = parts_of(sizes[i]);
-          for_rows(queue, parts, sizes[i] / parts,
-                   SquaresRow{sizes[i], parts, {io.in<void>(i), are_bfloat16[i]}, sums});
-          for_items(queue, 1, RootItem{sums, parts, io.out(0) + i});
-        }
-      },
-      workspace);
+      call, [norms](const Operands& io) mutable { norms.run(io); }, workspace);
 }
 
 KernelPointer make_gradient_norm(const KernelCall& call) {

@@ -22,6 +22,9 @@ KernelPointer make_cast(const KernelCall& call);
 // gradient_norm.cpp
 KernelPointer make_gradient_l2(const KernelCall& call);
 KernelPointer make_gradient_norm(const KernelCall& call);
+// gru.cpp
+KernelPointer make_gru(const KernelCall& call);
+KernelPointer make_gru_grad(const KernelCall& call);
 // losses.cpp
 KernelPointer make_mean_squared_error(const KernelCall& call);
 KernelPointer make_mean_squared_error_grad(const KernelCall& call);
@@ -29,6 +32,9 @@ KernelPointer make_mean_absolute_error(const KernelCall& call);
 KernelPointer make_mean_absolute_error_grad(const KernelCall& call);
 KernelPointer make_binary_cross_entropy(const KernelCall& call);
 KernelPointer make_binary_cross_entropy_grad(const KernelCall& call);
+// lstm.cpp
+KernelPointer make_lstm(const KernelCall& call);
+KernelPointer make_lstm_grad(const KernelCall& call);
 // matrix.cpp
 KernelPointer make_gemm(const KernelCall& call);
 KernelPointer make_matmul(const KernelCall& call);

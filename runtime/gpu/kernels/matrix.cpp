@@ -70,10 +70,30 @@ void require_one_type(const KernelCall& call) {
                              call.node.name, name_of(call.input(0).type), name_of(call.input(1).type)));
 }
 
+bool is_for_gelu_gradient(const KernelCall& call) {
+  const auto readers = call.graph.consumers(call.node.outputs[0]);
+  return readers.size() == 1 && call.graph.node(readers[0]).op_name == "GeluGrad";
+}
+
+// None where it takes more than one product.
+KernelRole role_of(const KernelCall& call, const MatrixProduct& product, const ProductRole& operands) {
+  ProductRole role = operands;
+  role.product = product;
+  role.is_for_gelu_gradient = is_for_gelu_gradient(call);
+  return role;
+}
+KernelRole role_of(const KernelCall& call, const Batch& batch, std::size_t bias) {
+  if (batch.product.batch != 1 || batch.items.count() != 1) return {};
+  return role_of(call, batch.product, {.bias = bias});
+}
+
 KernelPointer product_kernel(const KernelCall& call, const Batch& batch) {
-  return function_kernel(call, [&device = call.device, batch](const Operands& io) {
-    run_batch(device, batch, io.real(0), io.real(1), io.real_out(0));
-  });
+  return function_kernel(
+      call,
+      [&device = call.device, batch](const Operands& io) {
+        run_batch(device, batch, io.real(0), io.real(1), io.real_out(0));
+      },
+      0, role_of(call, batch, kNoOperand));
 }
 
 }  // namespace
@@ -92,15 +112,18 @@ KernelPointer make_gemm(const KernelCall& call) {
                        (call.input(2).shape.size() <= 1 || call.input(2).shape.back() == shape.back());
   const auto from = strided<1>(shape, {broadcast_strides(call.input(2).shape, shape)});
   if (!is_bias) batch.product.beta = 1.0F;
-  return function_kernel(call, [&device = call.device, batch, is_bias, from, beta, size](const Operands& io) {
-    Batch run = batch;
-    if (is_bias) {
-      run.product.bias = io.real(2);
-    } else {
-      for_items(device.queue(), size, ScaledItem{from, beta, io.real(2), io.real_out(0)});
-    }
-    run_batch(device, run, io.real(0), io.real(1), io.real_out(0));
-  });
+  return function_kernel(
+      call,
+      [&device = call.device, batch, is_bias, from, beta, size](const Operands& io) {
+        Batch run = batch;
+        if (is_bias) {
+          run.product.bias = io.real(2);
+        } else {
+          for_items(device.queue(), size, ScaledItem{from, beta, io.real(2), io.real_out(0)});
+        }
+        run_batch(device, run, io.real(0), io.real(1), io.real_out(0));
+      },
+      0, is_bias ? role_of(call, batch, 2) : KernelRole{});
 }
 
 KernelPointer make_matmul(const KernelCall& call) {
@@ -119,13 +142,16 @@ KernelPointer make_matmul_weight_grad(const KernelCall& call) {
   product.m = product.lda = input.back();
   product.n = product.ldb = product.ldc = gradient.back();
   product.k = elements(input) / input.back();
-  return function_kernel(call, [&device = call.device, product](const Operands& io) {
-    MatrixProduct run = product;
-    run.a = io.real(1);
-    run.b = io.real(0);
-    run.c = io.real_out(0);
-    device.multiply(run);
-  });
+  return function_kernel(
+      call,
+      [&device = call.device, product](const Operands& io) {
+        MatrixProduct run = product;
+        run.a = io.real(1);
+        run.b = io.real(0);
+        run.c = io.real_out(0);
+        device.multiply(run);
+      },
+      0, role_of(call, product, {.a = 1, .b = 0}));
 }
 
 }  // namespace mp::runtime::gpu

@@ -22,14 +22,20 @@ std::vector<bool> axes_of(const KernelCall& call, const Shape& shape) {
   return reduced_axes(call.attributes().get_ints("axes", {}), shape.size());
 }
 
+// Where all axes but the last are added up.
+KernelRole column_sum_role(const Shape& shape, const std::vector<bool>& is_reduced) {
+  if (shape.size() < 2 || is_reduced.back() || std::count(is_reduced.begin(), is_reduced.end(), false) != 1) return {};
+  return ColumnSumRole{.rows = elements(shape) / std::max<std::int64_t>(shape.back(), 1), .columns = shape.back()};
+}
+
 KernelPointer sum_kernel(const KernelCall& call, bool is_mean) {
   call.require_real(call.input(0).type);
   const Shape& shape = call.input(0).shape;
   const double count = static_cast<double>(elements(shape)) / static_cast<double>(elements(call.output(0).shape));
   const SumReduction reduction(call.device, shape, axes_of(call, shape), is_mean ? 1.0 / count : 1.0);
   return function_kernel(
-      call, [reduction](const Operands& io) { reduction.run(io.real(0), io.real_out(0)); },
-      reduction.workspace_bytes());
+      call, [reduction](const Operands& io) { reduction.run(io.real(0), io.real_out(0)); }, reduction.workspace_bytes(),
+      is_mean ? KernelRole{} : column_sum_role(shape, axes_of(call, shape)));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Gather and its gradient, rotary embeddings, dropout, optimizers: items of what language models need besides products.
+// Gather and its gradient, rotary embeddings, dropout: items of what language models need besides products.
 #pragma once
 
 #include <cmath>
@@ -6,7 +6,6 @@
 
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/values.hpp"
-#include "runtime/semantics/adam.hpp"
 #include "runtime/semantics/rotation.hpp"
 
 namespace mp::runtime::gpu {
@@ -174,48 +173,6 @@ struct DropoutItem {
     const std::uint64_t bits = stream_bits(key, *step, static_cast<std::uint64_t>(i));
     const bool kept = static_cast<double>(bits >> 11U) * 0x1p-53 >= ratio;
     y.set(i, kept ? x[i] * scale : 0.0F);
-  }
-};
-
-struct SgdConstants {
-  float learning_rate;
-  float momentum;
-  float weight_decay;
-};
-
-struct SgdItem {
-  const SgdConstants* constants;
-  Reals w;
-  ConstReals gradient;
-  float* velocity;      // may be null
-  const float* factor;  // of the gradient; may be null: 1
-  Reals copy;           // of w, rounded; may be null
-  MP_HD void operator()(std::int64_t i) const {
-    const SgdConstants& c = *constants;
-    float update = gradient[i] * (factor == nullptr ? 1.0F : *factor) + c.weight_decay * w[i];
-    if (velocity != nullptr) velocity[i] = update = c.momentum * velocity[i] + update;
-    const float value = w[i] - c.learning_rate * update;
-    w.set(i, value);
-    if (copy) copy.set(i, value);
-  }
-};
-
-struct AdamItem {
-  const AdamConstants* constants;
-  Reals w;
-  ConstReals gradient;
-  float* m;
-  float* v;
-  const float* factor;  // of the gradient; may be null: 1
-  Reals copy;           // of w, rounded; may be null
-  MP_HD void operator()(std::int64_t i) const {
-    const AdamConstants& c = *constants;
-    const float g = gradient[i] * (factor == nullptr ? 1.0F : *factor) + c.gradient_decay * w[i];
-    m[i] = c.beta1 * m[i] + c.one_minus_beta1 * g;
-    v[i] = c.beta2 * v[i] + c.one_minus_beta2 * g * g;
-    const float value = c.weight_factor * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.root_factor + c.epsilon);
-    w.set(i, value);
-    if (copy) copy.set(i, value);
   }
 };
 

@@ -66,7 +66,6 @@ TEST_CASE("on a GPU, training has PyTorch's losses", "[gpu][training]") {
   if (!has_gpu()) return;
   const TorchRuns file = read_torch_runs();
   for (const TorchRun& run : file.runs) {
-    if (run.model.starts_with("lstm")) continue;  // recurrent operators are the CPU's alone
     for (const std::int32_t devices : {1, 3}) {
       require_torch_losses(run, file.seed,
                            {.placement = {.devices = devices}, .backends = gpus(true), .tolerance = 3e-4});
@@ -81,6 +80,23 @@ TEST_CASE("on a GPU, placements and replays change no bit", "[gpu][training]") {
   CHECK(losses_of(subject.training, {}, true) == alone);
   CHECK(losses_of(subject.training, {.devices = 4}, true) == alone);
   CHECK(losses_of(subject.training, {.devices = 4, .layout = Layout::kRandom}, true) == alone);
+}
+
+TEST_CASE("on a GPU, products in bfloat16 take GELU and gradients of biases with them", "[gpu]") {
+  if (!has_gpu()) return;
+  const TorchRuns file = read_torch_runs("mixed_precision.json");
+  const auto losses = [&](bool use_graphs, bool use_epilogues) {
+    const BackendFactory backends = [=](mp::DeviceId) {
+      return make_cuda_backend({.device = 0, .use_graphs = use_graphs, .use_epilogues = use_epilogues});
+    };
+    return losses_of_torch_run(file.runs.at(0), file.seed,
+                               {.backends = backends, .steps = 3, .precision = mp::Precision::kBfloat16});
+  };
+  const std::vector<double> fused = losses(true, true);
+  const std::vector<double> plain = losses(true, false);
+  CHECK(fused != plain);
+  for (std::size_t i = 0; i < fused.size(); ++i) CHECK(fused[i] == Approx(plain[i]).epsilon(1e-3));
+  CHECK(losses(false, true) == fused);
 }
 
 TEST_CASE("on a GPU, a label out of range is reported", "[gpu]") {

@@ -33,7 +33,10 @@ struct TorchCheck {
   std::size_t steps = 20;
   double tolerance = 1e-4;
   Precision precision = Precision::kFloat32;
+  bool is_watched = false;  // every instruction by itself (anomaly detection)
 };
+// The losses of `steps` steps of that training.
+[[nodiscard]] std::vector<double> losses_of_torch_run(const TorchRun& run, std::uint64_t seed, const TorchCheck& check);
 void require_torch_losses(const TorchRun& run, std::uint64_t seed, const TorchCheck& check);
 
 }  // namespace mp::runtime::test
