@@ -78,6 +78,7 @@ class BucketMaker {
     open.bytes += size;
     open.ready = next.ready;
     out_.buckets[open.bucket].gradients.push_back(next.gradient);
+    out_.buckets[open.bucket].size_bytes += size;
     out_.of_gradient[next.gradient] = open.bucket;
   }
 
@@ -126,7 +127,9 @@ class BucketMaker {
                   {.leader = leader, .reducer = reducer, .users = std::move(users), .gradients = {}})};
     const Link link = slowest_link(out_.buckets[open.bucket], options_);
     open.latency = to_picoseconds(link.latency_s);
-    open.most = options_.are_shards ? std::min(options_.most_bytes, worthwhile_bytes(link)) : options_.most_bytes;
+    const std::int64_t worthwhile = worthwhile_bytes(link);
+    out_.buckets[open.bucket].worthwhile_bytes = worthwhile;
+    open.most = options_.are_shards ? std::min(options_.most_bytes, worthwhile) : options_.most_bytes;
     open.bytes_per_s = link.bandwidth_bytes_per_s;
     open.link_free = link_free_[{leader, reducer}];
     return open;

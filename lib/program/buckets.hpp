@@ -21,6 +21,8 @@ struct Bucket {
   DeviceId reducer = kNone<DeviceId>;  // the member that adds the sums, or who does it in their stead
   std::vector<DeviceId> users;         // whose updates read what comes out
   std::vector<TensorId> gradients;     // in the order in which they are ready
+  std::int64_t size_bytes = 0;         // of them
+  std::int64_t worthwhile_bytes = 0;   // on its slowest way
 };
 
 struct Buckets {

@@ -57,8 +57,8 @@ void Emitter::send_shard(const Bucket& bucket, DeviceId here, std::int32_t micro
   shards_under_way_[here].push_back(static_cast<std::int32_t>(out_.messages.size()) - 1);
 }
 
-// A member that makes gradients faster than its links take them has as many under way as it owns itself, or two
-// messages worth sending, and waits before it begins to need memory for more.
+// A member that makes gradients faster than its links take them has two messages worth sending under way, or half as
+// much as it owns, and waits before it begins to need memory for more.
 void Emitter::limit_shards_under_way(const Bucket& bucket, DeviceId here) {
   std::deque<std::int32_t>& under_way = shards_under_way_[here];
   const auto is_received = [&](std::int32_t message) {
@@ -67,9 +67,8 @@ void Emitter::limit_shards_under_way(const Bucket& bucket, DeviceId here) {
   std::erase_if(under_way, is_received);
   std::int64_t sum = 0;
   for (const std::int32_t message : under_way) sum += out_.messages[static_cast<std::size_t>(message)].size_bytes;
-  const std::int64_t worthwhile = worthwhile_bytes(options_.cluster.link(here, bucket.reducer));
-  const std::int64_t most = std::max(2 * std::min(worthwhile, options_.bucket_bytes),
-                                     gradient_bytes_[bucket.leader] / options_.replication.size(bucket.leader));
+  const std::int64_t most = std::max(2 * std::min(bucket.worthwhile_bytes, options_.bucket_bytes),
+                                     gradient_bytes_[bucket.leader] / (2 * options_.replication.size(bucket.leader)));
   while (sum > most && under_way.size() > 1) {
     const std::int32_t oldest = under_way.front();
     under_way.pop_front();

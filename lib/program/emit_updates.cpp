@@ -42,7 +42,7 @@ void Emitter::make_buckets(const std::vector<NodeRun>& runs) {
     const auto members = static_cast<std::size_t>(options_.replication.size(bucket.leader));
     BucketState& state = bucket_states_[bucket_states_.push_back({.done = std::vector<std::size_t>(members, 0)})];
     if (options_.zero >= 2) state.handed_in.resize(static_cast<std::size_t>(training_.microbatches));
-    for (const TensorId t : bucket.gradients) gradient_bytes_[bucket.leader] += bytes(graph_.tensor(t).type);
+    gradient_bytes_[bucket.leader] += bucket.size_bytes;
   }
   values_made_.assign(buckets_.new_values.size(), 0);
 }
