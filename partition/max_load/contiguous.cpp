@@ -109,6 +109,15 @@ LoadProblem without_memory(LoadProblem problem) {
 
 }  // namespace
 
+ContiguousResult best_along(const LoadProblem& problem, const std::vector<std::int32_t>& order,
+                            const ContiguousOptions& options) {
+  ContiguousResult best;
+  const IdealLattice chain = chain_lattice(order);
+  if (stage_search_bytes(problem, chain.size()) > static_cast<double>(options.max_bytes)) return best;
+  search_rising(problem, chain, options, std::max(options.above_s, WorkBound(problem).seconds()), best);
+  return best;
+}
+
 ContiguousResult best_contiguous(const LoadProblem& problem, const ContiguousOptions& options) {
   const OrderGroups groups = order_groups(problem.units(), problem.order);
   const LoadProblem acyclic = merge_units(problem, groups.group_of, groups.groups);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "partition/max_load/load_problem.hpp"
 
@@ -30,5 +32,9 @@ struct ContiguousResult {
 // limit rises from the lower bound until a pipeline is found. Ideals that work alone shows to be dead ends are passed
 // over. `problem` has no fixed units. Units that must precede each other go to one device.
 [[nodiscard]] ContiguousResult best_contiguous(const LoadProblem& problem, const ContiguousOptions& options = {});
+
+// The same among pipelines whose stages are stretches of `order`, which keeps problem.order.
+[[nodiscard]] ContiguousResult best_along(const LoadProblem& problem, const std::vector<std::int32_t>& order,
+                                          const ContiguousOptions& options = {});
 
 }  // namespace mp::partition

@@ -17,20 +17,16 @@
 #include "partition/model/partition_model.hpp"
 #include "partition/search/improve_plan.hpp"
 #include "partition/search/model_chain.hpp"
+#include "partition/search/pipeline_candidates.hpp"
 #include "partition/search/search_budget.hpp"
 #include "partition/search/smallest_changes.hpp"
+#include "partition/search/stage_orders.hpp"
 #include "partition/search/step_lower_bound.hpp"
 
 namespace mp::partition {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-struct Estimated {
-  double time_s = std::numeric_limits<double>::infinity();
-  RecomputePattern recompute = RecomputePattern::kNone;  // of which the plan does not name the nodes yet
-  StepPlan plan;
-};
 
 std::int64_t batch_of(const Model& model, const StepShape& shape) {
   const auto asked = shape.bindings.find(kBatchDimension);
@@ -64,6 +60,7 @@ class Searcher {
   StepSearch run() {
     judge_cuts();
     judge_single_devices();
+    judge_stage_orders();
     pipelines();
     improve();
     return conclude();
@@ -154,6 +151,24 @@ class Searcher {
     }
   }
 
+  // Where the model branches: the pipelines of least max load, under every number of microbatches.
+  void judge_stage_orders() {
+    constexpr std::size_t kMostStages = 16;
+    constexpr std::int64_t kShare = 8;  // of the work, at most one of so many parts
+    if (cluster_.devices.size() > kFewDevices || out_of_time()) return;
+    const StepJudge::Work& work = judge_.work(result_.microbatches_tried.front());
+    const std::vector<std::vector<DeviceId>> devices =
+        device_orders(cluster_, relative_speeds(work.training, work.units, cluster_));
+    orders_ = stage_orders(work.training, work.units, cluster_, devices.front(), kMostStages);
+    const std::int64_t until = judge_.instructions() + budget_.instructions / kShare;
+    for (auto order = orders_.rbegin(); order != orders_.rend(); ++order) {
+      for (const std::int32_t microbatches : result_.microbatches_tried) {
+        if (out_of_time() || judge_.instructions() > until) return;
+        judge(plan_on("ideals", microbatches, order->placement));
+      }
+    }
+  }
+
   // Parameters alone are more than the device has.
   [[nodiscard]] bool certainly_over(const StepJudge::Work& work, DeviceId d) const {
     std::int64_t parameter_bytes = 0;
@@ -177,7 +192,6 @@ class Searcher {
       most_zero_ = std::min(most_zero, options_.space.most_zero);
       for (const double share : {1.0, 0.92, 0.8, 0.6}) {
         memory_share_ = share;
-        estimated_.clear();
         estimate_pipelines();
         judge_pipelines();
         if (best_fits() || out_of_time()) return;
@@ -186,79 +200,17 @@ class Searcher {
     }
   }
 
-  // What is estimated for one number of microbatches.
-  struct Chained {
-    ModelChain chain;
-    std::vector<std::size_t> places;
-    const StepJudge::Work& work;
-  };
-
-  struct Promise {
-    double least_s = 0.0;  // the estimate is no less
-    PipelineForm form;
-    std::size_t chained = 0;
-  };
-
   void estimate_pipelines() {
-    const std::size_t most_places = cluster_.devices.size() > kFewDevices ? 200 : 300;
     SearchSpace space = options_.space;
-    space.coarse = cluster_.devices.size() > kFewDevices;
     space.most_zero = most_zero_;
-    std::vector<Chained> chained;
-    std::vector<Promise> promises;
-    for (const std::int32_t microbatches : result_.microbatches_tried) {
-      if (out_of_time()) break;
-      const StepJudge::Work& work = judge_.work(microbatches);
-      ModelChain chain(work.training, work.units, cluster_, units_in_model_order(work.units));
-      std::vector<std::size_t> places = chain.cut_places(most_places);
-      const IdVector<DeviceId, double> speeds = relative_speeds(work.training, work.units, cluster_);
-      for (const std::vector<DeviceId>& order : device_orders(cluster_, speeds)) {
-        for (PipelineForm& form : pipeline_forms(order, microbatches, places.size() - 1, space)) {
-          promises.push_back({least_pipeline_seconds(chain, cluster_, form), std::move(form), chained.size()});
-        }
-      }
-      chained.push_back({std::move(chain), std::move(places), work});
-    }
-    std::stable_sort(promises.begin(), promises.end(),
-                     [](const Promise& a, const Promise& b) { return a.least_s < b.least_s; });
-    estimate_while_promising(chained, promises);
-    std::stable_sort(estimated_.begin(), estimated_.end(),
-                     [](const Estimated& a, const Estimated& b) { return a.time_s < b.time_s; });
-  }
-
-  void estimate_while_promising(const std::vector<Chained>& chained, const std::vector<Promise>& promises) {
-    double best_s = std::numeric_limits<double>::infinity();
-    for (const Promise& promise : promises) {
-      if (out_of_time() || promise.least_s > kTrust * best_s) break;
-      const std::size_t before = estimated_.size();
-      const Chained& of = chained[promise.chained];
-      estimate(of.chain, of.places, promise.form, of.work);
-      if (estimated_.size() > before) best_s = std::min(best_s, estimated_.back().time_s);
-    }
-    tell(fmt::format("{} of {} pipelines estimated, {} fit", result_.plans_estimated, promises.size(),
-                     estimated_.size()));
-  }
-
-  void estimate(const ModelChain& chain, const std::vector<std::size_t>& places, const PipelineForm& form,
-                const StepJudge::Work& work) {
-    const double cycle_step = cluster_.devices.size() > kFewDevices ? 0.02 : 0.002;
-    ++result_.plans_estimated;
-    const std::optional<PipelineEstimate> estimate = estimate_pipeline(
-        chain, judge_.links(), places, form, {.memory_share = memory_share_, .cycle_step = cycle_step});
-    if (!estimate) return;
-    StepPlan plan = plan_on("pipeline", form.microbatches,
-                            Placement(static_cast<std::size_t>(work.training.forward_nodes), kNone<DeviceId>));
-    for (std::size_t s = 0; s < form.stages(); ++s) {
-      for (std::size_t place = estimate->cuts[s]; place < estimate->cuts[s + 1]; ++place) {
-        for (const NodeId n : work.units.nodes[chain.order()[place]]) plan.placement[n] = form.of_stage(s).front();
-      }
-    }
-    for (const ReplicaGroup& group : form.devices) {
-      if (group.size() > 1) plan.replicas.push_back(group);
-    }
-    plan.zero = form.zero;
-    if (form.chunks > 1) plan.schedule = Schedule::kInterleaved;
-    estimated_.push_back({estimate->time_s, form.recompute, std::move(plan)});
+    PipelineCandidates found = pipeline_candidates(judge_, result_.microbatches_tried,
+                                                   {.space = space,
+                                                    .orders = orders_,
+                                                    .memory_share = memory_share_,
+                                                    .out_of_time = [this] { return out_of_time(); },
+                                                    .progress = [this](const std::string& line) { tell(line); }});
+    result_.plans_estimated += found.estimated;
+    estimated_ = std::move(found.fitting);
   }
 
   // Best estimates first, until they promise nothing anymore.
@@ -268,7 +220,7 @@ class Searcher {
     std::size_t judged = 0;
     const std::int64_t until =
         judge_.instructions() + static_cast<std::int64_t>(kShare * static_cast<double>(budget_.instructions));
-    for (const Estimated& candidate : estimated_) {
+    for (const PipelineCandidate& candidate : estimated_) {
       const bool enough = judged > 0 && judge_.instructions() > until;
       if (out_of_time() || enough || (best_fits() && first_fitting_)) break;
       if (!best_fits() && judged == kMostThatLack) break;
@@ -361,8 +313,6 @@ class Searcher {
   }
 
   static constexpr double kGigabyte = 1e9;
-  static constexpr double kTrust = 1.5;  // what is estimated at more than this times the best is not worth judging
-  static constexpr std::size_t kFewDevices = 64;
 
   const Model& model_;
   const StepShape& shape_;
@@ -374,7 +324,8 @@ class Searcher {
   double memory_share_ = 1.0;
   std::int32_t most_zero_ = 0;
   bool first_fitting_ = false;  // the first that fits will do
-  std::vector<Estimated> estimated_;
+  std::vector<StageOrder> orders_;
+  std::vector<PipelineCandidate> estimated_;
   StepSearch result_;
 };
 

@@ -79,6 +79,26 @@ Model random_model(std::uint64_t seed, int layers) {
   return model;
 }
 
+Model tower_model(int towers, int layers, int width) {
+  Model model = empty_model(width);
+  std::vector<std::string> ends(static_cast<std::size_t>(towers), "x");
+  for (int layer = 0; layer < layers; ++layer) {
+    for (int tower = 0; tower < towers; ++tower) {
+      const std::string name = fmt::format("t{}l{}", tower, layer);
+      add_weight(model, name + ".w", {fixed(width), fixed(width)});
+      std::string& end = ends[static_cast<std::size_t>(tower)];
+      end = add_node(model, "Gemm", name, {end, name + ".w"});
+      end = add_node(model, "Relu", name + ".relu", {end});
+    }
+  }
+  std::string sum = ends.front();
+  for (std::size_t tower = 1; tower < ends.size(); ++tower) {
+    sum = add_node(model, "Add", fmt::format("sum{}", tower), {sum, ends[tower]});
+  }
+  model.loss = add_node(model, "MeanSquaredError", "loss", {sum, "target"});
+  return model;
+}
+
 Model chain_model(int layers, int width) {
   Model model = empty_model(width);
   std::string x = "x";

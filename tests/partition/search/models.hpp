@@ -15,6 +15,10 @@ namespace mp::partition::test {
 // `layers` equal Gemm of `width` with Relu: a pipeline's ideal.
 [[nodiscard]] Model chain_model(int layers, int width);
 
+// `towers` chains of `layers` Gemm of `width` with Relu that read the input and are added up, in the file layer by
+// layer.
+[[nodiscard]] Model tower_model(int towers, int layers, int width);
+
 // Devices of two types, one twice as fast and with more memory, on two hosts where there are more than two.
 [[nodiscard]] Cluster mixed_cluster(int devices, std::int64_t memory_bytes);
 
