@@ -123,6 +123,7 @@ void DeviceWorker::find_stretches() {
 
 void DeviceWorker::run_step(const StepRequest& request) {
   const bool is_watched = !times_.empty() || detects_anomalies_;
+  progress_.begin(request.context.step);
   for (std::size_t i = 0; i < operations_.size();) {
     if (is_watched || stretch_ends_[i] == i + 1) {
       run_one(i++, request);
@@ -131,16 +132,19 @@ void DeviceWorker::run_step(const StepRequest& request) {
       i = stretch_ends_[i];
     }
   }
+  progress_.at(static_cast<std::int32_t>(operations_.size()));
   try {
     backend_->synchronize();
   } catch (const std::exception& error) {
     throw RunError(fmt::format("device {} ({}), step {}: {}", index(device_), backend_->name(),
                                request.context.step + 1, error.what()));
   }
+  progress_.end();
 }
 
 void DeviceWorker::run_one(std::size_t instruction, const StepRequest& request) {
   const std::size_t i = instruction;
+  progress_.at(static_cast<std::int32_t>(i));
   if (!times_.empty()) times_[i].start = std::chrono::steady_clock::now();
   try {
     execute(operations_[i], request);
@@ -167,7 +171,10 @@ void DeviceWorker::run_stretch(std::size_t first, const StepRequest& request) {
     // One reference fits into the function object itself: nothing is allocated.
     backend_->run_stretch(first, request.context, [&state] {
       const std::size_t end = state.worker->stretch_ends_[state.first];
-      for (state.at = state.first; state.at < end; ++state.at) state.worker->execute_fused(state.at, *state.request);
+      for (state.at = state.first; state.at < end; ++state.at) {
+        state.worker->progress_.at(static_cast<std::int32_t>(state.at));
+        state.worker->execute_fused(state.at, *state.request);
+      }
       state.at = state.first;
     });
   } catch (const std::exception& error) {
@@ -301,11 +308,13 @@ void DeviceWorker::initialise_parameters(std::uint64_t seed) {
 void DeviceWorker::read(BufferId buffer, std::span<std::byte> host) const {
   backend_->copy_to_host(host.data(), address(buffer), static_cast<std::int64_t>(host.size()));
   backend_->synchronize();
+  progress_.moved();
 }
 
 void DeviceWorker::write(BufferId buffer, std::span<const std::byte> host) {
   backend_->copy_from_host(address(buffer), host.data(), static_cast<std::int64_t>(host.size()));
   backend_->synchronize();
+  progress_.moved();
 }
 
 std::int64_t DeviceWorker::workspace_bytes() const {

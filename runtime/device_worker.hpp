@@ -13,6 +13,7 @@
 #include "runtime/backend.hpp"
 #include "runtime/data/data_source.hpp"
 #include "runtime/fusion.hpp"
+#include "runtime/stall/device_progress.hpp"
 #include "runtime/transport.hpp"
 
 namespace mp::runtime {
@@ -56,6 +57,9 @@ class DeviceWorker {
   void initialise_parameters(std::uint64_t seed);
   void read(BufferId buffer, std::span<std::byte> host) const;
   void write(BufferId buffer, std::span<const std::byte> host);
+
+  // From any thread.
+  [[nodiscard]] DevicePlace place() const { return progress_.place(); }
 
   [[nodiscard]] std::int64_t workspace_bytes() const;  // of kernels and staging, beyond the arena
 
@@ -106,6 +110,7 @@ class DeviceWorker {
   const TensorObserver* observer_ = nullptr;
   std::span<InstructionTime> times_;
   bool detects_anomalies_ = false;
+  mutable DeviceProgress progress_;
 };
 
 }  // namespace mp::runtime

@@ -63,6 +63,12 @@ class Executor {
   // Whether results are this process's to write: rank 0, or the only one.
   [[nodiscard]] bool is_first() const { return ranks_ == nullptr || ranks_->is_first(); }
 
+  // For whoever watches, from any thread: the devices of this process, where one of them is, and the end of all waits for
+  // messages (with Aborted).
+  [[nodiscard]] DeviceShare share() const { return share_; }
+  [[nodiscard]] DevicePlace place(DeviceId device) const { return workers_[index(device)]->place(); }
+  void abort() { transport_->abort(); }
+
   // From now on each step records when every instruction ran: times(d) stands beside devices[d].instructions.
   void record_times();
   [[nodiscard]] const std::vector<InstructionTime>& times(DeviceId device) const { return times_[device]; }

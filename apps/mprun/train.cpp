@@ -15,6 +15,7 @@
 #include "apps/mprun/job.hpp"
 #include "apps/mprun/progress.hpp"
 #include "apps/mprun/ranks.hpp"
+#include "apps/mprun/stalls.hpp"
 #include "apps/mprun/train_flags.hpp"
 #include "apps/mprun/validation.hpp"
 #include "lib/base/error.hpp"
@@ -82,6 +83,7 @@ struct Observers {
   runtime::MetricsLog& metrics;
   runtime::CheckpointWriter* checkpoints = nullptr;
   HeldOut* held_out = nullptr;
+  runtime::StallWatch* stalls = nullptr;
   [[nodiscard]] Metadata progress() const {
     return held_out == nullptr ? Metadata{} : to_metadata(held_out->validator().state());
   }
@@ -90,6 +92,7 @@ struct Observers {
 
 // Measures where it is time to, writes down, keeps; in this order, so that a checkpoint knows of the measurement.
 void after_step(runtime::StepReport step, const Observers& observers, Progress& progress) {
+  if (observers.stalls != nullptr) observers.stalls->step_took(step.step_time_s);
   if (observers.held_out != nullptr) step.validation = observers.held_out->validator().after_step(step.step);
   observers.metrics.write(step);
   if (observers.checkpoints != nullptr) observers.checkpoints->after_step(step.step, observers.progress());
@@ -103,24 +106,34 @@ runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, con
                                 const Observers& observers) {
   Progress progress(isatty(STDERR_FILENO) != 0);
   watch_for_interrupts();
-  const runtime::TrainSummary summary =
-      runtime::train(executor, *data.training, job.options, [&](const runtime::StepReport& step) {
-        after_step(step, observers, progress);
-        agree_on_interrupts(executor.ranks());
-        return !was_interrupted() && !observers.wants_stop();
-      });
+  runtime::TrainSummary summary;
+  {
+    const runtime::StallWatch::Watched training(observers.stalls, &executor);
+    const runtime::StallWatch::Watched measuring(
+        observers.stalls, observers.held_out == nullptr ? nullptr : &observers.held_out->executor());
+    summary = runtime::train(executor, *data.training, job.options, [&](const runtime::StepReport& step) {
+      after_step(step, observers, progress);
+      agree_on_interrupts(executor.ranks());
+      return !was_interrupted() && !observers.wants_stop();
+    });
+  }
   progress.finish();
   if (observers.checkpoints != nullptr) observers.checkpoints->finish(summary.steps, observers.progress());
   return summary;
 }
 
 std::optional<double> validate(runtime::Executor& executor, const Job& job, const runtime::BackendFactory& backends,
-                               const runtime::TrainingData& data, const StepShape& shape) {
+                               const runtime::TrainingData& data, const StepShape& shape,
+                               runtime::StallWatch* stalls) {
   if (!data.held_out || was_interrupted()) return std::nullopt;
   const Graph forward = microbatch_graph(job.input.model, shape, job.input.model_path);
   if (!runtime::can_evaluate(forward)) return std::nullopt;
-  return runtime::evaluate(executor, forward, backends, *data.held_out,
-                           {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed})
+  runtime::Evaluator evaluator(executor.program(), forward, backends, executor.ranks());
+  const runtime::StallWatch::Watched copying(stalls, &executor);
+  const runtime::StallWatch::Watched measuring(stalls, &evaluator.executor());
+  return evaluator
+      .run(executor, *data.held_out,
+           {.steps = std::min(data.held_out_steps, kMaxValidationSteps), .seed = job.options.seed})
       .loss;
 }
 
@@ -173,7 +186,7 @@ ExitCode all_done(runtime::Executor& executor, const Job& job, bool stopped_earl
 }
 
 // `ranks`: null in a process alone. Rank 0 writes all files.
-ExitCode train(const TrainFlags& flags, RankRun* ranks) {
+ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* stalls) {
   Job job = make_job(flags);
   PreparedPlan prepared = prepare_job(job, flags.plan);
   if (flags.dump_program) {
@@ -213,7 +226,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   runtime::MetricsLog metrics(is_first ? metrics_targets(job.recipe) : runtime::MetricsTargets{}, state.step);
   const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, state.step);
 
-  const Observers observers{metrics, checkpoints.get(), held_out ? &*held_out : nullptr};
+  const Observers observers{metrics, checkpoints.get(), held_out ? &*held_out : nullptr, stalls};
   runtime::RunSummary summary{.training = run_steps(executor, job, data, observers),
                               .memory = executor.memory(),
                               .validation_loss = std::nullopt,
@@ -226,7 +239,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks) {
   if (held_out) {
     add_validation(held_out->validator(), summary);
   } else {
-    summary.validation_loss = validate(executor, job, backends, data, prepared.shape);
+    summary.validation_loss = validate(executor, job, backends, data, prepared.shape, stalls);
   }
   metrics.write(summary);
   report(summary);
@@ -245,7 +258,10 @@ void add_train(CLI::App& app, Action& action) {
       std::optional<RankStart> start = prepare_ranks(flags->ranks, restarts ? Restarts::kYes : Restarts::kNo);
       const bool is_first = !start || start->place.rank == 0;
       const auto run = [&](int restart) {
-        return run_on_ranks(start, flags->ranks, restart, [&](RankRun* ranks) { return train(*flags, ranks); });
+        return run_on_ranks(start, flags->ranks, restart, [&](RankRun* ranks) {
+          const auto stalls = watch_for_stalls(flags->stall_timeout_s, ranks == nullptr ? nullptr : &ranks->group());
+          return explain_stall(stalls, [&] { return train(*flags, ranks, stalls.get()); });
+        });
       };
       if (!restarts) return run(0);
       if (is_first) check_checkpoint_flags(flags->checkpoints);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "apps/mprun/data_flags.hpp"
+#include "apps/mprun/stalls.hpp"
 #include "apps/mprun/validation.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/recipe_file.hpp"
@@ -166,6 +167,7 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   add_validation_flags(command, flags.validation);
   add_checkpoint_flags(command, flags.checkpoints);
   add_rank_flags(command, flags.ranks);
+  add_stall_flag(command, flags.stall_timeout_s);
   const std::string group = "Running";
   command
       .add_flag("--no-pin", flags.no_pin,

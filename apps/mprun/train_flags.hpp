@@ -49,6 +49,7 @@ struct TrainFlags {
   ValidationFlags validation;
   CheckpointFlags checkpoints;
   RankFlags ranks;
+  std::optional<double> stall_timeout_s;
 };
 
 void add_train_flags(CLI::App& command, TrainFlags& flags);

@@ -39,6 +39,7 @@ class HeldOut {
   HeldOut& operator=(const HeldOut&) = delete;
 
   [[nodiscard]] runtime::Validator& validator() { return *validator_; }
+  [[nodiscard]] runtime::Executor& executor() { return evaluator_->executor(); }  // that measures
   // A line about a measurement, for people.
   [[nodiscard]] std::string text(std::int64_t step, const runtime::Evaluation& evaluation) const;
 

@@ -95,7 +95,10 @@ void RankGroup::send(int to, std::span<const std::byte> data) {
 }
 
 void RankGroup::receive(int from, std::span<std::byte> data) {
-  if (!data_[static_cast<std::size_t>(from)].read(data)) lost(from, errno == 0 ? "it was closed" : std::strerror(errno));
+  is_in_collective_.store(true, std::memory_order_relaxed);
+  const bool is_there = data_[static_cast<std::size_t>(from)].read(data);
+  is_in_collective_.store(false, std::memory_order_relaxed);
+  if (!is_there) lost(from, errno == 0 ? "it was closed" : std::strerror(errno));
 }
 
 void RankGroup::broke(const std::string& what) {

@@ -2,6 +2,8 @@
 // of all when one fails.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -89,6 +91,13 @@ class RankGroup {
   int on_failure(std::function<void()> end_waits);
   void forget(int listener);
 
+  // Travels to rank 0 with the signs of life; what each rank has sent last (empty: nothing yet). See Watch.
+  void send_pulse(std::string pulse) { watch_->send_pulse(std::move(pulse)); }
+  [[nodiscard]] std::string pulse(int rank) const { return watch_->pulse(static_cast<std::size_t>(rank)); }
+  [[nodiscard]] std::chrono::steady_clock::duration pulse_interval() const { return watch_->interval(); }
+  // Whether the thread that calls the collectives is in one, waiting for another rank.
+  [[nodiscard]] bool is_in_collective() const { return is_in_collective_.load(std::memory_order_relaxed); }
+
   // The end of a good run, on all ranks: connections may be closed from then on.
   void leave();
 
@@ -108,6 +117,7 @@ class RankGroup {
   std::map<int, std::function<void()>> listeners_;
   int next_listener_ = 0;
   bool has_failed_ = false;
+  std::atomic<bool> is_in_collective_{false};
   std::unique_ptr<Watch> watch_;  // last: its thread uses all of the above
 };
 

@@ -34,7 +34,7 @@ Watch::Watch(WatchOptions options, std::vector<Socket> control)
   peers_.resize(control.size());
   for (std::size_t r = 0; r < peers_.size(); ++r) {
     if (!control[r].is_open()) continue;
-    peers_[r] = {.socket = std::move(control[r]), .state = State::kHere, .heard = now, .unread = {}};
+    peers_[r] = {.socket = std::move(control[r]), .state = State::kHere, .heard = now, .unread = {}, .pulse = {}};
   }
   thread_ = std::thread([this] { run(); });
 }
@@ -87,7 +87,7 @@ void Watch::run() {
     }
     const Clock::time_point now = Clock::now();
     if (now >= next_beat) {
-      send_to_all(Kind::kBeat, {});
+      beat();
       next_beat = now + interval_;
     }
     if (now - before > options_.silence / 2) {  // this process was stopped itself: nobody else's silence
@@ -133,8 +133,11 @@ void Watch::take_frames(std::size_t rank) {
     peer.unread.erase(peer.unread.begin(),
                       peer.unread.begin() + static_cast<std::ptrdiff_t>(sizeof header + header.text_bytes));
     switch (static_cast<Kind>(header.kind)) {
-      case Kind::kBeat:
+      case Kind::kBeat: {
+        const std::lock_guard lock(mutex_);
+        peer.pulse = std::move(failure.text);
         break;
+      }
       case Kind::kFailed:
         record(std::move(failure));
         break;
@@ -232,6 +235,25 @@ void Watch::leave() {
   changed_.wait_for(lock, kGoodbye, [this] {
     return std::none_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.state == State::kHere; });
   });
+}
+
+void Watch::beat() {
+  Failure carrier;
+  {
+    const std::lock_guard lock(mutex_);
+    carrier.text = pulse_;
+  }
+  send_to_all(Kind::kBeat, carrier);
+}
+
+void Watch::send_pulse(std::string pulse) {
+  const std::lock_guard lock(mutex_);
+  pulse_ = std::move(pulse);
+}
+
+std::string Watch::pulse(std::size_t rank) const {
+  const std::lock_guard lock(mutex_);
+  return peers_[rank].pulse;
 }
 
 void Watch::rename(std::vector<std::string> names) {

@@ -54,6 +54,11 @@ class Watch {
   void leave();
   void rename(std::vector<std::string> names);
 
+  // What goes out with every sign of life from now on, and what each rank has sent last.
+  void send_pulse(std::string pulse);
+  [[nodiscard]] std::string pulse(std::size_t rank) const;
+  [[nodiscard]] std::chrono::steady_clock::duration interval() const { return interval_; }  // of the signs of life
+
  private:
   using Clock = SocketClock;
   enum class Kind : std::uint8_t { kBeat, kFailed, kAbort, kLeave };
@@ -63,9 +68,11 @@ class Watch {
     State state = State::kNone;
     Clock::time_point heard;
     std::vector<std::byte> unread;
+    std::string pulse;
   };
 
   void run();
+  void beat();
   void listen(std::size_t peer);
   void take_frames(std::size_t peer);
   void look_for_silence(Clock::time_point now);
@@ -79,7 +86,8 @@ class Watch {
   WatchOptions options_;
   Clock::duration interval_;
   std::vector<Peer> peers_;
-  mutable std::mutex mutex_;  // of everything below, and of peers' states
+  mutable std::mutex mutex_;  // of everything below, and of peers' states and pulses
+  std::string pulse_;
   std::condition_variable changed_;
   std::optional<Failure> failure_;
   Clock::time_point failed_at_;

@@ -1,0 +1,24 @@
+// --stall-timeout: what `mprun train` does about a run that does not go on.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "apps/common/run_main.hpp"
+#include "runtime/stall/stall_watch.hpp"
+
+namespace mp::apps {
+
+void add_stall_flag(CLI::App& command, std::optional<double>& timeout_s);
+
+// Null where the flag is 0: never.
+[[nodiscard]] std::unique_ptr<runtime::StallWatch> watch_for_stalls(std::optional<double> timeout_s,
+                                                                    runtime::RankGroup* ranks);
+
+// Runs `train`. What ends it in a process alone with Aborted becomes a RunError with the watch's reason.
+[[nodiscard]] ExitCode explain_stall(const std::unique_ptr<runtime::StallWatch>& watch,
+                                     const std::function<ExitCode()>& train);
+
+}  // namespace mp::apps
