@@ -8,7 +8,7 @@ namespace mp::runtime {
 
 struct DevicePlace {
   std::int64_t step = -1;         // running or, between steps, done last; from 0; −1: none yet
-  std::int32_t instruction = -1;  // being executed; −1: between steps; behind the last: waiting for the device's own work
+  std::int32_t instruction = -1;  // being executed; −1: between steps; behind the last: for the device's own work
   std::uint32_t padding = 0;      // sent as bytes
   std::uint64_t moves = 0;        // grows with all that the device gets done
   friend bool operator==(const DevicePlace&, const DevicePlace&) = default;

@@ -28,10 +28,10 @@ struct StallWatchOptions {
   std::chrono::milliseconds grace{5000};
 };
 
-// A thread that looks a few times per limit at what the devices get done. Each rank tells rank 0 with its signs of life,
-// and rank 0 judges. Counted from the last thing that any device got done, so that one slow instruction among many is
-// nothing. When the limit has passed, the run has failed: of ranks as any failure of one (RankGroup::fail); alone, waits
-// for messages end with Aborted, and stall() says why.
+// A thread that looks a few times per limit at what the devices get done. Each rank tells rank 0 with its signs of
+// life, and rank 0 judges. Counted from the last thing that any device got done, so that one slow instruction among
+// many is nothing. When the limit has passed, the run has failed: of ranks as any failure of one (RankGroup::fail);
+// alone, waits for messages end with Aborted, and stall() says why.
 class StallWatch {
  public:
   explicit StallWatch(StallWatchOptions options);

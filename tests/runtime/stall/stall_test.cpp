@@ -113,10 +113,12 @@ TEST_CASE("the way leads to the device at work, whoever waits for it", "[stall]"
 TEST_CASE("a step not begun and a message under way are told apart", "[stall]") {
   using Kind = Stall::Kind;
   require_stall({{4, 3}, {3, -1}, {4, 0}}, {1, Kind::kNotBegun, "step 5: not begun"});
-  require_stall({{4, 3}, {4, 0}, {4, 0}},
-                {1, Kind::kInTransit, "step 5, microbatch 1: tensor 'first', sent by device 0, does not get to device 1"});
-  require_stall({{4, -1}, {4, -1}, {4, 0}},
-                {2, Kind::kInTransit, "step 5, microbatch 1: tensor 'second', sent by device 1, does not get to device 2"});
+  require_stall(
+      {{4, 3}, {4, 0}, {4, 0}},
+      {1, Kind::kInTransit, "step 5, microbatch 1: tensor 'first', sent by device 0, does not get to device 1"});
+  require_stall(
+      {{4, -1}, {4, -1}, {4, 0}},
+      {2, Kind::kInTransit, "step 5, microbatch 1: tensor 'second', sent by device 1, does not get to device 2"});
   REQUIRE(find_stall(chain(), {{4, -1}, {4, -1}, {4, -1}}).device == kNone<DeviceId>);
 }
 
