@@ -13,9 +13,11 @@
 #include "lib/base/error.hpp"
 #include "lib/base/random.hpp"
 #include "lib/graph/builder.hpp"
+#include "lib/training/decoding.hpp"
 #include "lib/training/evaluation.hpp"
 #include "lib/training/inference.hpp"
 #include "runtime/data/training_data.hpp"
+#include "runtime/weights.hpp"
 
 namespace mp::runtime {
 namespace {
@@ -73,13 +75,15 @@ struct Generator::Parts {
   std::int64_t vocabulary = 0;
   std::size_t tokens_input = 0;
   std::size_t position_input = 0;
+  std::string why_not;
+  std::unique_ptr<Decoder> decoder;
 
-  Parts(const Program& trained, const Graph& forward);
+  Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental);
 };
 
 // The forward graph, and one node that takes the scores at a position: scores are [batch · context, vocabulary], or
 // [batch, vocabulary, context].
-Generator::Parts::Parts(const Program& trained, const Graph& forward) {
+Generator::Parts::Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental) {
   const Graph inference = inference_graph(forward);
   const TensorId tokens = tokens_of(inference);
   const std::optional<Classification> classification = classification_of(inference);
@@ -107,6 +111,13 @@ Generator::Parts::Parts(const Program& trained, const Graph& forward) {
   training.home.resize(training.graph.tensors().size(), kNone<NodeId>);
   ++training.forward_nodes;
   training.fetched = {scores};
+  if (incremental != nullptr) {
+    if (auto decoding = decoding_graph(inference, tokens, classification->scores, why_not)) {
+      decoder = std::make_unique<Decoder>(trained, *std::move(decoding), *incremental);
+      const std::vector<TensorId> wanted = decoder->wanted();
+      training.fetched.insert(training.fetched.end(), wanted.begin(), wanted.end());
+    }
+  }
   Placement placement = trained.placement;
   placement.push_back(trained.placement[inference.tensor(classification->scores).producer]);
   MP_CHECK(training.microbatches == 1);
@@ -114,27 +125,48 @@ Generator::Parts::Parts(const Program& trained, const Graph& forward) {
                     {.schedule = trained.schedule, .devices = static_cast<std::int32_t>(trained.devices.size())});
 }
 
-Generator::Generator(const Program& trained, const Graph& forward, const BackendFactory& backends)
-    : Generator(Parts(trained, forward), backends) {}
+Generator::Generator(const Program& trained, const Graph& forward, const BackendFactory& backends, Passes passes)
+    : Generator(Parts(trained, forward, passes == Passes::kIncremental ? &backends : nullptr), backends) {}
 
 Generator::Generator(Parts parts, const BackendFactory& backends)
     : context_(parts.context),
       vocabulary_(parts.vocabulary),
       tokens_input_(parts.tokens_input),
       position_input_(parts.position_input),
-      executor_(std::move(parts.program), backends) {
+      executor_(std::move(parts.program), backends),
+      why_not_(std::move(parts.why_not)),
+      decoder_(std::move(parts.decoder)) {
+  listen();
+}
+
+void Generator::listen() {
   const TrainingGraph& training = executor_.program().training;
-  scores_.resize(static_cast<std::size_t>(elements(training.graph.tensor(training.fetched.front()).type.shape)));
-  executor_.hand_fetched_to(
-      [this](TensorId /*scores*/, std::int32_t /*microbatch*/, std::span<const std::byte> values) {
-        std::memcpy(scores_.data(), values.data(), values.size());
-      });
+  scores_tensor_ = training.fetched.front();
+  scores_.resize(static_cast<std::size_t>(elements(training.graph.tensor(scores_tensor_).type.shape)));
+  executor_.hand_fetched_to([this](TensorId tensor, std::int32_t /*microbatch*/, std::span<const std::byte> values) {
+    if (tensor != scores_tensor_) return decoder_->keep(tensor, values);
+    std::memcpy(scores_.data(), values.data(), values.size());
+  });
+}
+
+void Generator::take_over_weights() {
+  kept_.clear();
+  has_decoder_weights_ = decoder_ != nullptr;
+  if (decoder_) copy_weights(executor_, decoder_->executor());
 }
 
 std::span<const float> Generator::next_scores(std::span<const std::int64_t> tokens) {
   MP_CHECK(!tokens.empty() && static_cast<std::int64_t>(tokens.size()) <= context_);
+  const auto vocabulary = static_cast<std::size_t>(vocabulary_);
+  const std::span before = tokens.first(tokens.size() - 1);
+  const bool grows = !kept_.empty() && std::equal(before.begin(), before.end(), kept_.begin(), kept_.end());
+  if (has_decoder_weights_ && grows) {
+    kept_.push_back(tokens.back());
+    return decoder_->next_scores(tokens.back(), static_cast<std::int64_t>(before.size())).first(vocabulary);
+  }
+  kept_.assign(tokens.begin(), tokens.end());
   executor_.run_step({}, Prompt(tokens_input_, position_input_, tokens));
-  return std::span<const float>(scores_).first(static_cast<std::size_t>(vocabulary_));
+  return std::span<const float>(scores_).first(vocabulary);
 }
 
 void Generator::generate(std::vector<std::int64_t> prompt, const GenerateOptions& options,

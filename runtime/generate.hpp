@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "lib/graph/graph.hpp"
+#include "runtime/decoder.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/sampling.hpp"
 
@@ -18,16 +21,24 @@ struct GenerateOptions {
 };
 
 // A forward program of a model that predicts next tokens, placed as its training program is, that hands out the scores
-// at one position of its context. What comes after the position is zeros: a causal model does not look at it. Each
-// token is one pass over the whole context.
+// at one position of its context. What comes after the position is zeros: a causal model does not look at it. A text
+// that grows by one token takes a pass over that token alone (Decoder), where the model allows it; any other, and one
+// that slides through the context, a pass over the whole context. Both have the same scores within rounding.
 class Generator {
  public:
   // `forward` is the graph that `trained` was made of, one microbatch a step. Throws InputError (source: the model)
   // where the model is none that predicts tokens: one input of tokens, and a SoftmaxCrossEntropyLoss of all next
   // tokens.
-  Generator(const Program& trained, const Graph& forward, const BackendFactory& backends);
+  enum class Passes : std::uint8_t { kIncremental, kWhole };
+  Generator(const Program& trained, const Graph& forward, const BackendFactory& backends,
+            Passes passes = Passes::kIncremental);
 
+  // Of passes over the whole context, for the weights. Passes over one token are made with those that it had at the
+  // last take_over_weights(); before the first, none are made.
   [[nodiscard]] Executor& executor() { return executor_; }
+  void take_over_weights();
+  // Why each token takes a pass over the whole context, where it does; empty: it does not.
+  [[nodiscard]] const std::string& why_not_incremental() const { return why_not_; }
   [[nodiscard]] std::int64_t context() const { return context_; }
   [[nodiscard]] std::int64_t vocabulary() const { return vocabulary_; }
 
@@ -43,6 +54,7 @@ class Generator {
  private:
   struct Parts;
   Generator(Parts parts, const BackendFactory& backends);
+  void listen();
 
   std::int64_t context_;
   std::int64_t vocabulary_;
@@ -50,6 +62,11 @@ class Generator {
   std::size_t position_input_;  // likewise
   Executor executor_;
   std::vector<float> scores_;
+  TensorId scores_tensor_ = kNone<TensorId>;
+  std::string why_not_;
+  std::unique_ptr<Decoder> decoder_;  // null: passes over the whole context alone
+  bool has_decoder_weights_ = false;
+  std::vector<std::int64_t> kept_;  // the tokens whose keys and values the decoder has
 };
 
 }  // namespace mp::runtime

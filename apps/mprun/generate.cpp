@@ -29,6 +29,7 @@ struct GenerateFlags {
   std::string weights;
   std::optional<std::string> vocabulary;
   std::string prompt = "\n";
+  bool is_without_cache = false;
   runtime::GenerateOptions options;
 };
 
@@ -75,10 +76,17 @@ ExitCode generate(const GenerateFlags& flags) {
   const Job job = generation_job(flags);
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
-  runtime::Generator generator(prepared.program, forward, runtime::backend_factory(flags.train.backend.choice()));
+  const auto passes =
+      flags.is_without_cache ? runtime::Generator::Passes::kWhole : runtime::Generator::Passes::kIncremental;
+  runtime::Generator generator(prepared.program, forward, runtime::backend_factory(flags.train.backend.choice()),
+                               passes);
   const std::unique_ptr<runtime::Vocabulary> vocabulary = vocabulary_of(flags, generator);
   const std::vector<std::int64_t> prompt = encoded(*vocabulary, flags.prompt, generator);
   runtime::load_weights(generator.executor(), find_weights(flags.weights));
+  generator.take_over_weights();
+  if (!generator.why_not_incremental().empty()) {
+    fmt::print(stderr, "every token takes a pass over the whole context: {}\n", generator.why_not_incremental());
+  }
   fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", job.input.model.name, generator.vocabulary(),
              generator.context(), flags.options.sampling.is_greedy ? "greedy, " : "", flags.options.seed);
   watch_for_interrupts();
@@ -131,6 +139,8 @@ void add_generate(CLI::App& app, Action& action) {
                    "Folder of GPT-2's vocabulary files (vocab.json, merges.txt), where tokens are no bytes")
       ->type_name("FOLDER");
   add_sampling_flags(*command, flags->options);
+  command->add_flag("--no-cache", flags->is_without_cache,
+                    "Compute the whole context anew for every token, instead of keeping attention's keys and values");
   add_running_flags(*command, flags->train);
   command->footer(
       "The text begins with the prompt; the same seed gives the same text, on any number of devices.\n"

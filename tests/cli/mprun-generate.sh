@@ -19,7 +19,10 @@ case_a_model_repeats_the_text_it_was_trained_on() {
   expect_code 0
   [[ $(cat "$out") == cde0123456789abcde0123456 ]] || fail "another text"
   expect_err '^parrot: vocabulary of 128, context of 8, greedy, seed 0$'
+  expect_no_err 'whole context'
   cp "$out" two
+  run "$mprun" generate plan.json --weights w.safetensors --prompt 'cde01' --greedy --tokens 20 --threads 1 --no-cache
+  expect_same two "$out"
   run "$mprun" generate parrot.json --weights checkpoints --prompt 'cde01' --greedy --tokens 20 --threads 1
   expect_code 0
   expect_err '^weights of checkpoints/step-00000080.safetensors$'

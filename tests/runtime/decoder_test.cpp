@@ -1,0 +1,100 @@
+// Incremental decoding: the scores of passes over the whole context, one token at a time.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/plan/prepare.hpp"
+#include "runtime/generate.hpp"
+#include "tests/runtime/support/training_run.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace mp;
+using namespace mp::runtime;
+using namespace mp::runtime::test;
+
+namespace {
+
+Generator generator_of(const std::string& model, std::int32_t devices, Generator::Passes passes) {
+  const Subject subject = load(model, 1, 1, {});
+  const StepShape shape{.bindings = {{"batch", 1}}, .microbatches = 1, .optimizer = {}};
+  const Graph forward = microbatch_graph(subject.model, shape, model);
+  return {program_of(subject.training, {.devices = devices, .layout = devices > 2 ? Layout::kRandom : Layout::kChain}),
+          forward, cpu_backends(1), passes};
+}
+
+std::vector<std::int64_t> text_of(std::size_t length) {
+  std::vector<std::int64_t> tokens(length);
+  for (std::size_t i = 0; i < length; ++i) tokens[i] = static_cast<std::int64_t>(i * 37 % 251);
+  return tokens;
+}
+
+// The largest difference, relative to the largest score.
+double difference(std::span<const float> a, std::span<const float> b) {
+  double largest = 0.0;
+  double worst = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  }
+  return worst / largest;
+}
+
+}  // namespace
+
+TEST_CASE("scores of one token at a time are those of the whole context within rounding", "[generate]") {
+  const auto [model, devices] =
+      GENERATE(std::pair<std::string, int>{"gpt-1m", 1}, std::pair<std::string, int>{"gpt-1m", 3},
+               std::pair<std::string, int>{"llama", 2});
+  Generator incremental = generator_of(model, devices, Generator::Passes::kIncremental);
+  Generator whole = generator_of(model, 1, Generator::Passes::kWhole);
+  REQUIRE(incremental.why_not_incremental().empty());
+  incremental.executor().initialise_parameters(5);
+  whole.executor().initialise_parameters(5);
+  incremental.take_over_weights();
+  const std::vector<std::int64_t> text = text_of(128);
+  const std::span tokens(text);
+  for (const std::size_t prompt : {1U, 120U}) {
+    static_cast<void>(incremental.next_scores(tokens.first(prompt)));
+    for (std::size_t length = prompt + 1; length <= prompt + 8; ++length) {
+      const std::span<const float> next = incremental.next_scores(tokens.first(length));
+      CHECK(difference(next, whole.next_scores(tokens.first(length))) < 1e-5);
+    }
+  }
+  // Another text, or none that grows by one token, is computed as a whole.
+  std::vector<std::int64_t> other = text_of(6);
+  other[3] = 9;
+  CHECK(difference(incremental.next_scores(other), whole.next_scores(other)) < 1e-6);
+}
+
+TEST_CASE("a text that grows by a token takes a pass over that token alone", "[generate]") {
+  Generator incremental = generator_of("gpt-1m", 1, Generator::Passes::kIncremental);
+  incremental.executor().initialise_parameters(5);
+  incremental.take_over_weights();
+  const std::vector<std::int64_t> text = text_of(4);
+  static_cast<void>(incremental.next_scores(std::span(text).first(3)));
+  incremental.executor().initialise_parameters(6);  // of passes over the whole context alone
+  const std::span<const float> next = incremental.next_scores(text);
+  const std::vector<float> before(next.begin(), next.end());
+  Generator whole = generator_of("gpt-1m", 1, Generator::Passes::kWhole);
+  whole.executor().initialise_parameters(5);
+  CHECK(difference(before, whole.next_scores(text)) < 1e-5);
+}
+
+TEST_CASE("a model that mixes positions otherwise says which node does", "[generate]") {
+  Subject subject = load("gpt-1m", 1, 1, {});
+  const auto node = std::find_if(subject.model.nodes.begin(), subject.model.nodes.end(),
+                                 [](const ModelNode& n) { return n.name == "block1.attention"; });
+  node->attributes.set("is_causal", std::int64_t{0});
+  const StepShape shape{.bindings = {{"batch", 1}}, .microbatches = 1, .optimizer = {}};
+  const Graph forward = microbatch_graph(subject.model, shape, "gpt-1m");
+  Generator generator(program_of(subject.training, {}), forward, cpu_backends(1));
+  CHECK(generator.why_not_incremental() ==
+        "node 'block1.attention' (Attention): is no causal self-attention without a mask");
+  generator.executor().initialise_parameters(5);
+  generator.take_over_weights();
+  const std::vector<std::int64_t> text = text_of(3);
+  CHECK(generator.next_scores(std::span(text).first(2)).size() == 256);
+  CHECK(generator.next_scores(text).size() == 256);
+}
