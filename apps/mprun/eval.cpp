@@ -10,12 +10,14 @@
 
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/job.hpp"
+#include "apps/mprun/ranks.hpp"
 #include "apps/mprun/weights_flag.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
 #include "runtime/backends.hpp"
 #include "runtime/data/prefetch.hpp"
 #include "runtime/evaluate.hpp"
+#include "runtime/ranks/host_devices.hpp"
 #include "runtime/weights.hpp"
 
 namespace mp::apps {
@@ -53,15 +55,30 @@ Set open_set(const EvalFlags& flags, const Job& job, const PreparedPlan& prepare
   return {std::move(data.held_out_feeds), data.held_out_samples, data.description + ", the part held out"};
 }
 
+// What both parts of a set are scored with.
+struct Scoring {
+  const EvalFlags& flags;
+  const Job& job;
+  runtime::RankGroup* ranks = nullptr;
+  std::string weights;  // read by rank 0 alone
+
+  [[nodiscard]] runtime::BackendFactory backends(const PreparedPlan& prepared) const {
+    runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
+    if (ranks == nullptr) return backends;
+    return runtime::on_each_host(*ranks, prepared.program.devices.size(), std::move(backends));
+  }
+};
+
 // Some steps of one shape.
-runtime::Evaluation score(const EvalFlags& flags, const Job& job, const PreparedPlan& prepared,
-                          std::unique_ptr<runtime::DataSource> set, std::int64_t steps, const std::string& weights) {
+runtime::Evaluation score(const Scoring& scoring, const PreparedPlan& prepared,
+                          std::unique_ptr<runtime::DataSource> set, std::int64_t steps) {
+  const Job& job = scoring.job;
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
   if (!runtime::can_evaluate(forward)) {
     throw InputError(job.input.model_path, Issue{"/loss", "the model has no loss: there is nothing to score it by"});
   }
-  runtime::Evaluator evaluator(prepared.program, forward, runtime::backend_factory(flags.train.backend.choice()));
-  runtime::load_weights(evaluator.executor(), weights);
+  runtime::Evaluator evaluator(prepared.program, forward, scoring.backends(prepared), scoring.ranks);
+  runtime::load_weights(evaluator.executor(), scoring.weights);
   const auto data = runtime::prefetched(std::move(set), prepared.program.training.graph, prepared.program.microbatches);
   return evaluator.run(*data, {.steps = steps, .seed = job.options.seed});
 }
@@ -76,13 +93,13 @@ std::optional<PreparedPlan> prepare_rest(Job job, const std::string& plan_path, 
   return prepare_job(job, plan_path);
 }
 
-runtime::Evaluation score_all(const EvalFlags& flags, const Job& job, const PreparedPlan& prepared, Set& set) {
-  const std::string weights = find_weights(flags.weights);
+runtime::Evaluation score_all(const Scoring& scoring, const PreparedPlan& prepared, Set& set) {
   const std::int32_t microbatches = prepared.program.microbatches;
   const std::int64_t a_step = samples_of(prepared.program.training.graph, microbatches);
   const std::int64_t steps = set.samples / a_step;
   std::int64_t rest = set.samples % a_step;
-  const std::optional<PreparedPlan> last = rest == 0 ? std::nullopt : prepare_rest(job, flags.train.plan, rest);
+  const std::optional<PreparedPlan> last =
+      rest == 0 ? std::nullopt : prepare_rest(scoring.job, scoring.flags.train.plan, rest);
   if (rest > 0 && !last) {
     fmt::print(stderr, "the last {} samples fill no step of {}, and the model has no dimension 'batch': left out\n",
                rest, a_step);
@@ -92,10 +109,9 @@ runtime::Evaluation score_all(const EvalFlags& flags, const Job& job, const Prep
   if (set.samples == 0)
     throw InputError(set.description, Issue{"", fmt::format("fewer than the {} samples of a step", a_step)});
   std::optional<runtime::Evaluation> whole;
-  if (steps > 0) whole = score(flags, job, prepared, runtime::make_source(set.feeds, microbatches), steps, weights);
+  if (steps > 0) whole = score(scoring, prepared, runtime::make_source(set.feeds, microbatches), steps);
   if (rest == 0) return *whole;
-  const runtime::Evaluation part =
-      score(flags, job, *last, runtime::make_source(set.feeds, 1, steps * a_step), 1, weights);
+  const runtime::Evaluation part = score(scoring, *last, runtime::make_source(set.feeds, 1, steps * a_step), 1);
   if (!whole) return part;
   return runtime::combined(*whole, part, static_cast<double>(rest) / static_cast<double>(steps * a_step));
 }
@@ -118,12 +134,19 @@ void print_text(const Set& set, const runtime::Evaluation& result) {
   fmt::print("\n");
 }
 
-ExitCode eval(const EvalFlags& flags) {
+// `ranks`: null in a process alone.
+ExitCode eval(const EvalFlags& flags, RankRun* ranks) {
   Job job = make_job(flags.train, read_plan_or_model(flags.train.plan));
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
   Set set = open_set(flags, job, prepared);
   fmt::print(stderr, "{}\n", set.description);
-  const runtime::Evaluation result = score_all(flags, job, prepared, set);
+  Scoring scoring{.flags = flags, .job = job, .ranks = nullptr, .weights = {}};
+  if (ranks != nullptr) {
+    ranks->agree(prepared.program, {{"data", set.description}});
+    scoring.ranks = &ranks->group();
+  }
+  if (ranks == nullptr || ranks->group().is_first()) scoring.weights = find_weights(flags.weights);
+  const runtime::Evaluation result = score_all(scoring, prepared, set);
   if (!std::isfinite(result.loss))
     throw RunError(fmt::format("the loss is {}: these weights are beyond use", result.loss));
   flags.is_json ? print_json(job.input.model.name, set, result) : print_text(set, result);
@@ -143,12 +166,20 @@ void add_eval(CLI::App& app, Action& action) {
   command->add_flag("--held-out", flags->is_held_out, "Score the part that mprun train holds out of training, not all");
   command->add_flag("--json", flags->is_json, "Print one JSON object");
   add_forward_flags(*command, flags->train);
+  add_rank_flags(*command, flags->train.ranks);
   command->footer(
       "Every sample is scored once, in inference mode: no dropout, running statistics in batch normalisation.\n"
       "Examples:\n"
       "  mprun eval plan.json --weights w.safetensors --recipe configs/digits-convnet.json --held-out\n"
-      "  mprun eval models/gpt-1m.json --weights run1 --data text=book.txt --json\n");
-  command->callback([flags, &action] { action = [flags] { return eval(*flags); }; });
+      "  mprun eval models/gpt-1m.json --weights run1 --data text=book.txt --json\n"
+      "  mpirun -n 4 mprun eval plan.json --weights w.safetensors        the plan's devices shared out over "
+      "processes\n");
+  command->callback([flags, &action] {
+    action = [flags] {
+      std::optional<RankStart> start = prepare_ranks(flags->train.ranks, Restarts::kNo);
+      return run_on_ranks(start, flags->train.ranks, 0, [&](RankRun* ranks) { return eval(*flags, ranks); });
+    };
+  });
 }
 
 }  // namespace mp::apps

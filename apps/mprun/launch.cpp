@@ -114,8 +114,12 @@ class Ranks {
 };
 
 ExitCode launch(const LaunchFlags& flags) {
-  if (flags.command.empty() || flags.command.front() != "train") {
-    throw UsageError("mprun launch starts ranks of mprun train: mprun launch -n 4 train plan.json …");
+  if (flags.command.empty() || (flags.command.front() != "train" && flags.command.front() != "eval")) {
+    const std::string given = flags.command.empty() ? "nothing" : "'" + flags.command.front() + "'";
+    throw UsageError(
+        fmt::format("mprun launch starts ranks of mprun train or mprun eval, not of {}: mprun launch -n {} "
+                    "train plan.json …",
+                    given, flags.ranks));
   }
   keep_interrupts();
   const runtime::Socket listener = runtime::listen_on(0);
@@ -127,7 +131,8 @@ ExitCode launch(const LaunchFlags& flags) {
 }  // namespace
 
 void add_launch(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("launch", "Train with several processes on this machine, without MPI");
+  CLI::App* command =
+      app.add_subcommand("launch", "Train or score with several processes on this machine, without MPI");
   const auto flags = std::make_shared<LaunchFlags>();
   command->add_option("-n,--ranks", flags->ranks, "Processes; the plan's devices are shared out over them")
       ->required()

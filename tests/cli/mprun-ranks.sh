@@ -152,7 +152,7 @@ case_ranks_that_differ_or_are_too_many_are_refused_by_one_message() {
   expect_code 2
   run env OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=2 "$mprun" verify plan.json
   expect_code 2
-  expect_err 'mpirun has started 2 processes, but of mprun.s commands train alone runs in several'
+  expect_err 'mpirun has started 2 processes, but of mprun.s commands train and eval alone run in several'
   # Two ranks that were started by hand, with different flags; then one with data that the other lacks.
   free_port
   two_by_hand "--seed 4" "--seed 5"
@@ -361,4 +361,28 @@ case_a_cut_connection_ends_the_ranks_on_both_sides() {
   wait "$other" || ended=$?
   [[ $ended == 5 ]] || fail "rank 1 ended with $ended: $(cat other.err)"
   grep -q '^mprun: rank 0 (host .*, device 0) has not been heard of for 4 s' other.err || fail "$(cat other.err)"
+}
+
+case_eval_over_ranks_has_the_numbers_of_one_process() {
+  plan gpt-1m plan.json 3
+  run "$mprun" train plan.json --steps 2 "${gpt[@]}" --save w.safetensors
+  expect_code 0
+  score=(eval plan.json --weights w.safetensors --bind batch=4 --threads 1 --data "text=$source/docs/many-hosts.md" --json)
+  run "$mprun" "${score[@]}"  # steps of 4, and a rest
+  expect_code 0
+  cp "$out" four.json
+  run "$mprun" launch -n 3 "${score[@]}"
+  expect_code 0
+  expect_same four.json "$out"
+  [[ $(grep -c '^text: ' "$err") == 1 ]] || fail "told by one rank alone: $(cat "$err")"
+  run "$mprun" launch -n 2 eval plan.json --weights nowhere.safetensors --data "text=$source/docs" --threads 1
+  expect_code 3
+  [[ $(grep -c '^mprun: ' "$err") == 1 ]] || fail "one message expected"
+  expect_err '^mprun: rank 0 .*nowhere.safetensors'
+  has_mpirun || return 0
+  run "${mpirun[@]}" -n 2 "$mprun" "${score[@]}"
+  expect_code 0
+  expect_same four.json "$out"
+  run "${mpirun[@]}" -n 2 "$mprun" generate plan.json --weights w.safetensors
+  expect_err 'mpirun has started 2 processes, but .* train and eval alone run in several: start this one by itself'
 }
