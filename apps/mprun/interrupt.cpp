@@ -1,6 +1,10 @@
 #include "apps/mprun/interrupt.hpp"
 
+#include <time.h>
+
+#include <atomic>
 #include <csignal>
+#include <cstdint>
 
 namespace mp::apps {
 namespace {
@@ -11,7 +15,23 @@ bool agreed = false;
 
 volatile std::sig_atomic_t kept = 0;
 
-extern "C" void note_interrupt(int /*signal*/) { interrupted = 1; }
+// One Ctrl-C reaches a rank twice: from the terminal, and from the launcher that passes it on.
+constexpr std::int64_t kSamePressMs = 1000;
+std::atomic<std::int64_t> noted_at_ms{0};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // a signal handler may use it
+
+extern "C" void note_interrupt(int signal) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t now_ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  if (interrupted == 0) {
+    noted_at_ms = now_ms;
+    interrupted = 1;
+  } else if (now_ms - noted_at_ms > kSamePressMs) {
+    std::signal(signal, SIG_DFL);
+    raise(signal);  // when this handler is done
+  }
+}
 extern "C" void keep_interrupt(int signal) { kept = signal; }
 
 }  // namespace
@@ -19,7 +39,7 @@ extern "C" void keep_interrupt(int signal) { kept = signal; }
 void watch_for_interrupts() {
   struct sigaction action {};
   action.sa_handler = note_interrupt;
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }

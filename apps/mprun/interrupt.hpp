@@ -5,7 +5,8 @@
 
 namespace mp::apps {
 
-// From now on SIGINT and SIGTERM are noted, each once; the next of its kind kills as usual.
+// From now on SIGINT and SIGTERM are noted; the next one kills as usual, unless it comes within a second and so belongs to
+// the first.
 void watch_for_interrupts();
 // Of ranks: whether one of them was, as of the last agreement, so that all give the same answer.
 [[nodiscard]] bool was_interrupted();
