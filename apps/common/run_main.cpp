@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -9,10 +10,12 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 
 namespace mp::apps {
 namespace {
@@ -33,11 +36,31 @@ std::string command_name(const CLI::App& app) {
   return chosen.empty() ? app.get_name() : app.get_name() + " " + command_name(*chosen.front());
 }
 
+const CLI::App& chosen_command(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app : chosen_command(*chosen.front());
+}
+
+// CLI11 lists what it has not understood, values and all, the last first; name the option, and the one that was meant.
+std::string unknown_option(const CLI::App& command, const std::vector<std::string>& rest,
+                           const CLI::ParseError& error) {
+  const auto odd =
+      std::find_if(rest.begin(), rest.end(), [](const std::string& word) { return word.starts_with("--"); });
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || odd == rest.end()) return error.what();
+  const std::string name = odd->substr(0, odd->find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& long_name : option->get_lnames()) known.push_back("--" + long_name);
+  }
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  return fmt::format("unknown option '{}'{}", name, did_you_mean(name, candidates));
+}
+
 // CLI11 says "a subcommand is required" to a misspelt one; name it, and those there are.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> rest = app.remaining(true);
   const bool has_commands = !app.get_subcommands([](const CLI::App*) { return true; }).empty();
-  if (!has_commands || !app.get_subcommands().empty()) return error.what();
+  if (!has_commands || !app.get_subcommands().empty()) return unknown_option(chosen_command(app), rest, error);
   std::string commands;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     commands += (commands.empty() ? "" : ", ") + command->get_name();

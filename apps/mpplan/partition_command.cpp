@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "apps/common/outputs.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
 #include "apps/mpplan/parallelism.hpp"
@@ -123,6 +124,7 @@ void add_partition(CLI::App& app, Action& action) {
       "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 nothing keeps balance and memory, 5 disk.");
   command->callback([options, &action] {
     action = [options] {
+      if (options->output) check_writable(*options->output);
       if (!is_graph_file(*options)) return run_partition_model(*options);
       refuse_parallelism_flags(*options, "a .graph file is no model");
       return run_partition_graph(*options);

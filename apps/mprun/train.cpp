@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "apps/common/outputs.hpp"
@@ -36,6 +37,11 @@ namespace {
 
 constexpr std::int64_t kMaxValidationSteps = 32;
 
+// What the unigram entropy of the training text counts.
+std::string_view counted(const DataSources& sources) {
+  return sources.token_files.empty() && !sources.vocabulary ? "byte" : "token";
+}
+
 void announce(const Job& job, const runtime::TrainingData& data, const runtime::Executor& executor) {
   const Program& program = executor.program();
   std::int64_t parameters = 0;
@@ -51,15 +57,18 @@ void announce(const Job& job, const runtime::TrainingData& data, const runtime::
              job.options.learning_rate, name_of(job.options.schedule.shape), job.options.seed);
   if (!data.description.empty()) fmt::print(stderr, "{}\n", data.description);
   if (data.unigram_entropy) {
-    fmt::print(stderr, "a model that knew byte frequencies alone would have loss {:.4f}\n", *data.unigram_entropy);
+    fmt::print(stderr, "a model that knew {} frequencies alone would have loss {:.4f}\n", counted(job.recipe.data),
+               *data.unigram_entropy);
   }
 }
 
-void report(const runtime::RunSummary& summary) {
+void report(const runtime::RunSummary& summary, const DataSources& sources) {
   fmt::print("{} steps in {:.1f} s, loss {:.6g}", summary.training.steps, summary.training.seconds,
              summary.training.loss);
   if (summary.validation_loss) fmt::print(", held-out loss {:.6g}", *summary.validation_loss);
-  if (summary.unigram_entropy) fmt::print(" (byte frequencies alone: {:.4f})", *summary.unigram_entropy);
+  if (summary.unigram_entropy) {
+    fmt::print(" ({} frequencies alone: {:.4f})", counted(sources), *summary.unigram_entropy);
+  }
   fmt::print("\n");
   if (summary.best_validation_loss) {
     fmt::print("best held-out loss {:.6g}, after step {}{}\n", *summary.best_validation_loss, summary.best_step,
@@ -123,8 +132,7 @@ runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, con
 }
 
 std::optional<double> validate(runtime::Executor& executor, const Job& job, const runtime::BackendFactory& backends,
-                               const runtime::TrainingData& data, const StepShape& shape,
-                               runtime::StallWatch* stalls) {
+                               const runtime::TrainingData& data, const StepShape& shape, runtime::StallWatch* stalls) {
   if (!data.held_out || was_interrupted()) return std::nullopt;
   const Graph forward = microbatch_graph(job.input.model, shape, job.input.model_path);
   if (!runtime::can_evaluate(forward)) return std::nullopt;
@@ -147,19 +155,19 @@ void add_validation(runtime::Validator& validator, runtime::RunSummary& summary)
 
 // What decides the numbers of every step, for checkpoints.
 Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime::TrainingData& data) {
-  Metadata settings{{"seed", std::to_string(job.options.seed)},
-                    {"steps", std::to_string(job.options.steps)},
-                    {"learning_rate", fmt::format("{}", job.options.learning_rate)},
-                    {"learning_rate_schedule",
-                     fmt::format("{}, {} steps of warm-up, down to {}", name_of(job.options.schedule.shape),
-                                 job.options.schedule.warmup_steps, job.options.schedule.final_fraction)},
-                    {"microbatches", std::to_string(prepared.shape.microbatches)},
-                    {"optimizer", std::string(name_of(job.optimizer.kind))},
-                    {"precision", std::string(name_of(prepared.shape.precision))},
-                    {"clip_norm", fmt::format("{}", job.optimizer.clip_norm)},
-                    {"validate_every", std::to_string(job.recipe.validation.every_steps.value_or(0))},
-                    {"patience", std::to_string(job.recipe.validation.patience.value_or(0))},
-                    {"data", data.description.empty() ? "random" : data.description}};
+  Metadata settings{
+      {"seed", std::to_string(job.options.seed)},
+      {"steps", std::to_string(job.options.steps)},
+      {"learning_rate", fmt::format("{}", job.options.learning_rate)},
+      {"learning_rate_schedule", fmt::format("{}, {} steps of warm-up, down to {}", name_of(job.options.schedule.shape),
+                                             job.options.schedule.warmup_steps, job.options.schedule.final_fraction)},
+      {"microbatches", std::to_string(prepared.shape.microbatches)},
+      {"optimizer", std::string(name_of(job.optimizer.kind))},
+      {"precision", std::string(name_of(prepared.shape.precision))},
+      {"clip_norm", fmt::format("{}", job.optimizer.clip_norm)},
+      {"validate_every", std::to_string(job.recipe.validation.every_steps.value_or(0))},
+      {"patience", std::to_string(job.recipe.validation.patience.value_or(0))},
+      {"data", data.description.empty() ? "random" : data.description}};
   for (const auto& [name, extent] : prepared.shape.bindings) settings.emplace(name, std::to_string(extent));
   return settings;
 }
@@ -242,7 +250,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* sta
     summary.validation_loss = validate(executor, job, backends, data, prepared.shape, stalls);
   }
   metrics.write(summary);
-  report(summary);
+  report(summary, job.recipe.data);
   return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
 }
 

@@ -17,6 +17,32 @@ JsonDocument::JsonDocument(std::string_view text, std::string source)
 
 JsonDocument::~JsonDocument() = default;
 
+namespace {
+
+// "model" of "mp.model/1"; empty for what is no file of ours.
+std::string_view kind_of(std::string_view format) {
+  for (const std::string_view kind : {"model", "plan", "cluster", "recipe", "profile"}) {
+    if (format.starts_with("mp.") && format.substr(3).starts_with(kind) &&
+        format.substr(3 + kind.size()).starts_with("/")) {
+      return kind;
+    }
+  }
+  return "";
+}
+
+std::string other_format(std::string_view format, std::string_view known) {
+  const std::string_view kind = kind_of(format);
+  const std::string_view wanted = kind_of(known);
+  if (kind.empty() || wanted.empty() || kind == wanted) {
+    return fmt::format("unknown format {}; known here: {}", quoted(format), known);
+  }
+  const bool is_unplanned = kind == "model" && wanted == "plan";
+  return fmt::format("this is a {}, and a {} is expected{}", kind, wanted,
+                     is_unplanned ? " (mpplan partition makes one of a model)" : "");
+}
+
+}  // namespace
+
 JsonValue JsonDocument::root() { return {this, 0}; }
 
 void JsonDocument::report(Issue issue) {
@@ -36,8 +62,7 @@ void JsonDocument::require_format(std::string_view known) {
     const std::string format = value.string();
     finish();
     if (format == known) return;
-    throw InputError(source_,
-                     Issue{"/format", fmt::format("unknown format {}; known here: {}", quoted(format), known)});
+    throw InputError(source_, Issue{"/format", other_format(format, known)});
   }
   throw InputError(source_, Issue{"", fmt::format("\"format\" is missing: \"{}\" is expected", known)});
 }

@@ -189,3 +189,22 @@ case_devices_are_listed() {
   expect_code 0
   expect_out '^cpu +[0-9.]+ GB  .*core'
 }
+
+case_slips_of_the_keyboard_are_named() {
+  plan simple plan.json 2
+  run "$mprun" train plan.json --stepz 3 --seed 4
+  expect_code 2
+  expect_err "^mprun: unknown option '--stepz'; did you mean '--steps'\?$"
+  run "$mprun" train plan.json --zzzzzzzz=3
+  expect_code 2
+  expect_err "^mprun: unknown option '--zzzzzzzz'$"
+  run "$mprun" train "$source/models/simple.json"
+  expect_code 3
+  expect_err 'this is a model, and a plan is expected \(mpplan partition makes one of a model\)$'
+  run "$mpplan" partition plan.json --devices 2
+  expect_code 3
+  expect_err 'this is a plan, and a model is expected$'
+  run "$mprun" launch -n 2 generate plan.json
+  expect_code 2
+  expect_err "starts ranks of mprun train or mprun eval, not of 'generate'"
+}

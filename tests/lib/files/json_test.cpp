@@ -139,7 +139,9 @@ TEST_CASE("a file of another format is refused at once", "[files]") {
     return message_of<InputError>([&] { document.require_format("mp.model/1"); });
   };
   CHECK(error(R"({"format": "mp.model/1"})") == "(nothing was thrown)");
-  CHECK(error(R"({"format": "mp.plan/1"})") == "f: /format: unknown format 'mp.plan/1'; known here: mp.model/1");
+  CHECK(error(R"({"format": "mp.plan/1"})") == "f: /format: this is a plan, and a model is expected");
+  CHECK(error(R"({"format": "mp.model/2"})") == "f: /format: unknown format 'mp.model/2'; known here: mp.model/1");
+  CHECK(error(R"({"format": "mp.planet/1"})") == "f: /format: unknown format 'mp.planet/1'; known here: mp.model/1");
   CHECK(error(R"({"format": 1})") == "f: /format: a string is expected here, not 1");
   CHECK(error("{}") == "f: \"format\" is missing: \"mp.model/1\" is expected");
   CHECK(error("[]") == "f: an object with \"format\": \"mp.model/1\" is expected");
