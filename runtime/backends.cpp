@@ -27,14 +27,14 @@ BackendFactory cuda_factory(const BackendChoice& choice) {
   if (list.devices.empty()) {
     throw RunError(fmt::format("no CUDA backend to train on: {}; use --backend cpu", list.no_cuda));
   }
-  return [gpus = list.devices.size(), oversubscribe = choice.oversubscribe, allow_tf32 = choice.allow_tf32,
-          use_graphs = choice.use_cuda_graphs, use_epilogues = choice.use_epilogues,
-          use_nccl = choice.use_nccl](DeviceId device) {
-    return make_cuda_backend({.device = gpu_of(device, gpus, oversubscribe),
-                              .allow_tf32 = allow_tf32,
-                              .use_graphs = use_graphs,
-                              .use_epilogues = use_epilogues,
-                              .use_nccl = use_nccl});
+  return [gpus = list.devices.size(), choice](DeviceId device) {
+    return make_cuda_backend({.device = gpu_of(device, gpus, choice.oversubscribe),
+                              .allow_tf32 = choice.allow_tf32,
+                              .use_graphs = choice.use_cuda_graphs,
+                              .use_epilogues = choice.use_epilogues,
+                              .attention = choice.attention,
+                              .remark = choice.remark,
+                              .use_nccl = choice.use_nccl});
   };
 }
 

@@ -1,9 +1,12 @@
 // The backends by name: where the choice of the command line becomes devices.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <string_view>
 
 #include "runtime/executor.hpp"
+#include "runtime/gpu/values.hpp"
 
 namespace mp::runtime {
 
@@ -15,7 +18,9 @@ struct BackendChoice {
   bool allow_tf32 = false;         // cuda: float32 products may be rounded to TF32
   bool use_cuda_graphs = true;     // cuda: stretches of a step are recorded and replayed
   bool use_epilogues = true;       // cuda: bfloat16 products take GELU and gradients of biases with them
-  bool use_nccl = false;           // cuda: messages by NCCL, not by copies between GPUs
+  gpu::AttentionChoice attention = gpu::AttentionChoice::kFused;  // cuda: in bfloat16
+  std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked, in any thread
+  bool use_nccl = false;                                // cuda: messages by NCCL, not by copies between GPUs
 };
 
 // One backend per device of a plan: of CUDA, device d is GPU d, or, oversubscribed, GPU d modulo their number. Throws

@@ -1,6 +1,19 @@
 #include "apps/mprun/backend_flags.hpp"
 
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <map>
+
 namespace mp::apps {
+namespace {
+
+using runtime::gpu::AttentionChoice;
+const std::map<std::string, AttentionChoice> kAttention{{"fused", AttentionChoice::kFused},
+                                                        {"any-order", AttentionChoice::kAnyOrder},
+                                                        {"blocks", AttentionChoice::kBlocks}};
+
+}  // namespace
 
 runtime::BackendChoice BackendFlags::choice() const {
   return {.name = name,
@@ -9,6 +22,8 @@ runtime::BackendChoice BackendFlags::choice() const {
           .allow_tf32 = tf32,
           .use_cuda_graphs = !no_cuda_graphs,
           .use_epilogues = !no_epilogues,
+          .attention = kAttention.at(attention),
+          .remark = [](const std::string& text) { fmt::print(stderr, "{}\n", text); },
           .use_nccl = nccl};
 }
 
@@ -31,6 +46,13 @@ void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string
   command
       .add_flag("--no-epilogues", flags.no_epilogues,
                 "cuda: GELU and gradients of biases by kernels of their own, not within bfloat16 products")
+      ->group(group);
+  command
+      .add_option("--attention", flags.attention,
+                  "cuda, in bfloat16: fused (by cuDNN, the same bits every time), any-order (fused, and faster) or "
+                  "blocks (kernels of our own) [fused]")
+      ->check(CLI::IsMember({"fused", "any-order", "blocks"}))
+      ->type_name("NAME")
       ->group(group);
   command.add_flag("--nccl", flags.nccl, "cuda: messages between devices by NCCL, not by copies")->group(group);
 }

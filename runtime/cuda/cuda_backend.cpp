@@ -23,7 +23,10 @@ class CudaBackend final : public Backend {
   explicit CudaBackend(const CudaOptions& options)
       : name_(fmt::format("cuda:{}", options.device)),
         options_(options),
-        device_({.device = options.device, .allow_tf32 = options.allow_tf32}) {}
+        device_({.device = options.device,
+                 .allow_tf32 = options.allow_tf32,
+                 .attention = options.attention,
+                 .remark = options.remark}) {}
 
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] DeviceMemory allocate(std::int64_t size_bytes) override {

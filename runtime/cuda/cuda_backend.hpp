@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "runtime/backend.hpp"
+#include "runtime/gpu/values.hpp"
 
 namespace mp::runtime {
 
@@ -13,7 +16,9 @@ struct CudaOptions {
   bool allow_tf32 = false;    // float32 products and convolutions on tensor cores, with 10 bits of mantissa
   bool use_graphs = true;     // record stretches of a step and replay them
   bool use_epilogues = true;  // GELU and gradients of biases within bfloat16 products
-  bool use_nccl = false;      // messages between devices by NCCL, not by copies
+  gpu::AttentionChoice attention = gpu::AttentionChoice::kFused;
+  std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked; may be empty
+  bool use_nccl = false;                                // messages between devices by NCCL, not by copies
 };
 
 // Makes the device current for the calling thread, which then uses the backend. Throws RunError where there is none.

@@ -1,8 +1,11 @@
 #include "runtime/cuda/cuda_device.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "runtime/cudnn/attention.hpp"
 #include "runtime/cudnn/convolution.hpp"
 #include "runtime/gpu/kernels/bias.hpp"
 
@@ -67,11 +70,38 @@ void CudaDevice::multiply(const runtime::gpu::MatrixProduct& product) {
 std::unique_ptr<runtime::gpu::Convolution> CudaDevice::make_convolution(const runtime::gpu::ConvolutionShape& shape,
                                                                         runtime::gpu::ConvolutionPass pass,
                                                                         bool is_bfloat16) {
-  if (!cudnn_) cudnn_ = runtime::make_cudnn_handle(stream_.get());
-  if (!cudnn_) return nullptr;
+  if (!has_cudnn()) return nullptr;
   return runtime::make_cudnn_convolution(
       cudnn_, {.shape = shape, .pass = pass, .is_bfloat16 = is_bfloat16, .allow_tf32 = options_.allow_tf32},
       [this](std::int64_t size_bytes) { return allocate_scratch(size_bytes); });
+}
+
+std::unique_ptr<runtime::gpu::FusedAttention> CudaDevice::make_attention(
+    const runtime::gpu::AttentionProblem& problem) {
+  using runtime::gpu::AttentionChoice;
+  if (options_.attention == AttentionChoice::kBlocks) return nullptr;
+  std::string reason = "this build is without cuDNN";
+  std::unique_ptr<runtime::gpu::FusedAttention> attention;
+  if (has_cudnn()) {
+    runtime::gpu::AttentionProblem wanted = problem;
+    wanted.is_deterministic = options_.attention == AttentionChoice::kFused;
+    attention = runtime::make_cudnn_attention(cudnn_, wanted, *this, reason);
+  }
+  if (!attention) {
+    remark(fmt::format("{} of {} heads of {} over {} keys runs by blocks of queries, not fused: {}",
+                       problem.is_backward ? "the gradient of attention" : "attention", problem.query_heads,
+                       problem.depth, problem.keys, reason));
+  }
+  return attention;
+}
+
+bool CudaDevice::has_cudnn() {
+  if (!cudnn_) cudnn_ = runtime::make_cudnn_handle(stream_.get());
+  return cudnn_ != nullptr;
+}
+
+void CudaDevice::remark(const std::string& text) {
+  if (options_.remark && remarks_.insert(text).second) options_.remark(text);
 }
 
 Fault* CudaDevice::add_fault(Describe describe) {

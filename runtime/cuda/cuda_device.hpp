@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "runtime/cuda/blas.hpp"
@@ -19,6 +22,8 @@ namespace mp::cuda {
 struct DeviceOptions {
   int device = 0;  // the driver's number
   bool allow_tf32 = false;
+  runtime::gpu::AttentionChoice attention = runtime::gpu::AttentionChoice::kFused;
+  std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked; may be empty
 };
 
 class CudaDevice final : public runtime::gpu::Device {
@@ -40,6 +45,8 @@ class CudaDevice final : public runtime::gpu::Device {
   [[nodiscard]] std::unique_ptr<runtime::gpu::Convolution> make_convolution(const runtime::gpu::ConvolutionShape& shape,
                                                                             runtime::gpu::ConvolutionPass pass,
                                                                             bool is_bfloat16) override;
+  [[nodiscard]] std::unique_ptr<runtime::gpu::FusedAttention> make_attention(
+      const runtime::gpu::AttentionProblem& problem) override;
   [[nodiscard]] runtime::gpu::Fault* add_fault(Describe describe) override;
   [[nodiscard]] const void* step_value(std::size_t position, const runtime::StepContext& context) override;
 
@@ -61,7 +68,11 @@ class CudaDevice final : public runtime::gpu::Device {
     friend bool operator==(const StepNumbers&, const StepNumbers&) = default;
   };
 
+  [[nodiscard]] bool has_cudnn();
+  void remark(const std::string& text);  // once
+
   DeviceOptions options_;
+  std::set<std::string> remarks_;
   Stream stream_;
   HostCopies host_copies_;
   Blas blas_;

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <string_view>
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "runtime/cudnn/check.hpp"
 
 namespace mp::runtime {
 namespace {
@@ -17,16 +17,6 @@ using gpu::ConvolutionPass;
 using gpu::ConvolutionShape;
 
 constexpr std::size_t kMostWorkspaceBytes = std::size_t{512} << 20;
-
-[[noreturn]] void cudnn_failed(cudnnStatus_t status, std::string_view call, int line) {
-  throw RunError(fmt::format("cuDNN: {} ({}) at {}:{}", cudnnGetErrorString(status), call, __FILE__, line));
-}
-
-#define MP_CUDNN(call)                                                               \
-  do {                                                                               \
-    const cudnnStatus_t mp_status = (call);                                          \
-    if (mp_status != CUDNN_STATUS_SUCCESS) cudnn_failed(mp_status, #call, __LINE__); \
-  } while (false)
 
 // A descriptor and the calls that make and end it.
 template <class Descriptor, cudnnStatus_t (*kCreate)(Descriptor*), cudnnStatus_t (*kDestroy)(Descriptor)>

@@ -58,6 +58,13 @@ class Convolution {
   [[nodiscard]] virtual std::int64_t workspace_bytes() const = 0;
 };
 
+// Attention that keeps no scores in memory.
+class FusedAttention {
+ public:
+  virtual ~FusedAttention() = default;
+  virtual void run(const AttentionOperands& operands) = 0;
+};
+
 // Numbers that follow from the step (learning rate, step count) and that kernels read from device memory: a recorded
 // step can be replayed with other numbers.
 class StepValues {
@@ -97,6 +104,9 @@ class Device {
   // Null where the device's library has none of this kind: the kernels of runtime/gpu do it.
   [[nodiscard]] virtual std::unique_ptr<Convolution> make_convolution(const ConvolutionShape& shape,
                                                                       ConvolutionPass pass, bool is_bfloat16) = 0;
+  // Null where the device's library has none of this kind, or is not to be used: attention.cpp does it by blocks.
+  // `is_deterministic` is the device's to say.
+  [[nodiscard]] virtual std::unique_ptr<FusedAttention> make_attention(const AttentionProblem& problem) = 0;
   // Where a kernel reports a fault; `describe` makes the error's text of it, which the next synchronize throws.
   using Describe = std::function<std::string(const Fault& fault)>;
   [[nodiscard]] virtual Fault* add_fault(Describe describe) = 0;

@@ -9,6 +9,7 @@
 #include "lib/base/error.hpp"
 #include "runtime/gpu/device.hpp"
 #include "runtime/gpu/fusion.hpp"
+#include "runtime/gpu/host_attention.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/registry.hpp"
 
@@ -69,7 +70,7 @@ void add_up_operand(const MatrixProduct& p) {
 
 class HostDevice final : public Device {
  public:
-  explicit HostDevice(bool refuses_epilogues) : refuses_epilogues_(refuses_epilogues) {}
+  explicit HostDevice(const GpuHostOptions& options) : options_(options) {}
   [[nodiscard]] Queue queue() const override { return {.stream = nullptr, .on_host = true}; }
   [[nodiscard]] DeviceMemory allocate_scratch(std::int64_t size_bytes) override { return zeros(size_bytes); }
   void reserve_shared(std::int64_t size_bytes) override {
@@ -96,7 +97,7 @@ class HostDevice final : public Device {
     }
   }
   [[nodiscard]] bool multiply_fused(const MatrixProduct& p) override {
-    if (refuses_epilogues_) return false;
+    if (options_.refuses_epilogues) return false;
     multiply(p);
     if (p.sums) add_up_operand(p);
     return true;
@@ -104,6 +105,9 @@ class HostDevice final : public Device {
   [[nodiscard]] std::unique_ptr<Convolution> make_convolution(const ConvolutionShape& /*shape*/,
                                                               ConvolutionPass /*pass*/, bool /*is_bfloat16*/) override {
     return nullptr;
+  }
+  [[nodiscard]] std::unique_ptr<FusedAttention> make_attention(const AttentionProblem& problem) override {
+    return options_.fuses_attention ? make_host_attention(problem) : nullptr;
   }
   [[nodiscard]] Fault* add_fault(Describe describe) override {
     faults_.push_back({{}, std::move(describe)});
@@ -126,7 +130,7 @@ class HostDevice final : public Device {
     Fault fault;
     Describe describe;
   };
-  bool refuses_epilogues_;
+  GpuHostOptions options_;
   std::int64_t shared_bytes_ = 0;
   DeviceMemory shared_;
   std::list<Report> faults_;  // whose addresses stay
@@ -151,7 +155,7 @@ class CheckedKernel final : public Kernel {
 
 class HostBackend final : public Backend {
  public:
-  explicit HostBackend(const GpuHostOptions& options) : options_(options), device_(options.refuses_epilogues) {}
+  explicit HostBackend(const GpuHostOptions& options) : options_(options), device_(options) {}
   [[nodiscard]] std::string_view name() const override { return "gpu kernels on the host"; }
   [[nodiscard]] DeviceMemory allocate(std::int64_t size_bytes) override { return zeros(size_bytes); }
   [[nodiscard]] std::unique_ptr<Kernel> make_kernel(const Graph& graph, NodeId node) override {

@@ -12,6 +12,7 @@ namespace mp::runtime {
 
 struct GpuHostOptions {
   bool epilogues = true;           // look for products that can take with them what is done to them
+  bool fuses_attention = false;    // in bfloat16, as a library does
   bool refuses_epilogues = false;  // a library that has no such product
 };
 [[nodiscard]] std::unique_ptr<Backend> make_gpu_host_backend_with(const GpuHostOptions& options);

@@ -31,6 +31,43 @@ struct ConvolutionOperands {
   Reals destination{};
 };
 
+// Attention in bfloat16 over Q[batch, queries, query_heads·depth], K[batch, keys, key_heads·depth],
+// V[batch, keys, key_heads·value_depth], without a mask but the causal one, or its gradient.
+struct AttentionProblem {
+  std::int64_t batch = 1;
+  std::int64_t queries = 1;
+  std::int64_t keys = 1;
+  std::int64_t query_heads = 1;
+  std::int64_t key_heads = 1;
+  std::int64_t depth = 1;
+  std::int64_t value_depth = 1;
+  float scale = 1.0F;
+  bool is_causal = false;  // query i sees keys 0 … i
+  bool is_backward = false;
+  bool is_deterministic = true;  // the same bits every time
+};
+
+// bfloat16, but for the float32 log-sum-exps [batch, query_heads, queries] of the scaled scores. A gradient reads all
+// but the last three.
+struct AttentionOperands {
+  const void* q = nullptr;
+  const void* k = nullptr;
+  const void* v = nullptr;
+  const void* y = nullptr;           // written by the forward pass
+  const void* statistics = nullptr;  // … as these are; may be null there
+  const void* dy = nullptr;
+  void* dq = nullptr;
+  void* dk = nullptr;
+  void* dv = nullptr;
+};
+
+// Who computes attention in bfloat16.
+enum class AttentionChoice : std::uint8_t {
+  kFused,     // the device's library, where it can, with the same bits every time
+  kAnyOrder,  // … adding in whatever order comes: faster
+  kBlocks,    // the kernels of runtime/gpu
+};
+
 // What a kernel found wrong in its operands' values. Lives where host and device both can see it.
 struct Fault {
   std::int64_t is_set = 0;

@@ -1,10 +1,11 @@
 // Attention and its gradient: matrix products over all heads of a batch item and a block of queries at a time, with a
 // softmax between them. A block is small enough to stay in the L2 cache, and under a causal mask it sees only the keys
 // before its last query. Gradients make the scores again from the saved log-sum-exp (Dao et al., "FlashAttention",
-// NeurIPS 2022, algorithm 4).
+// NeurIPS 2022, algorithm 4). In bfloat16 the device's library may do all of it (Device::make_attention).
 #include "runtime/gpu/kernels/attention.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "runtime/gpu/kernels/kernels.hpp"
 #include "runtime/gpu/strided.hpp"
@@ -136,11 +137,46 @@ std::int64_t block_elements(const AttentionShape& s) {
   return s.key_heads * std::min(block_rows(s), s.queries) * s.keys;
 }
 
+// Null where the device has none, or the node is not of that kind. `first`: position of Q among the inputs.
+std::shared_ptr<FusedAttention> fused_attention(const KernelCall& call, const AttentionShape& s, const MaskCall& mask,
+                                                std::size_t first) {
+  const bool is_backward = first > 0;
+  const auto is_bfloat16 = [&](std::size_t i) { return call.input(first + i).type == DataType::kBfloat16; };
+  if (mask.exists || !is_bfloat16(0) || !is_bfloat16(1) || !is_bfloat16(2)) return nullptr;
+  if (s.batch * s.queries * s.keys * s.query_heads * s.depth * s.value_depth == 0) return nullptr;
+  if (is_backward) {
+    const bool has_all = call.has_output(0) && call.has_output(1) && call.has_output(2);
+    if (!has_all || call.input(0).type != DataType::kBfloat16 || call.input(5).type != DataType::kFloat32)
+      return nullptr;
+  } else if (call.has_output(1) && call.output(1).type != DataType::kFloat32) {
+    return nullptr;
+  }
+  return call.device.make_attention({.batch = s.batch,
+                                     .queries = s.queries,
+                                     .keys = s.keys,
+                                     .query_heads = s.query_heads,
+                                     .key_heads = s.key_heads,
+                                     .depth = s.depth,
+                                     .value_depth = s.value_depth,
+                                     .scale = s.scale,
+                                     .is_causal = s.is_causal,
+                                     .is_backward = is_backward});
+}
+
 }  // namespace
 
 KernelPointer make_attention(const KernelCall& call) {
   const AttentionShape s = shape_of(call, 0);
   const MaskCall mask = mask_of(call, 3, s);
+  if (const auto fused = fused_attention(call, s, mask, 0)) {
+    return function_kernel(call, [fused](const Operands& io) {
+      fused->run({.q = io.in<void>(0),
+                  .k = io.in<void>(1),
+                  .v = io.in<void>(2),
+                  .y = io.out<void>(0),
+                  .statistics = io.out<void>(1)});
+    });
+  }
   const std::int64_t size = block_elements(s);
   call.device.reserve_shared(size * 6);
   return function_kernel(call, [&device = call.device, s, mask, size](const Operands& io) {
@@ -265,6 +301,19 @@ class BatchItemGradient {
 KernelPointer make_attention_grad(const KernelCall& call) {
   const AttentionShape s = shape_of(call, 1);
   const MaskCall mask = mask_of(call, 6, s);
+  if (const auto fused = fused_attention(call, s, mask, 1)) {
+    return function_kernel(call, [fused](const Operands& io) {
+      fused->run({.q = io.in<void>(1),
+                  .k = io.in<void>(2),
+                  .v = io.in<void>(3),
+                  .y = io.in<void>(4),
+                  .statistics = io.in<void>(5),
+                  .dy = io.in<void>(0),
+                  .dq = io.out<void>(0),
+                  .dk = io.out<void>(1),
+                  .dv = io.out<void>(2)});
+    });
+  }
   call.device.reserve_shared(gradient_scratch_bytes(s));
   return function_kernel(call, [&device = call.device, s, mask](const Operands& io) {
     const AttentionMask values = mask.of(io);

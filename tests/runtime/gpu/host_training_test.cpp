@@ -29,7 +29,10 @@ TEST_CASE("kernels of GPUs train in bfloat16 as the CPU does", "[gpu-kernels][pr
     INFO(run.model);
     TorchCheck check{.steps = 3, .precision = mp::Precision::kBfloat16};
     const std::vector<double> expected = losses_of_torch_run(run, file.seed, check);
-    check.backends = [](mp::DeviceId) { return mp::runtime::make_gpu_host_backend(); };
+    const bool fuses_attention = run.model != "llama";  // by blocks there
+    check.backends = [=](mp::DeviceId) {
+      return mp::runtime::make_gpu_host_backend_with({.fuses_attention = fuses_attention});
+    };
     const std::vector<double> got = losses_of_torch_run(run, file.seed, check);
     const bool is_language = run.model == "gpt" || run.model == "llama" || run.model == "lstm";
     for (std::size_t step = 0; step < got.size(); ++step) {
@@ -39,4 +42,26 @@ TEST_CASE("kernels of GPUs train in bfloat16 as the CPU does", "[gpu-kernels][pr
     ++count;
   }
   CHECK(count == 5);
+}
+
+TEST_CASE("attention that the device's library fuses is that of blocks", "[gpu-kernels][precision]") {
+  const TorchRuns file = read_torch_runs("mixed_precision.json");
+  for (const TorchRun& run : file.runs) {
+    if (run.model != "gpt" && run.model != "llama") continue;  // llama's query heads share key heads
+    INFO(run.model);
+    const auto losses = [&](bool fuses_attention) {
+      return losses_of_torch_run(
+          run, file.seed,
+          {.backends =
+               [=](mp::DeviceId) {
+                 return mp::runtime::make_gpu_host_backend_with({.fuses_attention = fuses_attention});
+               },
+           .steps = 4,
+           .precision = mp::Precision::kBfloat16});
+    };
+    const std::vector<double> fused = losses(true);
+    const std::vector<double> blocks = losses(false);
+    CHECK(fused != blocks);  // rounded at other places
+    for (std::size_t i = 0; i < fused.size(); ++i) CHECK(fused[i] == Approx(blocks[i]).epsilon(5e-4));
+  }
 }

@@ -1,0 +1,30 @@
+// What a device says when it does otherwise than asked: the emulated GPU has no cuDNN.
+#include <string>
+#include <vector>
+
+#include "runtime/cuda/cuda_backend.hpp"
+#include "tests/runtime/support/torch_runs.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace mp::runtime;
+using namespace mp::runtime::test;
+
+TEST_CASE("attention that is not fused is said once, and not where it was not to be", "[emulation]") {
+  const TorchRuns file = read_torch_runs("mixed_precision.json");
+  const auto remarks_of = [&](gpu::AttentionChoice attention, mp::Precision precision) {
+    std::vector<std::string> remarks;
+    const BackendFactory backends = [&](mp::DeviceId) {
+      return make_cuda_backend(
+          {.attention = attention, .remark = [&](const std::string& text) { remarks.push_back(text); }});
+    };
+    static_cast<void>(
+        losses_of_torch_run(file.runs.at(0), file.seed, {.backends = backends, .steps = 1, .precision = precision}));
+    return remarks;
+  };
+  const std::vector<std::string> remarks = remarks_of(gpu::AttentionChoice::kFused, mp::Precision::kBfloat16);
+  REQUIRE(remarks.size() == 2);  // of two layers
+  CHECK_THAT(remarks[0], Catch::StartsWith("attention of ") && Catch::EndsWith("this build is without cuDNN"));
+  CHECK_THAT(remarks[1], Catch::StartsWith("the gradient of attention of "));
+  CHECK(remarks_of(gpu::AttentionChoice::kBlocks, mp::Precision::kBfloat16).empty());
+  CHECK(remarks_of(gpu::AttentionChoice::kFused, mp::Precision::kFloat32).empty());
+}
