@@ -67,7 +67,11 @@ std::vector<CudnnDescriptor> configurations(const AttentionGraph& graph, const C
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.get());
   const cudnnBackendHeurMode_t mode = CUDNN_HEUR_MODE_A;
   heuristics.set_many(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+#if CUDNN_VERSION >= 90800
   if (device != nullptr) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *device);
+#else
+  static_cast<void>(device);
+#endif
   heuristics.finalize();
   std::vector<CudnnDescriptor> found;
   std::vector<cudnnBackendDescriptor_t> places;
@@ -188,7 +192,9 @@ class CudnnAttention final : public gpu::FusedAttention {
   std::int64_t dot_at_ = 0;
   std::int64_t dq_sum_at_ = 0;
   float one_ = 1.0F;
-  float below_all_ = -std::numeric_limits<float>::infinity();
+  // What cuDNN's engines want in the place of a score that is not seen.
+  float below_all_ =
+      cudnnGetVersion() < 91000 ? std::numeric_limits<float>::lowest() : -std::numeric_limits<float>::infinity();
 };
 
 }  // namespace
@@ -210,6 +216,7 @@ std::unique_ptr<gpu::FusedAttention> make_cudnn_attention(const std::shared_ptr<
   }
 }
 
+#if CUDNN_VERSION >= 90800
 CudnnAttentionPlans plan_cudnn_attention(const AttentionProblem& problem, const std::string& device_properties) {
   CudnnAttentionPlans plans;
   try {
@@ -229,5 +236,11 @@ CudnnAttentionPlans plan_cudnn_attention(const AttentionProblem& problem, const 
   }
   return plans;
 }
+#else
+CudnnAttentionPlans plan_cudnn_attention(const AttentionProblem& /*problem*/,
+                                         const std::string& /*device_properties*/) {
+  return {.reason = "this build's cuDNN is older than 9.8, the first that plans for a device that is not there"};
+}
+#endif
 
 }  // namespace mp::runtime

@@ -47,7 +47,7 @@ void check(const gpu::AttentionProblem& problem) {
 }  // namespace
 
 TEST_CASE("cuDNN takes the graphs of attention and its gradient", "[gpu-kernels][cudnn]") {
-  if (plan_cudnn_attention(kGpt2, "").reason == "this build is without cuDNN") return;
+  if (plan_cudnn_attention(kGpt2, "").reason.starts_with("this build")) return;  // has none, or an old one
   gpu::AttentionProblem problem = kGpt2;
   for (const bool is_backward : {false, true}) {
     for (const std::int64_t key_heads : {12, 4}) {

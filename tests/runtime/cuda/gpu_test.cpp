@@ -99,6 +99,26 @@ TEST_CASE("on a GPU, products in bfloat16 take GELU and gradients of biases with
   CHECK(losses(false, true) == fused);
 }
 
+TEST_CASE("on a GPU, fused attention trains as attention by blocks does, with the same bits again", "[gpu]") {
+  if (!has_gpu()) return;
+  const TorchRuns file = read_torch_runs("mixed_precision.json");
+  for (const std::size_t model : {0U, 1U}) {  // gpt; llama, whose query heads share key heads
+    const auto losses = [&](gpu::AttentionChoice attention) {
+      const BackendFactory backends = [=](mp::DeviceId) { return make_cuda_backend({.attention = attention}); };
+      return losses_of_torch_run(file.runs.at(model), file.seed,
+                                 {.backends = backends, .steps = 3, .precision = mp::Precision::kBfloat16});
+    };
+    const std::vector<double> fused = losses(gpu::AttentionChoice::kFused);
+    CHECK(losses(gpu::AttentionChoice::kFused) == fused);
+    const std::vector<double> blocks = losses(gpu::AttentionChoice::kBlocks);
+    const std::vector<double> any_order = losses(gpu::AttentionChoice::kAnyOrder);
+    for (std::size_t i = 0; i < fused.size(); ++i) {
+      CHECK(fused[i] == Approx(blocks[i]).epsilon(5e-4));
+      CHECK(any_order[i] == Approx(fused[i]).epsilon(5e-4));
+    }
+  }
+}
+
 TEST_CASE("on a GPU, a label out of range is reported", "[gpu]") {
   if (!has_gpu()) return;
   const testing::Sample sample{
