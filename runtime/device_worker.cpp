@@ -320,6 +320,9 @@ void DeviceWorker::write(BufferId buffer, std::span<const std::byte> host) {
 std::int64_t DeviceWorker::workspace_bytes() const {
   auto total = static_cast<std::int64_t>(staging_.size()) + backend_->workspace_bytes();
   for (const std::unique_ptr<Kernel>& kernel : kernels_) total += kernel ? kernel->workspace_bytes() : 0;
+  for (const std::unique_ptr<FusedSteps>& fused : fused_.begins_at) {
+    total += fused ? fused->kernel->workspace_bytes() : 0;
+  }
   return total;
 }
 
