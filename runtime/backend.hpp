@@ -12,11 +12,12 @@
 #include "lib/graph/graph.hpp"
 
 namespace mp {
-struct Message;
+struct Program;
 }  // namespace mp
 
 namespace mp::runtime {
 
+class RankGroup;
 class Transport;
 struct Fusion;
 struct FusionStep;
@@ -92,10 +93,11 @@ class Backend {
   virtual void record(Mark* /*mark*/) {}
   virtual void wait_for(Mark* /*mark*/) {}
 
-  // How devices of this kind in one process move the messages of a Program, `backends` being all of them in the order
-  // of the devices. Asked of the first device's backend. Here: each receiver copies (runtime/local).
-  [[nodiscard]] virtual std::unique_ptr<Transport> make_transport(std::span<const Message> messages,
-                                                                  std::span<Backend* const> backends);
+  // How devices of this kind exchange what a Program says, `backends` being all of them in the order of the devices, null
+  // where the device is another rank's. Asked of the first backend there is, with `ranks` on all of them alike. Here:
+  // within a process each receiver copies (runtime/local); between ranks messages go through host memory.
+  [[nodiscard]] virtual std::unique_ptr<Transport> make_transport(const Program& program,
+                                                                  std::span<Backend* const> backends, RankGroup* ranks);
 
   // Calls put_in(), which puts in compute, copies and sums alone: the same in every step for the same `stretch`, but
   // for the context's step and learning rate. A backend may record it and replay the record instead.

@@ -68,6 +68,7 @@ void DeviceWorker::resolve(const Instruction& instruction) {
   Operation operation{.opcode = instruction.opcode,
                       .microbatch = instruction.microbatch,
                       .message = instruction.message,
+                      .collective = instruction.collective,
                       .first_input = inputs_.size(),
                       .input_count = instruction.inputs.size(),
                       .first_output = outputs_.size(),
@@ -136,9 +137,11 @@ void DeviceWorker::run_step(const StepRequest& request) {
   try {
     backend_->synchronize();
   } catch (const std::exception& error) {
+    transport_->check();
     throw RunError(fmt::format("device {} ({}), step {}: {}", index(device_), backend_->name(),
                                request.context.step + 1, error.what()));
   }
+  transport_->check();
   progress_.end();
 }
 
@@ -213,6 +216,11 @@ void DeviceWorker::execute(const Operation& operation, const StepRequest& reques
       return transport_->wait_send(operation.message);
     case Opcode::kReceive:
       return transport_->receive(operation.message, outputs[0]);
+    case Opcode::kStartCollective:
+      return transport_->start_collective(operation.collective, device_, inputs.empty() ? nullptr : inputs.front(),
+                                          outputs.empty() ? nullptr : outputs.front());
+    case Opcode::kFinishCollective:
+      return transport_->finish_collective(operation.collective, device_);
     case Opcode::kFetchLoss:
       return hand_over(operation, inputs[0], request);
   }
@@ -271,6 +279,7 @@ void DeviceWorker::hand_over(const Operation& operation, const void* values, con
 }
 
 void DeviceWorker::fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const {
+  transport_->check();
   const Instruction& failed = own_->instructions[instruction];
   const Graph& graph = program_->training.graph;
   const std::string what = failed.opcode == Opcode::kCompute

@@ -68,6 +68,7 @@ class DeviceWorker {
     Opcode opcode = Opcode::kCompute;
     std::int32_t microbatch = -1;
     std::int32_t message = -1;
+    std::int32_t collective = -1;
     std::int32_t input = -1;             // kFeed: position in Graph::inputs()
     TensorId fetched = kNone<TensorId>;  // kFetchLoss: the tensor, where it is not the loss
     std::int64_t size_bytes = 0;         // kFeed, kCopy, kAccumulate, kFetchLoss

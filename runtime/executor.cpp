@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "lib/base/check.hpp"
-#include "runtime/rank_transport.hpp"
 
 namespace mp::runtime {
 
@@ -37,11 +36,7 @@ Executor::~Executor() = default;
 void Executor::make_transport() {
   std::vector<Backend*> backends;
   for (const std::unique_ptr<Backend>& backend : backends_) backends.push_back(backend.get());
-  if (ranks_ == nullptr) {
-    transport_ = backends.front()->make_transport(program_.messages, backends);
-  } else {
-    transport_ = std::make_unique<RankTransport>(*ranks_, program_.messages, backends);
-  }
+  transport_ = backends[share_.first]->make_transport(program_, backends, ranks_);
 }
 
 void Executor::on_devices(const std::function<void(std::size_t)>& task) {

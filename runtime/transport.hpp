@@ -24,6 +24,14 @@ class Transport {
   virtual void wait_send(std::int32_t message) = 0;
   // Waits for the message and puts it into `data`.
   virtual void receive(std::int32_t message, void* data) = 0;
+  // Starts the device's part of a collective (a position in Program::collectives): what it gives lies at `from`, what
+  // it gets goes to `to`; both stay untouched until finish_collective() has returned. Does not wait for the others. Not
+  // every transport can: programs have collectives only where with_collectives() has put them.
+  virtual void start_collective(std::int32_t collective, DeviceId device, const void* from, void* to);
+  virtual void finish_collective(std::int32_t collective, DeviceId device);
+  // Throws where a transfer has failed behind the calls: what a device has computed since is worth nothing. Asked when
+  // the work of a step is done, or has failed.
+  virtual void check() {}
   // Ends every wait, present and future, with Aborted. From any thread.
   virtual void abort() noexcept = 0;
 };

@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <map>
 
+#include "lib/base/error.hpp"
+#include "runtime/nccl/nccl_transport.hpp"
+
 namespace mp::apps {
 namespace {
 
@@ -15,7 +18,14 @@ const std::map<std::string, AttentionChoice> kAttention{{"fused", AttentionChoic
 
 }  // namespace
 
+void BackendFlags::prepare() const {
+  if (!nccl) return;
+  if (name != "cuda") throw UsageError("--nccl is for GPUs: it needs --backend cuda");
+  runtime::prepare_for_nccl(oversubscribe);
+}
+
 runtime::BackendChoice BackendFlags::choice() const {
+  prepare();
   return {.name = name,
           .cpu_threads = threads,
           .oversubscribe = oversubscribe,
@@ -54,7 +64,12 @@ void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string
       ->check(CLI::IsMember({"fused", "any-order", "blocks"}))
       ->type_name("NAME")
       ->group(group);
-  command.add_flag("--nccl", flags.nccl, "cuda: messages between devices by NCCL, not by copies")->group(group);
+  command
+      .add_flag(
+          "--nccl", flags.nccl,
+          "cuda: devices exchange tensors by NCCL, replicas sum by its collectives; else by copies, and through host "
+          "memory between processes")
+      ->group(group);
 }
 
 }  // namespace mp::apps

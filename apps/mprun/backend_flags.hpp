@@ -18,7 +18,10 @@ struct BackendFlags {
   std::string attention = "fused";
   bool nccl = false;
 
-  // Lives as long as the flags.
+  // Before the process has threads: throws UsageError for flags that do not go together, RunError where this build
+  // lacks what they ask for.
+  void prepare() const;
+  // Lives as long as the flags. Calls prepare().
   [[nodiscard]] runtime::BackendChoice choice() const;
 };
 

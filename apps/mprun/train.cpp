@@ -22,6 +22,7 @@
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/plan/prepare.hpp"
+#include "lib/program/collectives.hpp"
 #include "runtime/backends.hpp"
 #include "runtime/checkpoint/checkpoint_writer.hpp"
 #include "runtime/data/training_data.hpp"
@@ -197,6 +198,7 @@ ExitCode all_done(runtime::Executor& executor, const Job& job, bool stopped_earl
 ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* stalls) {
   Job job = make_job(flags);
   PreparedPlan prepared = prepare_job(job, flags.plan);
+  if (flags.backend.nccl) prepared.program = with_collectives(std::move(prepared.program), job.input.plan.cluster);
   if (flags.dump_program) {
     dump(prepared.program);
     return ExitCode::kGood;
@@ -262,6 +264,7 @@ void add_train(CLI::App& app, Action& action) {
   add_train_flags(*command, *flags);
   command->callback([flags, &action] {
     action = [flags] {
+      flags->backend.prepare();
       const bool restarts = flags->checkpoints.max_restarts > 0;
       std::optional<RankStart> start = prepare_ranks(flags->ranks, restarts ? Restarts::kYes : Restarts::kNo);
       const bool is_first = !start || start->place.rank == 0;

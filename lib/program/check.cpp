@@ -12,6 +12,7 @@
 
 #include "lib/operators/operator.hpp"
 #include "lib/program/check_arena.hpp"
+#include "lib/program/check_collectives.hpp"
 #include "lib/program/check_layout.hpp"
 #include "lib/program/check_values.hpp"
 #include "lib/program/program.hpp"
@@ -33,6 +34,7 @@ class Replay {
         issues_(issues),
         arenas_(program.devices.size()),
         messages_(program.messages.size()),
+        collectives_(program, names_, replication_, arenas_),
         runs_(graph_.nodes().size(), 0),
         done_(graph_.nodes().size()),
         updated_on_(graph_.nodes().size()),
@@ -71,6 +73,10 @@ class Replay {
                       fmt::format(format, std::forward<Args>(args)...));
   }
 
+  void complain_of(const std::vector<std::string>& issues) {
+    for (const std::string& issue : issues) complain("{}", issue);
+  }
+
   [[nodiscard]] const Buffer& buffer(BufferId b) const { return program_.devices[at_.device].buffers[b]; }
   [[nodiscard]] std::int64_t size_of_tensor(TensorId t) const { return bytes(graph_.tensor(t).type); }
 
@@ -92,6 +98,10 @@ class Replay {
         return receive(instruction);
       case Opcode::kFetchLoss:
         return fetch_loss(instruction);
+      case Opcode::kStartCollective:
+        return complain_of(collectives_.start(at_.device, instruction));
+      case Opcode::kFinishCollective:
+        return complain_of(collectives_.finish(at_.device, instruction));
     }
   }
 
@@ -312,6 +322,7 @@ class Replay {
       if (!messages_[m].received) issues_.push_back(fmt::format("message {} is never received", m));
       if (!messages_[m].waited) issues_.push_back(fmt::format("message {} is never waited for", m));
     }
+    for (std::string& issue : collectives_.at_end()) issues_.push_back(std::move(issue));
     for (std::size_t m = 0; m < times_fetched_.size(); ++m) {
       for (std::size_t t = 0; t < fetched_.size(); ++t) {
         if (times_fetched_[m][t] == 1) continue;
@@ -350,6 +361,7 @@ class Replay {
   std::vector<std::string>& issues_;
   IdVector<DeviceId, CheckedArena> arenas_;
   std::vector<MessageState> messages_;
+  CheckedCollectives collectives_;
   std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> links_;  // sent and not yet received
   IdVector<NodeId, std::int32_t> runs_;
   IdVector<NodeId, std::set<std::int32_t>> done_;  // microbatches

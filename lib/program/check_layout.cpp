@@ -150,6 +150,9 @@ class LayoutCheck {
       case Opcode::kReceive:
         return message_known && are_buffers(d, instruction.inputs, 0) &&
                are_buffers(d, instruction.outputs, parts(instruction)) && lie_as_one(d, instruction.outputs);
+      case Opcode::kStartCollective:
+      case Opcode::kFinishCollective:
+        return is_part_of_collective(d, instruction);
       case Opcode::kFetchLoss:
         return are_buffers(d, instruction.inputs, 1) && are_buffers(d, instruction.outputs, 0) &&
                (instruction.microbatch >= 0 || instruction.tensor == program_.training.gradient_norm);
@@ -157,6 +160,23 @@ class LayoutCheck {
         break;
     }
     return true;
+  }
+
+  // Who gives has a buffer for each tensor, and who gets, too.
+  [[nodiscard]] bool is_part_of_collective(DeviceId d, const Instruction& instruction) const {
+    const bool is_known =
+        instruction.collective >= 0 && instruction.collective < static_cast<std::int32_t>(program_.collectives.size());
+    if (!is_known || instruction.microbatch >= 0) return false;
+    const Collective& collective = program_.collectives[static_cast<std::size_t>(instruction.collective)];
+    const auto& members = collective.members;
+    if (std::find(members.begin(), members.end(), d) == members.end()) return false;
+    const std::size_t tensors = collective.tensors.size();
+    const bool gives = collective.kind != CollectiveKind::kBroadcast || d == collective.root;
+    const bool gets = collective.kind == CollectiveKind::kBroadcast ? d != collective.root
+                                                                    : collective.kind == CollectiveKind::kAllReduce ||
+                                                                          d == collective.root;
+    return are_buffers(d, instruction.inputs, gives ? tensors : 0) && lie_as_one(d, instruction.inputs) &&
+           are_buffers(d, instruction.outputs, gets ? tensors : 0) && lie_as_one(d, instruction.outputs);
   }
 
   [[nodiscard]] bool are_buffers(DeviceId d, const std::vector<BufferId>& operands, std::size_t count) const {

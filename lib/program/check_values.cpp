@@ -137,6 +137,7 @@ std::int32_t ValueNames::updates_of(TensorId parameter, DeviceId device) const {
 
 std::string ValueNames::text(const Value& value) const {
   const Tensor& tensor = training_.graph.tensor(value.tensor);
+  if (value == unfinished(value.tensor)) return tensor.name + " of a collective that is not finished";
   if (tensor.kind == TensorKind::kParameter) return fmt::format("{} after {} updates", tensor.name, value.count);
   if (value.replica == Value::kAll) return fmt::format("{} summed over {} replicas", tensor.name, value.count);
   if (value.replica == Value::kInTurn) {

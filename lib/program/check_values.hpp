@@ -24,6 +24,11 @@ struct Value {
   friend bool operator==(const Value&, const Value&) = default;
 };
 
+// What lies where a collective is still at work.
+[[nodiscard]] inline Value unfinished(TensorId tensor) {
+  return {.tensor = tensor, .microbatch = -1, .count = 0, .replica = Value::kAll};
+}
+
 // Names of values, such that equal bytes have equal names: a view is what it views, an output stored over a parameter
 // is that parameter after one more update, the sum of one microbatch is that microbatch's value.
 class ValueNames {

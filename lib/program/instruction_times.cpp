@@ -42,6 +42,8 @@ double InstructionTimes::operator()(DeviceId device, const Instruction& instruct
     case Opcode::kSend:
     case Opcode::kWaitSend:
     case Opcode::kReceive:
+    case Opcode::kStartCollective:
+    case Opcode::kFinishCollective:
     case Opcode::kFetchLoss:
       break;
   }

@@ -21,6 +21,8 @@ enum class Opcode : std::uint8_t {
   kWaitSend,    // wait until `message` has left its buffer
   kReceive,     // wait for `message`, into outputs
   kFetchLoss,   // hand inputs[0] to the caller: the loss of the microbatch, a tensor of TrainingGraph::fetched, the norm
+  kStartCollective,   // begin this device's part of `collective`: inputs are what it gives, outputs what it gets
+  kFinishCollective,  // wait until its part is done; inputs and outputs are as above and untouched until then
 };
 
 struct Instruction {
@@ -29,6 +31,7 @@ struct Instruction {
   TensorId tensor = kNone<TensorId>;  // all others
   std::int32_t microbatch = -1;       // −1: once a step
   std::int32_t message = -1;          // kSend, kWaitSend, kReceive: position in Program::messages
+  std::int32_t collective = -1;       // kStartCollective, kFinishCollective: position in Program::collectives
   std::vector<BufferId> inputs = {};  // kCompute: beside the node's inputs, kNone where absent; kSend: the parts
   std::vector<BufferId> outputs =
       {};  // kCompute: beside the node's outputs, kNone where not wanted; kReceive: the parts
@@ -78,11 +81,29 @@ struct Message {
   friend bool operator==(const Message&, const Message&) = default;
 };
 
+enum class CollectiveKind : std::uint8_t {
+  kAllReduce,  // the members' gradients are added, and each gets the sum
+  kReduce,     // the root gets it
+  kBroadcast,  // the root's values go to all
+};
+
+// What the members of a group do together once a step, on tensors that lie side by side as those of a message do.
+// Compiled programs have none: with_collectives() (lib/program/collectives.hpp) puts them in the place of messages.
+struct Collective {
+  CollectiveKind kind = CollectiveKind::kAllReduce;
+  std::vector<TensorId> tensors = {};
+  std::vector<DeviceId> members = {};  // in the order of the group
+  DeviceId root = kNone<DeviceId>;     // kReduce, kBroadcast: one of the members
+  std::int64_t size_bytes = 0;         // of all tensors, with the gaps between them
+  friend bool operator==(const Collective&, const Collective&) = default;
+};
+
 // Guarantees (check_program proves them): each buffer is written before it is read and not reused while needed; each
 // message is sent once, received once, waited for once, and the messages from one device to another are received in
 // the order they were sent; `order` is a sequence of all instructions that respects every dependency (a kReceive
 // follows its kSend, a kWaitSend follows its kReceive), so that devices which each follow their own list can never wait
-// for each other in a circle, even where nothing holds a message between the buffers of its two ends.
+// for each other in a circle, even where nothing holds a message between the buffers of its two ends. A
+// kFinishCollective follows the kStartCollective of every member, and members start what they share in the same order.
 // A parameter lives on the device of its home; other devices that read it receive a copy at the start of each step.
 // The gradient of microbatch 0 is written into its accumulator, those of the others are added in microbatch order.
 struct Program {
@@ -100,6 +121,7 @@ struct Program {
   IdVector<DeviceId, DeviceProgram> devices;
   std::vector<Message> messages;
   std::vector<Step> order;
+  std::vector<Collective> collectives = {};
 };
 
 struct CompileOptions {

@@ -8,6 +8,7 @@
 
 #include "lib/base/check.hpp"
 #include "lib/cluster/route.hpp"
+#include "lib/program/collective_cost.hpp"
 #include "lib/program/instruction_times.hpp"
 
 namespace mp {
@@ -22,7 +23,8 @@ class Simulator {
         routes_(cluster),
         resource_free_s_(static_cast<std::size_t>(routes_.resources()), 0.0),
         states_(program.devices.size()),
-        transfers_(program.messages.size()) {
+        transfers_(program.messages.size()),
+        exchanges_(program.collectives.size()) {
     MP_CHECK(cluster.devices.size() >= program.devices.size());
     out_.devices.resize(program.devices.size());
     std::size_t instructions = 0;
@@ -60,6 +62,14 @@ class Simulator {
     double arrival_s = 0.0;
   };
 
+  // A collective on its way.
+  struct Exchange {
+    std::vector<std::pair<DeviceId, std::int32_t>> starts;  // and where in its list
+    std::vector<DeviceId> waiting;
+    double begin_s = 0.0;
+    double done_s = -1.0;  // −1: not known yet
+  };
+
   // Runs the device until it has to wait for a message nobody has sent, or another device is behind it in time.
   void advance(DeviceId d) {
     const std::vector<Instruction>& list = program_.devices[d].instructions;
@@ -90,6 +100,11 @@ class Simulator {
         return receive(d, state, instruction.message);
       case Opcode::kWaitSend:
         return wait_send(d, state, instruction.message);
+      case Opcode::kStartCollective:
+        start_collective(d, state, instruction.collective);
+        return true;
+      case Opcode::kFinishCollective:
+        return finish_collective(d, state, instruction.collective);
       case Opcode::kFetchLoss:
         return true;
     }
@@ -163,7 +178,7 @@ class Simulator {
       arrive(message, transfer, occupy(message, std::max(state.now_s, transfer.sent_s)), route);
       if (transfer.held) ready_.emplace(states_[message.from].now_s, message.from);
     }
-    wait_until(d, state, transfer.arrival_s, transfer);
+    wait_until(d, state, transfer.arrival_s, transfer.sent_s);
     return true;
   }
 
@@ -176,13 +191,57 @@ class Simulator {
       const Message& message = program_.messages[static_cast<std::size_t>(id)];
       gone_s += cluster_.link(message.to, message.from).latency_s;
     }
-    wait_until(d, state, gone_s, transfer);
+    wait_until(d, state, gone_s, transfer.sent_s);
     return true;
   }
 
-  void wait_until(DeviceId d, DeviceState& state, double until_s, const Transfer& transfer) {
+  void start_collective(DeviceId d, const DeviceState& state, std::int32_t id) {
+    const Collective& collective = program_.collectives[static_cast<std::size_t>(id)];
+    Exchange& exchange = exchanges_[static_cast<std::size_t>(id)];
+    exchange.starts.push_back({d, static_cast<std::int32_t>(state.position)});
+    exchange.begin_s = std::max(exchange.begin_s, state.now_s);
+    if (exchange.starts.size() < collective.members.size()) return;
+    run_collective(collective, exchange);
+    for (const DeviceId waiting : exchange.waiting) ready_.emplace(states_[waiting].now_s, waiting);
+  }
+
+  // All members are there: their ring is taken from when it is free, one collective after another.
+  void run_collective(const Collective& collective, Exchange& exchange) {
+    const CollectiveCost cost = cost_of(collective, routes_);
+    for (const RingHop& hop : cost.hops) {
+      exchange.begin_s = std::max(exchange.begin_s, links_[{hop.from, hop.to}].free_s);
+      for (const RouteHop& part : routes_(hop.from, hop.to).hops()) {
+        exchange.begin_s = std::max(exchange.begin_s, resource_free_s_[static_cast<std::size_t>(part.resource)]);
+      }
+    }
+    exchange.done_s = exchange.begin_s + cost.seconds;
+    for (const RingHop& hop : cost.hops) {
+      LinkState& link = links_[{hop.from, hop.to}];
+      link.bytes += hop.bytes;
+      link.free_s = exchange.done_s;
+      for (const RouteHop& part : routes_(hop.from, hop.to).hops()) {
+        resource_free_s_[static_cast<std::size_t>(part.resource)] = exchange.done_s;
+      }
+    }
+    for (const auto& [device, position] : exchange.starts) {
+      out_.events.push_back({device, position, exchange.begin_s, exchange.done_s});
+    }
+  }
+
+  // False: somebody has not started yet; the last who does will wake the device.
+  bool finish_collective(DeviceId d, DeviceState& state, std::int32_t id) {
+    Exchange& exchange = exchanges_[static_cast<std::size_t>(id)];
+    if (exchange.done_s < 0.0) {
+      exchange.waiting.push_back(d);
+      return false;
+    }
+    wait_until(d, state, exchange.done_s, exchange.begin_s);
+    return true;
+  }
+
+  void wait_until(DeviceId d, DeviceState& state, double until_s, double since_s) {
     if (until_s <= state.now_s) return;
-    out_.devices[index(d)].communication_s += until_s - std::max(state.now_s, transfer.sent_s);
+    out_.devices[index(d)].communication_s += until_s - std::max(state.now_s, since_s);
     state.now_s = until_s;
   }
 
@@ -219,6 +278,7 @@ class Simulator {
   std::vector<double> resource_free_s_;
   IdVector<DeviceId, DeviceState> states_;
   std::vector<Transfer> transfers_;
+  std::vector<Exchange> exchanges_;  // beside Program::collectives
   std::map<std::pair<DeviceId, DeviceId>, LinkState> links_;
   using Ready = std::pair<double, DeviceId>;
   std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready_;  // devices that can go on, earliest first

@@ -27,6 +27,27 @@ std::string others(const Message& message) {
   return message.others.empty() ? "" : fmt::format(" + {}", message.others.size());
 }
 
+std::string_view name_of(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+      return "all-reduce";
+    case CollectiveKind::kReduce:
+      return "reduce";
+    case CollectiveKind::kBroadcast:
+      return "broadcast";
+  }
+  return "";
+}
+
+// "all-reduce fc1.weight.grad + 3", "reduce fc1.weight.grad -> device 2".
+std::string text_of(const Collective& collective, const std::string& tensor) {
+  std::string text = fmt::format("{} {}", name_of(collective.kind), tensor);
+  if (collective.tensors.size() > 1) text += fmt::format(" + {}", collective.tensors.size() - 1);
+  if (collective.kind == CollectiveKind::kReduce) return text + fmt::format(" -> device {}", index(collective.root));
+  if (collective.kind == CollectiveKind::kBroadcast) return text + fmt::format(" <- device {}", index(collective.root));
+  return text;
+}
+
 std::string line(const Program& program, const Instruction& instruction) {
   const Graph& graph = program.training.graph;
   std::string what;
@@ -37,6 +58,9 @@ std::string line(const Program& program, const Instruction& instruction) {
   }
   if (instruction.message >= 0) what += others(program.messages[static_cast<std::size_t>(instruction.message)]);
   if (instruction.microbatch >= 0) what += fmt::format(" mb{}", instruction.microbatch);
+  const auto collective = [&] {
+    return text_of(program.collectives[static_cast<std::size_t>(instruction.collective)], what);
+  };
   const auto peer = [&](DeviceId Message::*end) {
     return index(program.messages[static_cast<std::size_t>(instruction.message)].*end);
   };
@@ -55,6 +79,10 @@ std::string line(const Program& program, const Instruction& instruction) {
       return fmt::format("WAIT {} -> device {}", what, peer(&Message::to));
     case Opcode::kReceive:
       return fmt::format("RECEIVE {} <- device {}", what, peer(&Message::from));
+    case Opcode::kStartCollective:
+      return "START " + collective();
+    case Opcode::kFinishCollective:
+      return "FINISH " + collective();
     case Opcode::kFetchLoss:
       return (instruction.tensor == graph.loss() ? "LOSS " : "FETCH ") + what;
   }

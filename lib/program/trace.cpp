@@ -24,6 +24,8 @@ std::string_view category(const Program& program, const Instruction& instruction
     case Opcode::kSend:
     case Opcode::kWaitSend:
     case Opcode::kReceive:
+    case Opcode::kStartCollective:
+    case Opcode::kFinishCollective:
       return "transfer";
   }
   switch (program.training.phase[instruction.node]) {
@@ -46,7 +48,10 @@ std::string_view verb(Opcode opcode) {
     case Opcode::kAccumulate:
       return "add ";
     case Opcode::kWaitSend:
+    case Opcode::kFinishCollective:
       return "wait for ";
+    case Opcode::kStartCollective:
+      return "start ";
     case Opcode::kReceive:
       return "receive ";
     case Opcode::kFetchLoss:

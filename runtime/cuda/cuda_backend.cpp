@@ -65,14 +65,14 @@ class CudaBackend final : public Backend {
     if (mark != nullptr) MP_CUDA(cudaStreamWaitEvent(device_.stream(), event_of(mark), 0));
   }
 
-  [[nodiscard]] std::unique_ptr<Transport> make_transport(std::span<const Message> messages,
-                                                          std::span<Backend* const> backends) override {
-    if (!options_.use_nccl) return Backend::make_transport(messages, backends);
-    NcclOptions nccl;
+  [[nodiscard]] std::unique_ptr<Transport> make_transport(const Program& program, std::span<Backend* const> backends,
+                                                          RankGroup* ranks) override {
+    if (!options_.use_nccl) return Backend::make_transport(program, backends, ranks);
+    NcclOptions nccl{.gpus = {}, .ranks = ranks};
     for (Backend* backend : backends) {
       nccl.gpus.push_back(backend == nullptr ? -1 : dynamic_cast<CudaBackend&>(*backend).options_.device);
     }
-    return make_nccl_transport(messages, backends, nccl);
+    return make_nccl_transport(program, backends, nccl);
   }
 
   // The first time the work is put in as it is: libraries load their kernels and make their plans. The second time it

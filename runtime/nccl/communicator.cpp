@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <thread>
 
 #include "lib/base/error.hpp"
@@ -13,56 +12,114 @@ namespace {
 
 constexpr std::chrono::microseconds kPoll{20};
 
-[[noreturn]] void failed(ncclResult_t result, const char* call, int gpu) {
+std::string text_of(ncclResult_t result, const char* call, int gpu) {
   std::string text = fmt::format("NCCL on cuda:{}: {} ({})", gpu, ncclGetErrorString(result), call);
   if (result == ncclInvalidUsage) {
-    text += "; several ranks on one GPU need NCCL 2.30 and NCCL_MULTI_RANK_GPU_ENABLE=1, or train without --nccl";
-  } else {
-    text += "; NCCL_DEBUG=WARN tells more";
+    return text + "; several ranks on one GPU need NCCL 2.30 and NCCL_MULTI_RANK_GPU_ENABLE=1, or train without --nccl";
   }
-  throw RunError(text);
+  return text + "; NCCL_DEBUG=WARN tells more";
+}
+
+const char* name_of(Call call) {
+  switch (call) {
+    case Call::kSend:
+      return "ncclSend";
+    case Call::kReceive:
+      return "ncclRecv";
+    case Call::kAllReduce:
+      return "ncclAllReduce";
+    case Call::kReduce:
+      return "ncclReduce";
+    case Call::kBroadcast:
+      return "ncclBroadcast";
+  }
+  return "";
 }
 
 }  // namespace
 
-Communicator::Communicator(int gpu, int rank, const ncclUniqueId& id) : gpu_(gpu) {
-  MP_CUDA(cudaSetDevice(gpu));
+Communicator::Communicator(const Seat& seat, const ncclUniqueId& id) : seat_(seat) {
+  MP_CUDA(cudaSetDevice(seat.gpu));
   stream_ = std::make_unique<cuda::Stream>();
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-  config.blocking = 0;  // calls return, and can be given up
-  const ncclResult_t result = ncclCommInitRankConfig(&comm_, 2, id, rank, &config);
-  if (result != ncclSuccess && result != ncclInProgress) failed(result, "ncclCommInitRankConfig", gpu);
+  config.blocking = 0;
+  const ncclResult_t result = ncclCommInitRankConfig(&comm_, seat.size, id, seat.rank, &config);
+  if (result == ncclSuccess || result == ncclInProgress) return;
+  abort();
+  throw RunError(text_of(result, last_call_, seat.gpu));
 }
 
 Communicator::~Communicator() { abort(); }
 
-void Communicator::finish(ncclResult_t begun, const char* call, const std::atomic<bool>& stop) {
+ncclResult_t Communicator::call(const Transfer& t) {
+  const auto size_bytes = static_cast<std::size_t>(t.size_bytes);
+  const std::size_t floats = size_bytes / sizeof(float);
+  switch (t.call) {
+    case Call::kSend:
+      return ncclSend(t.from, size_bytes, ncclInt8, t.peer, comm_, stream());
+    case Call::kReceive:
+      return ncclRecv(t.to, size_bytes, ncclInt8, t.peer, comm_, stream());
+    case Call::kAllReduce:
+      return ncclAllReduce(t.from, t.to, floats, ncclFloat32, ncclSum, comm_, stream());
+    case Call::kReduce:
+      return ncclReduce(t.from, t.to, floats, ncclFloat32, ncclSum, t.peer, comm_, stream());
+    case Call::kBroadcast:
+      return ncclBroadcast(t.from, t.to, size_bytes, ncclInt8, t.peer, comm_, stream());
+  }
+  return ncclInternalError;
+}
+
+void Communicator::finish(ncclResult_t begun, const std::atomic<bool>& stop) {
   ncclResult_t state = begun;
   while (state == ncclInProgress) {
     if (stop) throw runtime::Aborted();
-    std::this_thread::sleep_for(kPoll);
     const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
     if (asked != ncclSuccess) state = asked;
+    if (state == ncclInProgress) std::this_thread::sleep_for(kPoll);
   }
-  if (state != ncclSuccess) failed(state, call, gpu_);
+  if (state != ncclSuccess) throw RunError(text_of(state, last_call_, seat_.gpu));
+}
+
+void Communicator::begin(const Transfer& transfer) {
+  const std::lock_guard lock(mutex_);
+  if (comm_ == nullptr) throw runtime::Aborted();
+  last_call_ = name_of(transfer.call);
+  const ncclResult_t result = call(transfer);
+  if (result != ncclSuccess && result != ncclInProgress) throw RunError(text_of(result, last_call_, seat_.gpu));
 }
 
 void Communicator::settle(const std::atomic<bool>& stop) {
   const std::lock_guard lock(mutex_);
   if (comm_ == nullptr) throw runtime::Aborted();
-  finish(ncclInProgress, "ncclCommInitRankConfig", stop);
+  finish(ncclInProgress, stop);
 }
 
-void Communicator::send(const void* data, std::int64_t size_bytes, const std::atomic<bool>& stop) {
+void Communicator::run(const Transfer& transfer, const std::atomic<bool>& stop) {
   const std::lock_guard lock(mutex_);
   if (comm_ == nullptr || stop) throw runtime::Aborted();
-  finish(ncclSend(data, static_cast<std::size_t>(size_bytes), ncclInt8, 1, comm_, stream()), "ncclSend", stop);
+  last_call_ = name_of(transfer.call);
+  finish(call(transfer), stop);
 }
 
-void Communicator::receive(void* data, std::int64_t size_bytes, const std::atomic<bool>& stop) {
+void Communicator::begin_to_close() noexcept {
   const std::lock_guard lock(mutex_);
-  if (comm_ == nullptr || stop) throw runtime::Aborted();
-  finish(ncclRecv(data, static_cast<std::size_t>(size_bytes), ncclInt8, 0, comm_, stream()), "ncclRecv", stop);
+  if (comm_ == nullptr) return;
+  const ncclResult_t result = ncclCommFinalize(comm_);
+  if (result == ncclSuccess || result == ncclInProgress) return;
+  static_cast<void>(ncclCommAbort(comm_));
+  comm_ = nullptr;
+}
+
+void Communicator::close(std::chrono::steady_clock::time_point deadline, const std::atomic<bool>& stop) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (comm_ == nullptr) return;
+  ncclResult_t state = ncclInProgress;
+  while (ncclCommGetAsyncError(comm_, &state) == ncclSuccess && state == ncclInProgress) {
+    if (stop || std::chrono::steady_clock::now() > deadline) break;
+    std::this_thread::sleep_for(kPoll);
+  }
+  static_cast<void>(state == ncclSuccess ? ncclCommDestroy(comm_) : ncclCommAbort(comm_));
+  comm_ = nullptr;
 }
 
 std::string Communicator::failure() {
@@ -72,7 +129,7 @@ std::string Communicator::failure() {
   const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
   if (asked != ncclSuccess) state = asked;
   if (state == ncclSuccess || state == ncclInProgress) return {};
-  return fmt::format("NCCL on cuda:{}: {}", gpu_, ncclGetErrorString(state));
+  return text_of(state, last_call_, seat_.gpu);
 }
 
 void Communicator::abort() noexcept {

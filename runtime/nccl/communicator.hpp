@@ -1,11 +1,12 @@
-// One end of an edge between two devices: a communicator of two ranks, the stream its transfers run in, and a lock that
-// lets another thread abort it.
+// One member's end of a communicator, the stream that its transfers run in, and a lock that lets another thread abort
+// it.
 #pragma once
 
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -15,33 +16,57 @@
 
 namespace mp::nccl {
 
+struct Seat {
+  int gpu = 0;
+  int rank = 0;
+  int size = 2;
+};
+
+enum class Call : std::uint8_t { kSend, kReceive, kAllReduce, kReduce, kBroadcast };
+
+// Sums are of float32; all else is bytes.
+struct Transfer {
+  Call call = Call::kSend;
+  const void* from = nullptr;  // may be `to`
+  void* to = nullptr;
+  std::int64_t size_bytes = 0;
+  int peer = 0;  // the other end, or the root
+};
+
+// Calls return while NCCL is still at work with them, and can be given up: begin() starts one, settle() waits until it
+// is in the stream. The device's work behind it goes on for as long as the other members need.
 class Communicator {
  public:
-  // rank 0 sends, rank 1 receives. Only starts to connect: both ends may be one thread's.
-  Communicator(int gpu, int rank, const ncclUniqueId& id);
+  // Only starts to connect: several members may be one thread's.
+  Communicator(const Seat& seat, const ncclUniqueId& id);
   ~Communicator();
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
-  // Waits until the connection is there. Throws RunError, or Aborted once `stop` is set.
+  void begin(const Transfer& transfer);
+  // Throws RunError, or Aborted once `stop` is set.
   void settle(const std::atomic<bool>& stop);
-  void send(const void* data, std::int64_t size_bytes, const std::atomic<bool>& stop);
-  void receive(void* data, std::int64_t size_bytes, const std::atomic<bool>& stop);
+  void run(const Transfer& transfer, const std::atomic<bool>& stop);
+
+  // The end of a good run: start on all ends, then wait for each. Where the others do not come by then, it is aborted.
+  void begin_to_close() noexcept;
+  void close(std::chrono::steady_clock::time_point deadline, const std::atomic<bool>& stop) noexcept;
 
   // What has gone wrong behind the calls; empty: nothing.
   [[nodiscard]] std::string failure();
   void abort() noexcept;
   [[nodiscard]] cudaStream_t stream() const { return stream_->get(); }
-  [[nodiscard]] int gpu() const { return gpu_; }
+  [[nodiscard]] int gpu() const { return seat_.gpu; }
 
  private:
-  // Waits for a call that NCCL has only begun; mutex_ is held.
-  void finish(ncclResult_t begun, const char* call, const std::atomic<bool>& stop);
+  [[nodiscard]] ncclResult_t call(const Transfer& transfer);
+  void finish(ncclResult_t begun, const std::atomic<bool>& stop);
 
-  int gpu_;
+  Seat seat_;
   std::unique_ptr<cuda::Stream> stream_;
-  std::mutex mutex_;  // of comm_
+  std::mutex mutex_;  // of all below
   ncclComm_t comm_ = nullptr;
+  const char* last_call_ = "ncclCommInitRankConfig";
 };
 
 }  // namespace mp::nccl

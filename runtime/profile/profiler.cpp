@@ -33,6 +33,8 @@ std::optional<std::string> signature_of(const Graph& graph, const Instruction& i
     case Opcode::kSend:
     case Opcode::kWaitSend:
     case Opcode::kReceive:
+    case Opcode::kStartCollective:
+    case Opcode::kFinishCollective:
     case Opcode::kFetchLoss:
       break;
   }

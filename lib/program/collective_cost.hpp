@@ -1,0 +1,34 @@
+// How long a collective takes, and what goes where in it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/base/ids.hpp"
+#include "lib/cluster/route.hpp"
+#include "lib/program/program.hpp"
+
+namespace mp {
+
+struct RingHop {
+  DeviceId from = kNone<DeviceId>;
+  DeviceId to = kNone<DeviceId>;
+  std::int64_t bytes = 0;
+};
+
+struct CollectiveCost {
+  std::vector<RingHop> hops;
+  double seconds = 0.0;
+};
+
+// Of n members in a ring, B bytes: the sum for all is 2 (n − 1) steps of B / n bytes (Patarasuk & Yuan, "Bandwidth
+// optimal all-reduce algorithms for clusters of workstations", JPDC 2009), or, where that is faster, up and down a
+// tree, 2 ⌈log₂ n⌉ latencies and 2 B bytes (two trees at once: Sanders, Speck & Träff, Parallel Computing 2009); NCCL
+// has both. To or from one member, a chain that B bytes go along in pieces, each hop taking as long as B bytes need and
+// the last beginning n − 2 latencies after the first. All at the pace of the slowest hop.
+[[nodiscard]] CollectiveCost cost_of(const Collective& collective, const Routes& routes);
+
+// What the messages between the root of a reduce or broadcast and the others take, which pass its port one by one.
+[[nodiscard]] double seconds_of_messages(const Collective& collective, const Routes& routes);
+
+}  // namespace mp
