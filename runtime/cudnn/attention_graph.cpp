@@ -52,14 +52,7 @@ void AttentionGraph::build_backward() {
   const Tensor v = transposed_rows(AttentionTensor::kV, p_.key_heads, p_.keys, p_.value_depth);
   const Tensor y = rows(AttentionTensor::kY, p_.query_heads, p_.queries, p_.value_depth);
   const Tensor dy = rows(AttentionTensor::kDy, p_.query_heads, p_.queries, p_.value_depth);
-  const std::int64_t row = p_.query_heads * p_.value_depth;
-  const Tensor product = between({p_.batch, p_.query_heads, p_.queries, p_.value_depth},
-                                 {p_.queries * row, p_.queries * p_.value_depth, row, 1}, CUDNN_DATA_FLOAT);
-  pointwise(CUDNN_POINTWISE_MUL, dy, y, product);
-  const Tensor sum = between(statistics_extents());
-  reduce(CUDNN_REDUCE_TENSOR_ADD, product, sum);
-  const Tensor dot = statistics(AttentionTensor::kDot);
-  pointwise(CUDNN_POINTWISE_MUL, sum, number(AttentionTensor::kOne), dot);
+  const Tensor dot = output_dot(dy, y);
 
   const Tensor scale = number(AttentionTensor::kScale);
   const Tensor products = between(scores_extents());
@@ -82,17 +75,7 @@ void AttentionGraph::build_backward() {
   pointwise(CUDNN_POINTWISE_MUL, weighted, scale, of_scores);
   gradient_of_keys(of_scores, q, rows(AttentionTensor::kDk, p_.key_heads, p_.keys, p_.depth), p_.depth);
 
-  const std::int64_t key_row = p_.key_heads * p_.depth;
-  const Tensor key_rows =
-      between({p_.batch, p_.key_heads, p_.keys, p_.depth}, {p_.keys * key_row, p_.depth, key_row, 1}, CUDNN_DATA_FLOAT);
-  reshape(k, key_rows);
-  const Tensor dq = rows(AttentionTensor::kDq, p_.query_heads, p_.queries, p_.depth);
-  if (p_.is_deterministic) return matmul(of_scores, key_rows, dq);
-  const Extents extents{p_.batch, p_.query_heads, p_.queries, p_.depth};
-  const Tensor dq_sum =
-      tensor(static_cast<std::int64_t>(AttentionTensor::kDqSum), extents, packed(extents), CUDNN_DATA_FLOAT, false);
-  matmul(of_scores, key_rows, dq_sum);
-  pointwise(CUDNN_POINTWISE_IDENTITY, dq_sum, dq);
+  gradient_of_queries(of_scores, k);
 }
 
 AttentionGraph::Tensor AttentionGraph::scaled_scores(Tensor q, Tensor k) {
@@ -114,6 +97,32 @@ AttentionGraph::Tensor AttentionGraph::masked(Tensor scores) {
   const Tensor result = between(scores_extents());
   select(scores, number(AttentionTensor::kBelowAll), is_seen, result);
   return result;
+}
+
+AttentionGraph::Tensor AttentionGraph::output_dot(Tensor dy, Tensor y) {
+  const std::int64_t row = p_.query_heads * p_.value_depth;
+  const Tensor product = between({p_.batch, p_.query_heads, p_.queries, p_.value_depth},
+                                 {p_.queries * row, p_.queries * p_.value_depth, row, 1}, CUDNN_DATA_FLOAT);
+  pointwise(CUDNN_POINTWISE_MUL, dy, y, product);
+  const Tensor sum = between(statistics_extents());
+  reduce(CUDNN_REDUCE_TENSOR_ADD, product, sum);
+  const Tensor dot = statistics(AttentionTensor::kDot);
+  pointwise(CUDNN_POINTWISE_MUL, sum, number(AttentionTensor::kOne), dot);
+  return dot;
+}
+
+void AttentionGraph::gradient_of_queries(Tensor of_scores, Tensor k) {
+  const std::int64_t key_row = p_.key_heads * p_.depth;
+  const Tensor key_rows =
+      between({p_.batch, p_.key_heads, p_.keys, p_.depth}, {p_.keys * key_row, p_.depth, key_row, 1}, CUDNN_DATA_FLOAT);
+  reshape(k, key_rows);
+  const Tensor dq = rows(AttentionTensor::kDq, p_.query_heads, p_.queries, p_.depth);
+  if (p_.is_deterministic) return matmul(of_scores, key_rows, dq);
+  const Extents extents{p_.batch, p_.query_heads, p_.queries, p_.depth};
+  const Tensor dq_sum =
+      tensor(static_cast<std::int64_t>(AttentionTensor::kDqSum), extents, packed(extents), CUDNN_DATA_FLOAT, false);
+  matmul(of_scores, key_rows, dq_sum);
+  pointwise(CUDNN_POINTWISE_IDENTITY, dq_sum, dq);
 }
 
 void AttentionGraph::gradient_of_keys(Tensor weights, Tensor of_queries, Tensor result, std::int64_t depth) {

@@ -49,6 +49,9 @@ class AttentionGraph {
   // scores[batch, heads, queries, keys] = scale · Q·Kᵀ; masked where causal.
   [[nodiscard]] Tensor scaled_scores(Tensor q, Tensor k);
   [[nodiscard]] Tensor masked(Tensor scores);
+  // Σ dY·Y of each query.
+  [[nodiscard]] Tensor output_dot(Tensor dy, Tensor y);
+  void gradient_of_queries(Tensor of_scores, Tensor k);
   // The gradient of all query heads, and its sum over those that share a key head.
   void gradient_of_keys(Tensor weights, Tensor of_queries, Tensor result, std::int64_t depth);
 

@@ -14,7 +14,7 @@ namespace mp::runtime::gpu {
 struct FusedProductParts {
   FusedPart product;
   FusedPart other;
-  Epilogue epilogue;
+  Epilogue epilogue = Epilogue::kNone;
 };
 [[nodiscard]] std::unique_ptr<Kernel> make_fused_product(Device& device, const FusedProductParts& parts);
 
