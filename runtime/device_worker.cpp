@@ -301,10 +301,10 @@ void DeviceWorker::initialise_parameters(std::uint64_t seed) {
     const Buffer& buffer = own_->buffers[id];
     if (buffer.role != BufferRole::kParameter) continue;
     const Tensor& tensor = graph.tensor(buffer.tensor);
-    const Initializer& initializer = graph.parameters()[static_cast<std::size_t>(tensor.source)].initializer;
+    const GraphParameter& parameter = graph.parameters()[static_cast<std::size_t>(tensor.source)];
     const auto copy = rounded.find(buffer.tensor);
     const std::string& name = copy == rounded.end() ? tensor.name : graph.tensor(copy->second).name;
-    ParameterFiller filler(tensor.type, name, initializer, seed);
+    ParameterFiller filler(tensor.type, name, parameter.initializer, seed, parameter.shard);
     std::int64_t written = 0;
     for (std::span<const std::byte> piece = filler.next(); !piece.empty(); piece = filler.next()) {
       backend_->copy_from_host(address(id) + written, piece.data(), static_cast<std::int64_t>(piece.size()));

@@ -33,8 +33,15 @@ void put(std::vector<std::byte>& piece, std::size_t position, T value) {
 }  // namespace
 
 ParameterFiller::ParameterFiller(TensorType type, std::string_view name, const Initializer& initializer,
-                                 std::uint64_t seed)
-    : type_(std::move(type)), initializer_(initializer), stream_(seed, name), elements_(elements(type_.shape)) {}
+                                 std::uint64_t seed, const std::optional<ParameterShard>& shard)
+    : type_(std::move(type)),
+      initializer_(initializer),
+      stream_(seed, shard ? std::string_view(shard->of) : name),
+      runs_{.count = 1, .length = 0, .begin = 0, .stride = 0},
+      elements_(elements(type_.shape)) {
+  runs_.length = elements_;
+  if (shard) runs_ = runs_of(*shard, type_.shape);
+}
 
 void ParameterFiller::store(std::size_t position, double value) {
   switch (type_.type) {
@@ -54,7 +61,9 @@ std::span<const std::byte> ParameterFiller::next() {
   const std::int64_t count = std::min(kPieceElements, elements_ - done_);
   piece_.resize(static_cast<std::size_t>(count * size_of(type_.type)));
   for (std::int64_t i = 0; i < count; ++i) {
-    store(static_cast<std::size_t>(i), draw(stream_, initializer_, done_ + i));
+    const std::int64_t run = (done_ + i) / runs_.length;
+    const std::int64_t element = runs_.begin + run * runs_.stride + (done_ + i) % runs_.length;
+    store(static_cast<std::size_t>(i), draw(stream_, initializer_, element));
   }
   done_ += count;
   return piece_;

@@ -3,19 +3,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "lib/base/random.hpp"
 #include "lib/graph/graph.hpp"
+#include "lib/graph/shard_parameters.hpp"
 
 namespace mp::runtime {
 
-// Hands out the values of one tensor, in order and in pieces, so that memory is needed once and not twice.
+// Hands out the values of one tensor, in order and in pieces, so that memory is needed once and not twice. A shard has the
+// values of its stretch of the whole.
 class ParameterFiller {
  public:
-  ParameterFiller(TensorType type, std::string_view name, const Initializer& initializer, std::uint64_t seed);
+  ParameterFiller(TensorType type, std::string_view name, const Initializer& initializer, std::uint64_t seed,
+                  const std::optional<ParameterShard>& shard = {});
   // The next piece in the tensor's element type; empty at the end. Valid until the next call.
   [[nodiscard]] std::span<const std::byte> next();
 
@@ -25,6 +29,7 @@ class ParameterFiller {
   TensorType type_;
   Initializer initializer_;
   RandomStream stream_;
+  ShardRuns runs_;  // of the elements in the stream; one run where this is no shard
   std::int64_t done_ = 0;
   std::int64_t elements_;
   std::vector<std::byte> piece_;

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <set>
-#include <string_view>
+#include <string>
 #include <utility>
 
 #include "lib/base/error.hpp"
@@ -34,9 +34,9 @@ bool fits(std::optional<DataType> stored, DataType type) {
 std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file,
                               const std::vector<StoredParameter>& parameters) {
   std::vector<Issue> issues;
-  std::set<std::string_view> known;
-  for (const GraphParameter& parameter : training.graph.parameters()) {
-    known.insert(training.graph.tensor(parameter.tensor).name);
+  std::set<std::string, std::less<>> known;
+  for (const StoredParameter& parameter : stored_parameters(training, Stored::kModelAndOptimizer)) {
+    known.insert(parameter.name);
   }
   for (const StoredParameter& parameter : parameters) {
     const StoredTensor* stored = file.find(parameter.name);
@@ -78,13 +78,13 @@ void save_weights(Executor& executor, const std::string& path) {
   std::vector<TensorToStore> tensors;
   for (const StoredParameter& parameter : parameters) tensors.push_back({parameter.name, parameter.type});
   if (!executor.is_first()) {
-    for (const StoredParameter& parameter : parameters) executor.read_on_first(parameter.tensor, {});
+    for (const StoredParameter& parameter : parameters) read_parameter_on_first(executor, parameter, {});
     return;
   }
   SafetensorsWriter writer(path, tensors, {{"model", training.graph.name()}});
   for (const StoredParameter& parameter : parameters) {
     std::vector<std::byte> values(static_cast<std::size_t>(bytes(parameter.type)));
-    executor.read_on_first(parameter.tensor, values);
+    read_parameter_on_first(executor, parameter, values);
     writer.write(values);
   }
   writer.commit();

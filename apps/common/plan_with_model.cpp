@@ -11,6 +11,8 @@
 #include "lib/files/model_file.hpp"
 #include "lib/files/paths.hpp"
 #include "lib/files/plan_file.hpp"
+#include "lib/graph/split_nodes.hpp"
+#include "lib/plan/stage_parts.hpp"
 
 namespace mp::apps {
 namespace {
@@ -26,6 +28,17 @@ std::string format_of(const std::string& path) {
 
 }  // namespace
 
+Model model_of_plan(const Plan& plan, const Model& whole, const std::string& plan_path, const std::string& model_path,
+                    const Bindings& bindings) {
+  Bindings all = bindings;
+  all.insert(plan.bindings.begin(), plan.bindings.end());
+  try {
+    return model_in_stage_parts(model_in_parts(whole, plan.splits, model_path, all), plan.stages);
+  } catch (const UsageError& error) {
+    throw InputError(plan_path, Issue{"/splits", error.what()});
+  }
+}
+
 PlanWithModel read_plan_with_model(const std::string& path) {
   Plan plan = read_plan(path);
   std::string model_path = path_from_file(path, plan.model_path);
@@ -37,12 +50,16 @@ PlanWithModel read_plan_with_model(const std::string& path) {
                                                  model_path, plan.model_sha256.substr(0, 12), file.sha256.substr(0, 12),
                                                  model_path, plan.cluster.devices.size(), path)});
   }
-  return {.plan = std::move(plan), .model = std::move(file.model), .model_path = std::move(model_path)};
+  Model model = model_of_plan(plan, file.model, path, model_path);
+  return {.plan = std::move(plan),
+          .model = std::move(model),
+          .whole_model = std::move(file.model),
+          .model_path = std::move(model_path)};
 }
 
 PlanWithModel read_plan_or_model(const std::string& path) {
   if (format_of(path) != kModelFormat) return read_plan_with_model(path);
-  PlanWithModel result{.plan = {}, .model = read_model(path).model, .model_path = path};
+  PlanWithModel result{.plan = {}, .model = read_model(path).model, .whole_model = {}, .model_path = path};
   result.plan.model_path = path;
   result.plan.model_name = result.model.name;
   result.plan.cluster = uniform_cluster(1);

@@ -10,6 +10,7 @@
 #include "apps/mpplan/partition_graph_command.hpp"
 #include "apps/mpplan/partition_model_command.hpp"
 #include "apps/mpplan/partition_options.hpp"
+#include "apps/mpplan/split_flag.hpp"
 #include "lib/base/error.hpp"
 
 namespace mp::apps {
@@ -67,6 +68,14 @@ void add_parallelism_flags(CLI::App& command, PartitionOptions& o) {
                   "Which activations backward makes again instead of keeping them: none (default), blocks (all but "
                   "narrow places), all (all but what a device received) or auto (the first that fits)")
       ->type_name("PATTERN");
+  command
+      .add_option("--split", o.splits,
+                  "Nodes to cut into parts for several devices: NODE=WAY:PARTS (Conv, ConvTranspose: channels, rows or "
+                  "inputs; Gemm, MatMul: columns or inputs; may be given again), tensor-parallel:PARTS (pairs of "
+                  "products, and attention between them), auto (what is more than a device's share, or its memory) or "
+                  "none (default; with --objective step-time: auto, where it makes the step shorter)")
+      ->allow_extra_args(false)
+      ->type_name("WHAT");
 }
 
 void add_search_flags(CLI::App& command, PartitionOptions& o) {
@@ -118,6 +127,7 @@ void add_partition(CLI::App& app, Action& action) {
       "  mpplan partition models/gpt-1m.json --devices 4\n"
       "  mpplan partition models/gpt-1m.json --devices 4 --objective step-time\n"
       "  mpplan partition models/gpt-1m.json --devices 8 --replicas 2 --zero 1 --recompute auto\n"
+      "  mpplan partition models/gpt-1m.json --devices 2 --split tensor-parallel:2\n"
       "  mpplan partition mesh.graph --blocks 32 --imbalance 3%\n"
       "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o "
       "plan.json\n"
@@ -127,6 +137,7 @@ void add_partition(CLI::App& app, Action& action) {
       if (options->output) check_writable(*options->output);
       if (!is_graph_file(*options)) return run_partition_model(*options);
       refuse_parallelism_flags(*options, "a .graph file is no model");
+      refuse_split_flag(*options, "a .graph file is no model");
       return run_partition_graph(*options);
     };
   });

@@ -17,11 +17,13 @@
 #include "apps/mpplan/partition_pipeline_command.hpp"
 #include "apps/mpplan/partition_report.hpp"
 #include "apps/mpplan/schedule_choice.hpp"
+#include "apps/mpplan/split_flag.hpp"
 #include "apps/mpplan/step_time_command.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/files/plan_file.hpp"
+#include "lib/graph/split_nodes.hpp"
 #include "lib/plan/predict.hpp"
 #include "lib/plan/prepare.hpp"
 #include "partition/model/model_graph.hpp"
@@ -108,6 +110,7 @@ Planned planned_or_what_would_fit(const PartitionOptions& options, const ModelFi
 ExitCode run_partition_model(const PartitionOptions& options) {
   if (options.objective == kMaxLoadObjective || names_pipeline(options)) {
     refuse_parallelism_flags(options, "this one says itself how devices share the work");
+    refuse_split_flag(options, "this one places nodes as they are (mpplan split writes a model in parts)");
     const ModelFile file = read_model(options.input);
     if (wants_pipeline(options, file.model)) return run_partition_pipeline(options, file, cluster_of(options));
     return run_max_load(options);
@@ -124,8 +127,11 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   }
   const Cluster asked = cluster_of(options);
   static_cast<void>(cluster_of_replica(options, asked));  // wrong flags are told before the model is read
-  const ModelFile file = read_model(options.input);
-  const auto& [plan, found] = planned_or_what_would_fit(options, file, asked);
+  ModelFile file = read_model(options.input);
+  const std::vector<NodeSplit> splits = chosen_splits(options, file.model, cluster_of_replica(options, asked));
+  file.model = model_in_parts(file.model, splits, options.input, options.step.bindings());
+  auto [plan, found] = planned_or_what_would_fit(options, file, asked);
+  plan.splits = splits;
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const PartitionReport report{

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/common/values.hpp"
 #include "partition/portfolio.hpp"
@@ -23,6 +24,7 @@ struct PartitionOptions {
   std::int32_t zero = 0;
   std::optional<std::int64_t> bucket_bytes;
   std::string recompute = "none";
+  std::vector<std::string> splits;  // --split, as given
   std::string objective = "cut";
   bool acyclic = false;
   bool contiguous = false;

@@ -17,6 +17,7 @@
 #include "lib/files/plan_file.hpp"
 #include "lib/plan/predict.hpp"
 #include "lib/plan/prepare.hpp"
+#include "lib/plan/stage_parts.hpp"
 #include "partition/pipeline/model_pipeline.hpp"
 #include "partition/pipeline/piper.hpp"
 
@@ -57,19 +58,19 @@ std::int32_t microbatches_of(const PartitionOptions& options, const Bindings& bi
                   problem.devices, bytes_text(static_cast<std::int64_t>(problem.memory_bytes)), remedy));
 }
 
-// A program is compiled and simulated where there is one: no node runs on several devices at once, every replica has a
-// microbatch; and where it is not so large that this takes longer than the plan.
+// A program is compiled and simulated where there is one: every node that runs on several devices at once has a measured
+// cost, every replica a microbatch; and where it is not so large that this takes longer than the plan.
 void predict_step(Plan& plan, const ModelFile& file, const PartitionOptions& options) {
   constexpr std::size_t kMostRuns = 200'000;  // nodes × microbatches, and as many times devices over 100
   const std::size_t devices = std::max<std::size_t>(plan.cluster.devices.size(), 100) / 100;
   const std::size_t runs = plan.assignment.size() * static_cast<std::size_t>(plan.microbatches) * devices;
   const bool has_program = std::all_of(plan.stages.begin(), plan.stages.end(), [&](const PlanStage& stage) {
-    return stage.tensor_parallel == 1 && stage.data_parallel <= plan.microbatches;
+    return stage.data_parallel <= plan.microbatches;
   });
   if (!has_program || runs > kMostRuns) return;
   PrepareOptions prepare_options;
   prepare_options.model_source = options.input;
-  const PreparedPlan prepared = prepare(plan, file.model, prepare_options);
+  const PreparedPlan prepared = prepare(plan, model_in_stage_parts(file.model, plan.stages), prepare_options);
   plan.predicted = predict(prepared.program, prepared.units, plan.cluster);
   plan.predicted->objective = kMaxLoadObjective;
 }

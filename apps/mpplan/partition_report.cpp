@@ -9,6 +9,7 @@
 #include "apps/common/table.hpp"
 #include "apps/mpplan/report_fields.hpp"
 #include "lib/files/json_writer.hpp"
+#include "lib/files/split_fields.hpp"
 #include "partition/model/model_graph.hpp"
 
 namespace mp::apps {
@@ -47,6 +48,7 @@ std::string parallelism_text(const Plan& plan) {
   if (!plan.replicas.empty()) parts.push_back(fmt::format("{} replicas", plan.replicas.front().size()));
   if (plan.zero > 0) parts.push_back(fmt::format("ZeRO {}", plan.zero));
   if (!plan.recompute.empty()) parts.push_back(fmt::format("{} nodes recomputed", plan.recompute.size()));
+  if (!plan.splits.empty()) parts.push_back(fmt::format("{} nodes in parts", plan.splits.size()));
   return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
 }
 
@@ -125,6 +127,7 @@ std::string report_json(const PartitionReport& report) {
   writer.member("compute", report.found.imbalance.compute).member("memory", report.found.imbalance.memory).end();
   writer.member("feasible", chosen.found.feasible);
   writer.member("step_time_s", predicted.step_time_s).member("bubble_fraction", predicted.bubble_fraction);
+  write_splits(writer, report.plan.splits);
   writer.member("plan", report.output);
   write_devices(writer, report.plan);
   write_candidates(writer, report.found);

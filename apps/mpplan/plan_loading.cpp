@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "apps/common/plan_with_model.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/files/paths.hpp"
@@ -27,7 +28,8 @@ LoadedPlan load_plan(const std::string& path, const StepFlags& flags) {
   options.bindings = flags.bindings();
   options.plan_source = path;
   options.model_source = model_path;
-  PreparedPlan prepared = prepare(plan, file.model, options);
+  const Model model = model_of_plan(plan, file.model, path, model_path, options.bindings);
+  PreparedPlan prepared = prepare(plan, model, options);
   return {.plan = std::move(plan), .prepared = std::move(prepared)};
 }
 

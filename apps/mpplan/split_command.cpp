@@ -1,4 +1,4 @@
-// mpplan split: convolutions cut into parts that may lie on different devices.
+// mpplan split: nodes cut into parts that may lie on different devices.
 #include <fmt/core.h>
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/graph/builder.hpp"
+#include "lib/graph/choose_splits.hpp"
 #include "lib/graph/split_nodes.hpp"
 
 namespace mp::apps {
@@ -29,12 +30,12 @@ ExitCode split(const SplitOptions& o) {
   const Model model = read_model(o.model).model;
   std::vector<NodeSplit> splits;
   for (const std::string& node : o.nodes) splits.push_back(parse_node_split(node));
-  if (o.nodes.empty()) splits = splits_of_heavy_nodes(bind_model(model, {}, o.model), o.devices);
+  if (o.nodes.empty()) splits = splits_of_heavy_nodes(bind_model(model, {}, o.model), {.devices = o.devices});
   const std::string text = to_json(split_nodes(model, splits, o.model));
   for (const NodeSplit& s : splits) {
     fmt::print(stderr, "{}: {} parts by {}\n", s.node, s.parts, name_of(s.way));
   }
-  if (splits.empty()) fmt::print(stderr, "no convolution is more than a device's share: nothing is split\n");
+  if (splits.empty()) fmt::print(stderr, "no node is more than a device's share: nothing is split\n");
   if (o.output.empty()) {
     fmt::print("{}", text);
   } else {
@@ -46,17 +47,17 @@ ExitCode split(const SplitOptions& o) {
 }  // namespace
 
 void add_split(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("split", "Cut convolutions into parts that may lie on different devices");
+  CLI::App* command = app.add_subcommand("split", "Cut nodes into parts that may lie on different devices");
   auto options = std::make_shared<SplitOptions>();
   command->add_option("model", options->model, "Model file")->required()->type_name("MODEL");
   command
       ->add_option("--node", options->nodes,
-                   "Conv or ConvTranspose to split, by output channels or by rows; may be given again")
+                   "Conv or ConvTranspose (channels, rows, inputs), Gemm or MatMul (columns, inputs); may be given again")
       ->allow_extra_args(false)
-      ->type_name("NODE=channels:PARTS|NODE=rows:PARTS");
+      ->type_name("NODE=WAY:PARTS");
   command
       ->add_option("--devices", options->devices,
-                   "Split every convolution that is more work than an equal share of so many devices")
+                   "Split every convolution and product that is more work than an equal share of so many devices")
       ->type_name("N")
       ->check(CLI::Range(2, 1024));
   command->add_option("-o,--output", options->output, "File to write; else standard output")->type_name("FILE");

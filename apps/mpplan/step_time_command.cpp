@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "apps/mpplan/model_planning.hpp"
+#include "apps/mpplan/split_flag.hpp"
 #include "apps/mpplan/step_time_report.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/plan_file.hpp"
-#include "partition/search/step_search.hpp"
+#include "partition/search/split_search.hpp"
 
 namespace mp::apps {
 namespace {
@@ -58,6 +59,13 @@ void complete(Plan& plan, const partition::StepSearch& found, const Graph& graph
   plan.predicted->alternatives = alternatives_of(found);
 }
 
+// The splits to choose among: those asked for, or what may make the step shorter.
+std::vector<std::vector<NodeSplit>> candidates_of(const PartitionOptions& options, const Model& model,
+                                                  const StepShape& shape, const Cluster& cluster) {
+  if (!splits_if_shorter(options)) return {chosen_splits(options, model, cluster)};
+  return partition::splits_to_try(microbatch_graph(model, shape, options.input), cluster);
+}
+
 }  // namespace
 
 ExitCode run_step_time(const PartitionOptions& options) {
@@ -75,10 +83,13 @@ ExitCode run_step_time(const PartitionOptions& options) {
   const Cluster cluster =
       measured_cluster(options, training_graph_of(file.model, shape, options.input), std::move(asked));
   Plan plan = plan_of(options, file, without_measured_times(cluster), shape);
-  const partition::StepSearch found = partition::search_step_time(file.model, options.input, shape, cluster, search);
+  const partition::SplitSearch searched = partition::search_splits(file.model, options.input, shape, cluster, search,
+                                                                   candidates_of(options, file.model, shape, cluster));
+  const partition::StepSearch& found = searched.found;
+  plan.splits = searched.splits;
   StepShape chosen_shape = shape;
   chosen_shape.microbatches = found.plans.front().plan.microbatches;
-  complete(plan, found, microbatch_graph(file.model, chosen_shape, options.input), file.model);
+  complete(plan, found, microbatch_graph(searched.model, chosen_shape, options.input), searched.model);
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const StepTimeReport report{.output = output_of(options), .plan = plan, .found = found, .seconds = seconds};

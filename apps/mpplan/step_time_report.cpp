@@ -12,7 +12,9 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/report_fields.hpp"
+#include "apps/mpplan/split_flag.hpp"
 #include "lib/files/json_writer.hpp"
+#include "lib/files/split_fields.hpp"
 
 namespace mp::apps {
 namespace {
@@ -130,6 +132,7 @@ std::string step_time_text(const StepTimeReport& report) {
                       seconds_text(predicted.step_time_s), bound_text(report.found),
                       fmt::join(report.found.microbatches_tried, ", "), percent_text(predicted.bubble_fraction),
                       bytes_text(predicted.cut_bytes), bytes_text(predicted.communication_volume_bytes));
+  if (!plan.splits.empty()) text += fmt::format("split: {}\n", text_of(plan.splits));
   text += memory_text(plan) + simulated_text(report.found.plans.front());
   return text + fmt::format("{} written in {} ({} estimated, {} simulated): train it with  mprun train {}\n",
                             report.output, seconds_text(report.seconds),
@@ -174,6 +177,7 @@ std::string step_time_json(const StepTimeReport& report) {
   writer.member("microbatches", plan.microbatches).member("schedule", name_of(plan.schedule));
   writer.member("zero", plan.zero).member("recomputed_nodes", plan.recompute.size());
   writer.member("replicas_not_simulated", report.found.plans.front().replicas_not_simulated);
+  write_splits(writer, plan.splits);
   writer.key("microbatches_tried").values(report.found.microbatches_tried);
   writer.member("plans_estimated", report.found.plans_estimated).member("plans_judged", report.found.plans_judged);
   writer.member("plan", report.output);

@@ -32,12 +32,15 @@ struct Run {
   std::unique_ptr<runtime::Executor> executor;
 };
 
-// The same model with the same microbatches on one device, whatever was pinned where.
+// The whole model with the same microbatches on one device, whatever was pinned or split where.
 Job on_one_device(const Job& job) {
   Job one = job;
   Plan& plan = one.input.plan;
   plan.cluster = uniform_cluster(1);
-  for (auto& [node, device] : plan.assignment) device = DeviceId{0};
+  if (!plan.splits.empty()) one.input.model = one.input.whole_model;
+  plan.splits.clear();
+  plan.assignment.clear();
+  for (const ModelNode& node : one.input.model.nodes) plan.assignment.emplace_back(node.name, DeviceId{0});
   plan.replicas.clear();
   plan.recompute.clear();
   plan.zero = 0;
@@ -69,7 +72,7 @@ double difference(double a, double b) {
 
 std::vector<float> values_of(runtime::Executor& executor, const runtime::StoredParameter& parameter) {
   std::vector<float> values(static_cast<std::size_t>(elements(parameter.type.shape)));
-  executor.read(parameter.tensor, std::as_writable_bytes(std::span(values)));
+  runtime::read_parameter(executor, parameter, std::as_writable_bytes(std::span(values)));
   return values;
 }
 
@@ -145,7 +148,7 @@ void add_verify(CLI::App& app, Action& action) {
       ->type_name("X");
   command->footer(
       "Exit code 0: the losses are the same within the tolerance; 1: they are not. Steps: 3, or --steps.\n"
-      "A plan without replicas gives equal bits. Replicas add up their gradients in another order, which shows in the "
+      "A plan without replicas and splits gives equal bits. These add up in another order, which shows in the "
       "last\n"
       "digits of the losses; in parameters it may show more: Adam makes a whole step of a gradient that is nothing "
       "but\n"

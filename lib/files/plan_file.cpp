@@ -13,6 +13,7 @@
 #include "lib/files/cluster_file.hpp"
 #include "lib/files/fields.hpp"
 #include "lib/files/prediction_fields.hpp"
+#include "lib/files/split_fields.hpp"
 #include "lib/files/stage_fields.hpp"
 
 namespace mp {
@@ -125,10 +126,11 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   const JsonObject root = document.root().object(
       {"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches", "optimizer", "precision",
        "algorithm", "seed", "alive_limit", "zero", "bucket_bytes", "replicas", "recompute", "stages", "predicted",
-       "assignment"});
+       "splits", "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);
+  plan.splits = read_splits(root["splits"]);
   read_assignment(root, plan);
   if (root["schedule"].present()) plan.schedule = root["schedule"].enumerator("schedule", kSchedules);
   if (root["microbatches"].present()) {
@@ -166,6 +168,7 @@ std::string to_json(const Plan& plan) {
   writer.member("seed", plan.seed);
   write_parallelism(writer, plan);
   write_stages(writer, plan.stages);
+  write_splits(writer, plan.splits);
   if (plan.predicted) write_prediction(writer.key("predicted"), *plan.predicted, plan.cluster);
   writer.key("assignment").begin_object();
   for (const auto& [node, device] : plan.assignment) writer.member(node, index(device));

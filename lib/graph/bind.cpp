@@ -99,7 +99,7 @@ class ModelBinder {
       const std::optional<TensorType> type = bound_type(parameter.type, parameter.shape, place);
       if (source == nullptr || !type) continue;
       source->id = builder_.add_parameter(parameter.name, *type, parameter.initializer, parameter.trainable,
-                                          parameter.weight_decay);
+                                          parameter.weight_decay, parameter.shard);
     }
   }
 

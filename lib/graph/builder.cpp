@@ -59,12 +59,12 @@ TensorId GraphBuilder::add_input(std::string name, TensorType type, std::string 
 }
 
 TensorId GraphBuilder::add_parameter(std::string name, TensorType type, Initializer initializer, bool trainable,
-                                     bool weight_decay) {
+                                     bool weight_decay, std::optional<ParameterShard> shard) {
   const std::string problem = type_problem(type);
   if (!problem.empty()) fail(name, to_string(type) + " " + problem);
   const TensorId id = add_tensor(std::move(name), std::move(type), TensorKind::kParameter);
   graph_.tensors_[id].source = static_cast<std::int32_t>(graph_.parameters_.size());
-  graph_.parameters_.push_back({id, initializer, trainable, weight_decay});
+  graph_.parameters_.push_back({id, initializer, trainable, weight_decay, std::move(shard)});
   return id;
 }
 

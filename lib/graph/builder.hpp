@@ -20,7 +20,7 @@ class GraphBuilder {
 
   TensorId add_input(std::string name, TensorType type, std::string data = "");
   TensorId add_parameter(std::string name, TensorType type, Initializer initializer, bool trainable = true,
-                         bool weight_decay = true);
+                         bool weight_decay = true, std::optional<ParameterShard> shard = {});
   // `node.outputs` is ignored; `outputs` names them ("" = not wanted); node.op may be null when op_name says it.
   // Returns the node.
   NodeId add_node(Node node, const std::vector<std::string>& outputs);

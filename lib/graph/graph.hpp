@@ -57,6 +57,7 @@ struct GraphParameter {
   Initializer initializer;
   bool trainable = true;
   bool weight_decay = true;
+  std::optional<ParameterShard> shard{};  // ModelParameter::shard
 };
 
 struct NameHash {

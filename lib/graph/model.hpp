@@ -50,6 +50,16 @@ struct Initializer {
   friend bool operator==(const Initializer&, const Initializer&) = default;
 };
 
+// Of a parameter that is a part of a larger one along one axis (the model was cut into parts: lib/graph/model_in_parts.hpp):
+// where it lies. It begins with that stretch of the whole's first values, and files hold it under the whole's name.
+struct ParameterShard {
+  std::string of;                   // name of the whole
+  std::vector<std::int64_t> whole;  // its shape
+  std::int64_t axis = 0;
+  std::int64_t begin = 0;  // along the axis
+  friend bool operator==(const ParameterShard&, const ParameterShard&) = default;
+};
+
 struct ModelParameter {
   std::string name;
   DataType type = DataType::kFloat32;
@@ -57,6 +67,7 @@ struct ModelParameter {
   Initializer initializer;
   bool trainable = true;     // false: state the model keeps (running mean of batch normalisation)
   bool weight_decay = true;  // false: excluded from weight decay (biases, normalisation)
+  std::optional<ParameterShard> shard{};  // files have none: plans make them
   friend bool operator==(const ModelParameter&, const ModelParameter&) = default;
 };
 

@@ -2,6 +2,7 @@
 // Where the output tells the gradient, the gradient reads the output: the next operator keeps it anyway.
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
+#include "lib/operators/parts.hpp"
 #include "lib/operators/shape_rules.hpp"
 
 namespace mp {
@@ -37,7 +38,8 @@ void add_pair(std::vector<Operator>& operators, const std::string& name, std::ve
                        .attributes = attributes,
                        .infer = infer,
                        .flops = one_flop_an_output,
-                       .differentiate = differentiate});
+                       .differentiate = differentiate,
+                       .in_parts = elementwise_in_parts});
   operators.push_back({.name = name + "Grad",
                        .inputs = {2, 2},
                        .attributes = std::move(attributes),

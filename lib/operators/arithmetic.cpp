@@ -1,6 +1,7 @@
 // Arithmetic on elements, with broadcasting: https://onnx.ai/onnx/operators/
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
+#include "lib/operators/parts.hpp"
 #include "lib/operators/shape_rules.hpp"
 
 namespace mp {
@@ -88,8 +89,12 @@ std::vector<Operator> arithmetic_operators() {
   std::vector<Operator> operators;
   const auto add = [&](const char* name, Arity inputs, decltype(Operator::infer) infer,
                        decltype(Operator::differentiate) differentiate) {
-    operators.push_back(
-        {.name = name, .inputs = inputs, .infer = infer, .flops = one_flop_an_output, .differentiate = differentiate});
+    operators.push_back({.name = name,
+                         .inputs = inputs,
+                         .infer = infer,
+                         .flops = one_flop_an_output,
+                         .differentiate = differentiate,
+                         .in_parts = elementwise_in_parts});
   };
   add("Add", {2, 2}, infer_broadcast, differentiate_add);
   add("Sub", {2, 2}, infer_broadcast, differentiate_sub);

@@ -8,6 +8,7 @@
 #include "lib/base/error.hpp"
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
+#include "lib/operators/parts.hpp"
 #include "lib/operators/shape_rules.hpp"
 
 namespace mp {
@@ -113,6 +114,28 @@ double flops_grad(const OperatorCall& call, std::span<const TensorType> /*output
   return 2.0 * pairs(call, heads) * static_cast<double>(3 * heads.size + 2 * heads.value_size);
 }
 
+// Heads attend independently: equal parts with as many of them each.
+PartsAnswer in_parts(const PartsRequest& request) {
+  const auto parts = static_cast<std::int64_t>(request.sizes.size());
+  const std::int64_t query_heads = request.call.attributes.get_int("q_num_heads", 1);
+  const std::int64_t key_heads = request.call.attributes.get_int("kv_num_heads", 1);
+  const bool masks_heads =
+      request.call.has_input(3) && request.call.input(3).shape.size() > 2 && *(request.call.input(3).shape.end() - 3) != 1;
+  if (request.axis != 2 || masks_heads || !request.has_equal_sizes()) return {};
+  if (query_heads % parts != 0 || key_heads % parts != 0) return {};
+  PartsAnswer answer;
+  for (std::size_t i = 0; i < request.call.inputs.size(); ++i) {
+    OperandParts operand;
+    if (i < 3) operand = {2, std::vector<std::int64_t>(request.sizes.size(), request.call.input(i).shape[2] / parts)};
+    answer.operands.push_back(operand);
+  }
+  Attributes attributes = request.call.attributes;
+  attributes.set("q_num_heads", query_heads / parts);
+  attributes.set("kv_num_heads", key_heads / parts);
+  answer.attributes.assign(request.sizes.size(), attributes);
+  return answer;
+}
+
 void differentiate(GradientBuilder& gradient) {
   gradient.refuse_gradients_from(1);
   if (gradient.wants(3)) {
@@ -145,6 +168,7 @@ std::vector<Operator> attention_operators() {
            .infer = infer,
            .flops = flops,
            .differentiate = differentiate,
+           .in_parts = in_parts,
            .work = WorkClass::kAttention},
           {.name = "AttentionGrad",
            .inputs = {6, 7},

@@ -63,6 +63,9 @@ struct InPlace {
   std::size_t input = 0;
 };
 
+struct PartsRequest;  // lib/operators/parts.hpp
+struct PartsAnswer;
+
 struct Operator {
   std::string name;  // ONNX's; gradients and updates have the names ONNX Runtime's training gives them where it has one
   Arity inputs = {};
@@ -76,6 +79,9 @@ struct Operator {
   // differentiable; a path from a trained parameter to the loss through it is an error that names the node.
   void (*differentiate)(GradientBuilder& gradient) = nullptr;
   std::vector<InPlace> in_place = {};
+  // How to make output 0 in parts along an axis, each from parts of the inputs. Null, or an answer without operands: it
+  // takes all of the node (lib/operators/parts.hpp).
+  PartsAnswer (*in_parts)(const PartsRequest& request) = nullptr;
   bool is_view = false;    // the output is the first input's bytes under another shape (Reshape, Identity …)
   bool is_opaque = false;  // nodes known by measured costs alone
   WorkClass work = WorkClass::kVector;  // whose efficiency its FLOPs have

@@ -5,6 +5,7 @@
 #include "lib/base/error.hpp"
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
+#include "lib/operators/parts.hpp"
 #include "lib/operators/shape_rules.hpp"
 
 namespace mp {
@@ -64,6 +65,21 @@ std::vector<TensorType> infer(const OperatorCall& call) {
 // Four multiplications and two additions a pair.
 double flops(const OperatorCall& call, std::span<const TensorType> /*outputs*/) { return 3.0 * count(call.input(0)); }
 
+// Every head is turned alike.
+PartsAnswer in_parts(const PartsRequest& request) {
+  const auto parts = static_cast<std::int64_t>(request.sizes.size());
+  const std::int64_t heads = request.call.attributes.get_int("num_heads", 0);
+  const bool is_3d = request.output.shape.size() == 3;
+  if (!is_3d || request.axis != 2 || heads % parts != 0 || !request.has_equal_sizes()) return {};
+  PartsAnswer answer;
+  answer.operands.assign(request.call.inputs.size(), {});
+  answer.operands[0] = {2, request.sizes};
+  Attributes attributes = request.call.attributes;
+  attributes.set("num_heads", heads / parts);
+  answer.attributes.assign(request.sizes.size(), attributes);
+  return answer;
+}
+
 void differentiate(GradientBuilder& gradient) {
   for (const std::size_t table : {1U, 2U}) {
     if (!gradient.wants(table)) continue;
@@ -89,7 +105,8 @@ std::vector<Operator> rotary_embedding_operators() {
            .attributes = attributes,
            .infer = infer,
            .flops = flops,
-           .differentiate = differentiate},
+           .differentiate = differentiate,
+           .in_parts = in_parts},
           {.name = "RotaryEmbeddingGrad", .inputs = {1, 4}, .attributes = attributes, .infer = infer, .flops = flops}};
 }
 

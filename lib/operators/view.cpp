@@ -5,6 +5,7 @@
 
 #include "lib/operators/families.hpp"
 #include "lib/operators/gradient.hpp"
+#include "lib/operators/parts.hpp"
 #include "lib/operators/shape_rules.hpp"
 
 namespace mp {
@@ -79,22 +80,41 @@ void differentiate(GradientBuilder& gradient) {
       0, gradient.reshaped(gradient.output_gradient(0), gradient.type(gradient.input(0)).shape, "X"));
 }
 
-Operator view(std::string name, std::vector<AttributeSpec> attributes, decltype(Operator::infer) infer) {
+// The last axis, where it is left alone: "shape" says its extent, or leaves it to be found.
+PartsAnswer reshape_in_parts(const PartsRequest& request) {
+  const Shape& from = request.call.input(0).shape;
+  const Shape& to = request.output.shape;
+  const bool is_last = request.axis + 1 == static_cast<std::int64_t>(to.size());
+  if (!is_last || from.empty() || from.back() != to.back()) return {};
+  PartsAnswer answer{.operands = {{static_cast<std::int64_t>(from.size()) - 1, request.sizes}}, .attributes = {}};
+  for (const std::int64_t size : request.sizes) {
+    Attributes& attributes = answer.attributes.emplace_back(request.call.attributes);
+    Shape shape = attributes.get_ints("shape", {});
+    if (shape.back() > 0) shape.back() = size;
+    if (shape.back() == 0 && from.size() != to.size()) return {};  // 0 copies the extent at the same position
+    attributes.set("shape", std::move(shape));
+  }
+  return answer;
+}
+
+Operator view(std::string name, std::vector<AttributeSpec> attributes, decltype(Operator::infer) infer,
+              decltype(Operator::in_parts) in_parts = nullptr) {
   return {.name = std::move(name),
           .attributes = std::move(attributes),
           .infer = infer,
           .differentiate = differentiate,
+          .in_parts = in_parts,
           .is_view = true};
 }
 
 }  // namespace
 
 std::vector<Operator> view_operators() {
-  return {view("Reshape", {{"shape", AttributeKind::kInts, true}}, infer_reshape),
+  return {view("Reshape", {{"shape", AttributeKind::kInts, true}}, infer_reshape, reshape_in_parts),
           view("Flatten", {kAxisAttribute}, infer_flatten),
           view("Squeeze", {{"axes", AttributeKind::kInts}}, infer_squeeze),
           view("Unsqueeze", {{"axes", AttributeKind::kInts, true}}, infer_unsqueeze),
-          view("Identity", {}, infer_identity)};
+          view("Identity", {}, infer_identity, elementwise_in_parts)};
 }
 
 }  // namespace mp

@@ -15,6 +15,6 @@ void check_replicas(const Plan& plan, IssueList& issues);
 void check_recompute(const Plan& plan, const Graph& graph, IssueList& issues);
 
 // A stage reaches beyond the cluster or is split inside its nodes: such plans are for people and other programs.
-void check_stages(const Plan& plan, IssueList& issues);
+void check_stages(const Plan& plan, const Graph& graph, IssueList& issues);
 
 }  // namespace mp

@@ -98,7 +98,7 @@ Placement check_plan(const Plan& plan, const Graph& graph, std::string_view sour
   check_pins_and_groups(graph, placement, issues);
   check_replicas(plan, issues);
   check_recompute(plan, graph, issues);
-  check_stages(plan, issues);
+  check_stages(plan, graph, issues);
   std::move(issues).throw_if_any(std::string(source));
   return placement;
 }

@@ -11,6 +11,7 @@
 
 #include "lib/cluster/cluster.hpp"
 #include "lib/graph/model.hpp"
+#include "lib/graph/node_split.hpp"
 #include "lib/training/optimizer.hpp"
 #include "lib/training/precision.hpp"
 
@@ -93,6 +94,7 @@ struct Plan {
   std::string model_name;
   Bindings bindings;  // all dimensions, the batch being that of a whole step
   Cluster cluster;
+  std::vector<NodeSplit> splits;  // nodes cut into parts before anything else; the assignment names the parts
   std::vector<std::pair<std::string, DeviceId>> assignment;  // node name → device, in the model file's order
   std::vector<ReplicaGroup> replicas;                        // distinct devices; one that is in no group works alone
   // What the members of a group hold once, on the parameter's owner, instead of each (ZeRO, Rajbhandari et al., SC

@@ -69,6 +69,13 @@ TrainingGraph differentiated(const Graph& forward, const StepShape& shape) {
 
 }  // namespace
 
+std::int64_t batch_of(const Model& model, const StepShape& shape) {
+  const auto asked = shape.bindings.find(kBatchDimension);
+  if (asked != shape.bindings.end()) return asked->second;
+  const auto known = model.dimensions.find(kBatchDimension);
+  return known != model.dimensions.end() ? known->second : 0;
+}
+
 Bindings microbatch_bindings(const Model& model, const StepShape& shape) {
   Bindings bindings = shape.bindings;
   if (shape.microbatches < 1) throw UsageError(fmt::format("{} microbatches; 1 is the least", shape.microbatches));

@@ -23,6 +23,9 @@ struct StepShape {
   Precision precision = Precision::kFloat32;
 };
 
+// Of a whole step; 0: the model has none.
+[[nodiscard]] std::int64_t batch_of(const Model& model, const StepShape& shape);
+
 // The shape's bindings, the batch being that of one microbatch. Throws UsageError where the microbatches do not divide
 // it.
 [[nodiscard]] Bindings microbatch_bindings(const Model& model, const StepShape& shape);

@@ -18,6 +18,7 @@ std::string parallelism_text(const Plan& plan) {
   if (!plan.replicas.empty()) text += fmt::format(", {} replica groups", plan.replicas.size());
   if (plan.zero > 0) text += fmt::format(", ZeRO {}", plan.zero);
   if (!plan.recompute.empty()) text += fmt::format(", {} nodes recomputed", plan.recompute.size());
+  if (!plan.splits.empty()) text += fmt::format(", {} nodes in parts", plan.splits.size());
   return text;
 }
 

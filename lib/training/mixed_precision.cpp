@@ -156,7 +156,7 @@ class Rewriter {
     TensorType type = tensor.type;
     if (is_rounded_[parameter.tensor]) type.type = DataType::kBfloat16;
     moved_[parameter.tensor] = builder_.add_parameter(tensor.name, std::move(type), parameter.initializer,
-                                                      parameter.trainable, parameter.weight_decay);
+                                                      parameter.trainable, parameter.weight_decay, parameter.shard);
   }
 
   TensorId cast(TensorId from, DataType to, const std::string& name, const std::string& group) {

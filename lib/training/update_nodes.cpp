@@ -41,7 +41,7 @@ TensorId add_master(GraphBuilder& builder, const GraphParameter& parameter, Trai
   const Tensor tensor = builder.peek().tensor(parameter.tensor);
   const TensorId master = builder.add_parameter(builder.fresh_name(tensor.name + ".master"),
                                                 {DataType::kFloat32, tensor.type.shape}, parameter.initializer, false,
-                                                parameter.weight_decay);
+                                                parameter.weight_decay, parameter.shard);
   trained.state.push_back(master);
   return master;
 }
@@ -56,7 +56,7 @@ TensorId master_of(const Graph& graph, const TrainedParameter& trained) {
 TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,
                                const Optimizer& optimizer) {
   const Tensor tensor = builder.peek().tensor(parameter.tensor);
-  const ParameterGroup* group = group_of(optimizer, tensor.name);
+  const ParameterGroup* group = group_of(optimizer, parameter.shard ? parameter.shard->of : tensor.name);
   const double default_decay = parameter.weight_decay ? optimizer.weight_decay : 0.0;
   UpdateRule rule = rule_of(optimizer, group != nullptr ? group->weight_decay.value_or(default_decay) : default_decay);
   if (group != nullptr && group->learning_rate_factor != 1.0) {

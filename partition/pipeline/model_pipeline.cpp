@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
+#include "lib/plan/stage_parts.hpp"
 
 namespace mp::partition {
 namespace {
@@ -147,6 +149,19 @@ std::vector<PlanStage::Choice> choices_of(const PiperStage& stage, const PiperPr
   return choices;
 }
 
+// The node, or its parts on consecutive devices, as model_in_stage_parts() has them.
+void assign(const ModelNode& node, bool can_be_split, Plan& plan, DeviceId first) {
+  const auto stage = std::find_if(plan.stages.begin(), plan.stages.end(),
+                                  [&](const PlanStage& s) { return s.first_device == first; });
+  if (stage->tensor_parallel == 1 || !can_be_split) {
+    plan.assignment.emplace_back(node.name, first);
+    return;
+  }
+  for (std::int32_t t = 0; t < stage->tensor_parallel; ++t) {
+    plan.assignment.emplace_back(stage_part_name(node.name, t), make_id<DeviceId>(index(first) + static_cast<std::size_t>(t)));
+  }
+}
+
 }  // namespace
 
 PiperProblem pipeline_problem(const Model& model, const Cluster& cluster, const PipelineSettings& settings,
@@ -166,15 +181,15 @@ PiperProblem pipeline_problem(const Model& model, const Cluster& cluster, const 
 }
 
 void set_stages(Plan& plan, const PiperPlan& found, const PiperProblem& problem, const Model& model) {
-  std::vector<DeviceId> device_of(model.nodes.size());
+  std::map<std::string, DeviceId, std::less<>> first_device_of;
   std::int32_t next = 0;
   for (const PiperStage& stage : found.stages) {
     const auto first = make_id<DeviceId>(next);
-    for (const VertexId v : stage.nodes) device_of[index(v)] = first;
-    if (stage.data_parallel > 1) {
+    for (const VertexId v : stage.nodes) first_device_of[model.nodes[index(v)].name] = first;
+    for (std::int32_t t = 0; stage.data_parallel > 1 && t < stage.tensor_parallel; ++t) {
       ReplicaGroup& group = plan.replicas.emplace_back();
       for (std::int32_t r = 0; r < stage.data_parallel; ++r)
-        group.push_back(make_id<DeviceId>(next + r * stage.tensor_parallel));
+        group.push_back(make_id<DeviceId>(next + r * stage.tensor_parallel + t));
     }
     plan.stages.push_back({.first_device = first,
                            .data_parallel = stage.data_parallel,
@@ -185,7 +200,7 @@ void set_stages(Plan& plan, const PiperPlan& found, const PiperProblem& problem,
                            .choices = choices_of(stage, problem, model)});
     next += stage.data_parallel * stage.tensor_parallel;
   }
-  for (std::size_t v = 0; v < model.nodes.size(); ++v) plan.assignment.emplace_back(model.nodes[v].name, device_of[v]);
+  for (const ModelNode& node : model.nodes) assign(node, model.loss.empty(), plan, first_device_of.at(node.name));
 }
 
 }  // namespace mp::partition

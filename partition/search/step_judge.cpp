@@ -43,6 +43,11 @@ std::int64_t bytes_of(const Graph& graph, TensorId tensor) { return bytes(graph.
 
 }  // namespace
 
+bool same_settings(const StepPlan& a, const StepPlan& b) {
+  return a.microbatches == b.microbatches && a.placement == b.placement && a.replicas == b.replicas &&
+         a.zero == b.zero && a.recompute == b.recompute;
+}
+
 bool better(const JudgedPlan& a, const JudgedPlan& b) {
   const auto worth = [](const JudgedPlan& p) {
     return std::tuple(p.bytes_over, p.prediction.step_time_s, greatest_memory(p.prediction), p.plan.microbatches);

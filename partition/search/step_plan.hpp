@@ -22,6 +22,9 @@ struct StepPlan {
   friend bool operator==(const StepPlan&, const StepPlan&) = default;
 };
 
+// Alike but for algorithm and schedule.
+[[nodiscard]] bool same_settings(const StepPlan& a, const StepPlan& b);
+
 struct JudgedPlan {
   StepPlan plan;
   Prediction prediction;

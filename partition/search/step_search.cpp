@@ -17,6 +17,7 @@
 #include "partition/model/partition_model.hpp"
 #include "partition/search/improve_plan.hpp"
 #include "partition/search/model_chain.hpp"
+#include "partition/search/part_placements.hpp"
 #include "partition/search/pipeline_candidates.hpp"
 #include "partition/search/search_budget.hpp"
 #include "partition/search/smallest_changes.hpp"
@@ -27,19 +28,6 @@ namespace mp::partition {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::int64_t batch_of(const Model& model, const StepShape& shape) {
-  const auto asked = shape.bindings.find(kBatchDimension);
-  if (asked != shape.bindings.end()) return asked->second;
-  const auto known = model.dimensions.find(kBatchDimension);
-  return known != model.dimensions.end() ? known->second : 0;
-}
-
-// Of the numbers of microbatches, placements alike under the same settings are one plan.
-bool same_settings(const StepPlan& a, const StepPlan& b) {
-  return a.microbatches == b.microbatches && a.placement == b.placement && a.replicas == b.replicas &&
-         a.zero == b.zero && a.recompute == b.recompute;
-}
 
 class Searcher {
  public:
@@ -59,6 +47,7 @@ class Searcher {
 
   StepSearch run() {
     judge_cuts();
+    judge_parts();
     judge_single_devices();
     judge_stage_orders();
     pipelines();
@@ -131,6 +120,16 @@ class Searcher {
     for (const std::int32_t microbatches : result_.microbatches_tried) {
       if (out_of_time() || out_of_work()) return;
       if (microbatches != fewest) judge(plan_on(chosen.found.algorithm, microbatches, chosen.placement));
+    }
+  }
+
+  void judge_parts() {
+    for (const std::int32_t microbatches : result_.microbatches_tried) {
+      const StepJudge::Work& work = judge_.work(microbatches);
+      for (Placement& placement : part_placements(work.training, work.units, cluster_.devices.size())) {
+        if (out_of_time() || out_of_work()) return;
+        judge(plan_on("side-by-side", microbatches, std::move(placement)));
+      }
     }
   }
 
@@ -336,6 +335,7 @@ StepSearch search_step_time(const Model& model, const std::string& source, const
   try {
     return Searcher(model, source, shape, cluster, options).run();
   } catch (const InfeasibleError& error) {
+    if (!options.names_what_fits) throw;
     if (options.progress) options.progress("looking for the smallest change that fits");
     const std::vector<std::string> changes = smallest_changes_that_fit(model, source, shape, cluster, options);
     if (changes.empty()) throw;

@@ -22,6 +22,7 @@ struct StepSearchOptions {
   SearchSpace space{};
   PortfolioOptions portfolio{};  // of the cuts that are judged, too; its effort and time limit are those of the search
   std::function<void(const std::string&)> progress{};  // told a line now and then
+  bool names_what_fits = true;  // where nothing does: the smallest changes are looked for
 };
 
 struct StepSearch {

@@ -42,9 +42,8 @@ std::int64_t step_of(const SafetensorsFile& file) {
 
 Snapshot::Snapshot(const Executor& executor) : model_(executor.program().training.graph.name()) {
   std::int64_t size_bytes = 0;
-  for (const StoredParameter& parameter :
-       stored_parameters(executor.program().training, Stored::kModelAndOptimizer)) {
-    parameters_.push_back(parameter.tensor);
+  parameters_ = stored_parameters(executor.program().training, Stored::kModelAndOptimizer);
+  for (const StoredParameter& parameter : parameters_) {
     tensors_.push_back({parameter.name, parameter.type});
     size_bytes += bytes(parameter.type);
   }
@@ -55,7 +54,7 @@ void Snapshot::take(Executor& executor, RunState state) {
   std::span<std::byte> rest(values_);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto size = executor.is_first() ? static_cast<std::size_t>(bytes(tensors_[i].type)) : 0;
-    executor.read_on_first(parameters_[i], rest.first(size));
+    read_parameter_on_first(executor, parameters_[i], rest.first(size));
     rest = rest.subspan(size);
   }
   state_ = std::move(state);

@@ -7,6 +7,7 @@
 
 #include "lib/files/safetensors.hpp"
 #include "runtime/executor.hpp"
+#include "runtime/stored_parameters.hpp"
 
 namespace mp::runtime {
 
@@ -32,7 +33,7 @@ class Snapshot {
 
  private:
   std::string model_;
-  std::vector<TensorId> parameters_;
+  std::vector<StoredParameter> parameters_;
   std::vector<TensorToStore> tensors_;
   std::vector<std::byte> values_;
   RunState state_;

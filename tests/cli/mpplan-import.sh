@@ -70,7 +70,10 @@ case_a_piper_workload_is_planned_with_stages_degrees_and_options() {
   expect_json model.json 'len(d["nodes"][1]["parallel_options"]) == 4 and d["dimensions"]["batch"] == 8'
   run $mpplan partition model.json --cluster cluster.json --objective max-load -o plan.json
   expect_code 0
-  expect_out '^slowest stage [0-9.]+ s per microbatch, optimal$'
+  expect_out '^slowest stage [0-9.]+ s per microbatch, optimal; predicted step 8\.00 s$'  # 4 microbatches · 4 layers · 0.5 s
+  run $mpplan simulate plan.json --json
+  expect_code 0
+  expect_json - 'abs(d["step_time_s"] - 8) < 0.1'
   expect_json plan.json 'd["algorithm"] == "piper" and d["microbatches"] == 8'
   expect_json plan.json 'sum(s["data_parallel"] * s["tensor_parallel"] for s in d["stages"]) <= 4'
   expect_json plan.json 'sorted(n for s in d["stages"] for ns in s["nodes"].values() for n in ns) == ["0", "1", "2", "3"]'

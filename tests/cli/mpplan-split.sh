@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# mpplan split: convolutions in parts, planned like any other model.
+# mpplan split: nodes in parts, planned like any other model.
 
 case_a_split_model_is_planned_with_its_parts_on_both_devices() {
   run "$mpplan" split "$source/models/autoencoder.json" --node down2=channels:2 --node up2=rows:2 -o parts.json
@@ -13,13 +13,16 @@ case_a_split_model_is_planned_with_its_parts_on_both_devices() {
   expect_json plan.json 'set(d["assignment"].values()) == {0, 1}'
 }
 
-case_heavy_convolutions_are_split_for_a_number_of_devices() {
+case_heavy_nodes_are_split_for_a_number_of_devices() {
   run "$mpplan" split "$source/models/autoencoder.json" --devices 8
   expect_code 0
   expect_err ' parts by channels$'
   cp "$out" parts.json
   expect_json parts.json 'any(n["name"].endswith(".part1") for n in d["nodes"])'
   run "$mpplan" split "$source/models/mlp.json" --devices 8
+  expect_code 0
+  expect_err '^fc1: 3 parts by columns$'
+  run "$mpplan" split "$source/models/gpt-1m.json" --devices 2
   expect_code 0
   expect_err 'nothing is split'
 }

@@ -174,8 +174,9 @@ TEST_CASE("stages become assignment, replicas and choices of a plan", "[piper]")
   const PiperStage second{.nodes = {VertexId{1}}, .options = {0}};
   Plan plan;
   set_stages(plan, {.stages = {first, second}}, problem, model);
-  CHECK(plan.assignment == std::vector<std::pair<std::string, DeviceId>>{{"7", DeviceId{0}}, {"3", DeviceId{4}}});
-  CHECK(plan.replicas == std::vector<ReplicaGroup>{{DeviceId{0}, DeviceId{2}}});
+  CHECK(plan.assignment == std::vector<std::pair<std::string, DeviceId>>{
+                               {"7.part1", DeviceId{0}}, {"7.part2", DeviceId{1}}, {"3", DeviceId{4}}});
+  CHECK(plan.replicas == std::vector<ReplicaGroup>{{DeviceId{0}, DeviceId{2}}, {DeviceId{1}, DeviceId{3}}});
   REQUIRE(plan.stages.size() == 2);
   CHECK(plan.stages[0].choices == std::vector<PlanStage::Choice>{{"split", {"7"}}});
   CHECK(plan.stages[1].first_device == DeviceId{4});
