@@ -3,7 +3,7 @@
 
 # A plan of two replicas of the whole model.
 plan_of_replicas() {
-  run "$mpplan" partition "$source/models/mlp.json" --devices 2 --bind batch=8 -o plan.json
+  run "$mpplan" partition "$source/models/gpt-1m.json" --devices 2 --bind batch=4 -o plan.json
   expect_code 0
   python3 - <<'PY'
 import json
@@ -35,7 +35,7 @@ case_replicas_sum_by_collectives_of_nccl_alone() {
   expect_code 0
   expect_out '^START all-reduce '
   expect_out '^FINISH all-reduce '
-  expect_no_out '^ADD .*[^0-9]$'
+  expect_no_out '^ADD '
 }
 
 case_nccl_without_a_gpu_says_what_is_missing() {
