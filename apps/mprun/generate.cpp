@@ -30,6 +30,7 @@ struct GenerateFlags {
   std::optional<std::string> vocabulary;
   std::string prompt = "\n";
   bool is_without_cache = false;
+  std::int64_t samples = 1;
   runtime::GenerateOptions options;
 };
 
@@ -90,16 +91,21 @@ ExitCode generate(const GenerateFlags& flags) {
   fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", job.input.model.name, generator.vocabulary(),
              generator.context(), flags.options.sampling.is_greedy ? "greedy, " : "", flags.options.seed);
   watch_for_interrupts();
-  print(flags.prompt);
-  generator.generate(prompt, flags.options, [&](std::int64_t token) {
-    print(vocabulary->decode(token));
-    return !was_interrupted() && std::ferror(stdout) == 0;
-  });
-  print("\n");
+  const auto may_go_on = [] { return !was_interrupted() && std::ferror(stdout) == 0; };
+  runtime::GenerateOptions options = flags.options;
+  for (std::int64_t sample = 0; sample < flags.samples && may_go_on(); ++sample, ++options.seed) {
+    if (sample > 0) print("---\n");
+    print(flags.prompt);
+    generator.generate(prompt, options, [&](std::int64_t token) {
+      print(vocabulary->decode(token));
+      return may_go_on();
+    });
+    print("\n");
+  }
   return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
 }
 
-void add_sampling_flags(CLI::App& command, runtime::GenerateOptions& options) {
+void add_sampling_flags(CLI::App& command, runtime::GenerateOptions& options, std::int64_t& samples) {
   const std::string group = "Sampling";
   command.add_option("--tokens", options.tokens, "Tokens to generate [100]")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
@@ -122,6 +128,13 @@ void add_sampling_flags(CLI::App& command, runtime::GenerateOptions& options) {
       ->type_name("P")
       ->group(group);
   command.add_option("--seed", options.seed, "Of the choice [0]")->excludes(greedy)->type_name("N")->group(group);
+  command
+      .add_option("--samples", samples,
+                  "Texts to write, of this seed and those that follow it, a line '---' between two [1]")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->excludes(greedy)
+      ->type_name("N")
+      ->group(group);
 }
 
 }  // namespace
@@ -138,7 +151,7 @@ void add_generate(CLI::App& app, Action& action) {
       ->add_option("--vocabulary", flags->vocabulary,
                    "Folder of GPT-2's vocabulary files (vocab.json, merges.txt), where tokens are no bytes")
       ->type_name("FOLDER");
-  add_sampling_flags(*command, flags->options);
+  add_sampling_flags(*command, flags->options, flags->samples);
   command->add_flag("--no-cache", flags->is_without_cache,
                     "Compute the whole context anew for every token, instead of keeping attention's keys and values");
   add_running_flags(*command, flags->train);

@@ -19,7 +19,7 @@ on_disk() {
 }
 
 export mprun mpplan
-gpt=(--bind batch=2 --threads 1 --seed 3 --data "text=$source/docs")
+gpt=(--bind batch=1 --threads 1 --seed 3 --data "text=$source/docs")
 
 case_a_full_disk_keeps_the_checkpoint_before_and_the_run_goes_on_from_it() {
   plan gpt-1m plan.json 2

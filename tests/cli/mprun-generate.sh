@@ -35,6 +35,13 @@ case_a_model_repeats_the_text_it_was_trained_on() {
   expect_same first "$out"
   sample plan.json 2
   ! cmp -s first "$out" || fail "another seed, the same text"
+  { cat first && echo --- && cat "$out"; } >both
+  run "$mprun" generate plan.json --weights w.safetensors --prompt 7 --tokens 30 --temperature 4 --seed 1 --samples 2 --threads 1
+  expect_code 0
+  expect_same both "$out"
+  run "$mprun" generate plan.json --weights w.safetensors --greedy --samples 2
+  expect_code 2
+  expect_err 'excludes'
   run "$mprun" generate plan.json --weights w.safetensors --prompt 7 --tokens 30 --temperature 4 --top-k 1 --threads 1
   expect_out '^789abcde0123456789abcde01234567$'
   run "$mprun" generate plan.json --weights w.safetensors --prompt 7 --tokens 30 --top-p 0.01 --threads 1

@@ -4,7 +4,7 @@
 # shellcheck source=tests/cli/training.bash
 source "$source/tests/cli/training.bash"
 
-flags=(--steps 1000000 --bind batch=4 --threads 1 --data "text=$source/docs" --metrics run.jsonl --save w.safetensors)
+flags=(--steps 1000000 --bind batch=1 --threads 1 --data "text=$source/docs" --metrics run.jsonl --save w.safetensors)
 
 # press_ctrl_c COMMAND…: when it has trained for some steps; sets $ended.
 press_ctrl_c() {

@@ -4,7 +4,7 @@
 # shellcheck source=tests/cli/training.bash
 source "$source/tests/cli/training.bash"
 
-flags=(--steps 1000000 --bind batch=4 --microbatches 2 --threads 1 --seed 3 --data "text=$source/docs"
+flags=(--steps 1000000 --bind batch=1 --threads 1 --seed 3 --data "text=$source/docs"
   --metrics run.jsonl --stall-timeout 2)
 
 # frozen RANK COMMAND…: runs it with a device's thread of that rank stopped for good after some steps.
