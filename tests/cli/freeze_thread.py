@@ -2,7 +2,7 @@
 """Freezes one thread of a program that trains, so that the rest of it lives on: freeze_thread.py RANK FILE COMMAND…
 
 Starts the command, waits until FILE has some lines (metrics: steps are being done), and stops, as a debugger does, the
-thread of process RANK (of those that train) which has computed most: a device's. Exits as the command does. Exit code 77:
+thread of process RANK (of those that train) which has computed most, the first aside: a device's. Exits as the command does. Exit code 77:
 this system lets nobody debug. With RANK "again/N", N > 0 times, whenever a new process trains in place of a frozen one.
 """
 import ctypes
@@ -41,14 +41,13 @@ def trainers(pid):
     return [leaf for child in below for leaf in trainers(child)] if below else [pid]
 
 
-def ticks(pid, task):
-    with open(f"/proc/{pid}/task/{task}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def computed_ns(pid, task):
+    with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+        return int(file.read().split()[0])
 
 
 def freeze(pid):
-    task = max(numbers(f"/proc/{pid}/task"), key=lambda t: ticks(pid, t))
+    task = max((t for t in numbers(f"/proc/{pid}/task") if t != pid), key=lambda t: computed_ns(pid, t))
     if libc.ptrace(SEIZE, task, 0, 0) != 0:
         print("SKIPPED: no thread can be stopped here:", os.strerror(ctypes.get_errno()))
         os.kill(pid, 9)
