@@ -21,6 +21,7 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
       residences_(training, placement, leader_of_),
       ownership_(training, placement, options.replication, options.zero),
       slots_of_(residences_.all().size(), 0),
+      leaving_(options.replication.devices()),
       times_(training.graph, options.cluster),
       clock_(options.replication.devices(), 0),
       to_reduce_(options.replication.devices()),
@@ -159,7 +160,8 @@ void Emitter::push(DeviceId device, Instruction instruction) {
       life.end = std::max(life.end, position + 1);
     }
   }
-  if (options_.replication.any()) advance_clock(device, instruction);
+  keep_what_leaves(device);
+  advance_clock(device, instruction);
   list.push_back(std::move(instruction));
   out_.order.push_back({device, position});
 }
@@ -192,7 +194,7 @@ void Emitter::post(Message message, const std::vector<Part>& parts) {
     parts_.push_back(part);
   }
   in_flight_[{message.from, message.to}].push_back(id);
-  if (options_.replication.any()) arrived_.push_back(arrival_of(message));
+  arrived_.push_back(arrival_of(message));
   out_.wait_from.push_back(0);
   const DeviceId from = message.from;
   out_.messages.push_back(std::move(message));
@@ -249,6 +251,43 @@ void Emitter::receive(std::int32_t id) {
     life.end = std::max(life.end, wait_from);
   }
   push(message.to, std::move(received));
+  leave(id);
+}
+
+// While a message leaves, its sender does not write over its bytes, so that it need not wait for that: not before two
+// more microbatches have come by on the same link, which keep it as busy as it can be. Gradients that are sharded save
+// memory instead (limit_shards_under_way).
+void Emitter::leave(std::int32_t id) {
+  const Message& message = out_.messages[static_cast<std::size_t>(id)];
+  if (message.microbatch >= 0 && residences_.is_accumulated(message.tensor)) return;
+  const auto [latest, is_first] = latest_to_leave_.try_emplace({message.from, message.to});
+  const bool goes_on =
+      is_first || out_.messages[static_cast<std::size_t>(latest->second.message)].microbatch == message.microbatch;
+  const bool copies = options_.cluster.transfer_by == TransferBy::kReceiver;
+  latest->second = {.message = id,
+                    .gone = copies ? clock_[message.to] : arrived_[static_cast<std::size_t>(id)],
+                    .turn = latest->second.turn + (goes_on ? 0 : 1)};
+  std::vector<Leaving>& leaving = leaving_[message.from];
+  std::erase_if(leaving, [&](const Leaving& other) {
+    const bool is_same_link = out_.messages[static_cast<std::size_t>(other.message)].to == message.to;
+    return is_same_link && other.turn + 1 < latest->second.turn;
+  });
+  leaving.push_back(latest->second);
+}
+
+// What the device does next begins while they leave.
+void Emitter::keep_what_leaves(DeviceId device) {
+  const auto end = static_cast<std::int32_t>(out_.devices[device].instructions.size()) + 1;
+  std::erase_if(leaving_[device], [&](const Leaving& leaving) {
+    if (leaving.gone <= clock_[device]) return true;
+    const auto id = static_cast<std::size_t>(leaving.message);
+    const std::size_t first = first_part_[id];
+    for (std::size_t i = first; i <= first + out_.messages[id].others.size(); ++i) {
+      Lifetime& life = out_.lifetimes[device][parts_[i].from];
+      life.end = std::max(life.end, end);
+    }
+    return false;
+  });
 }
 
 // Sends a microbatch's tensor to every other group that holds a copy of it.

@@ -45,7 +45,8 @@ struct EmitOptions {
 // Emits `tasks` one after another, then the updates. A send stands right behind what makes its tensor; the matching
 // receive as late as possible: right before its first reader, together with the receives of all earlier messages on
 // the same link, so that each link delivers in the order of its sends. Both stand in one global order, in which
-// everything an instruction waits for comes before it.
+// everything an instruction waits for comes before it. A send's buffer is kept until the message has had the time to
+// leave, so that the sender computes meanwhile (two microbatches' at most on each link).
 //
 // With replicas the tasks are taken node by node in the order of their times, so that the lists of replicas mesh:
 // - each member sums the gradients of its microbatches, and sends the sum to the reducer, the owner of the parameter or

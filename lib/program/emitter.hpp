@@ -56,6 +56,11 @@ class Emitter {
     Slot slot = 0;                    // where what has arrived is found
     BufferId into = kNone<BufferId>;  // kNone: a buffer made for it
   };
+  struct Leaving {  // a message that is received further down, or has just been
+    std::int32_t message = -1;
+    std::int64_t gone = 0;
+    std::int32_t turn = 0;  // of its link: microbatches that have come by
+  };
   struct Reduction {
     BucketId bucket = kNone<BucketId>;
     std::int64_t arrived = 0;
@@ -91,6 +96,8 @@ class Emitter {
   // Messages
   void post(Message message, const std::vector<Part>& parts);
   [[nodiscard]] Slot new_slot();
+  void leave(std::int32_t message);
+  void keep_what_leaves(DeviceId device);
   void advance_clock(DeviceId device, const Instruction& instruction);
   [[nodiscard]] std::int64_t arrival_of(const Message& message);
   void receive_up_to(std::int32_t message);
@@ -154,15 +161,17 @@ class Emitter {
   IdVector<NodeId, DeviceId> leader_of_;
   Residences residences_;
   Ownership ownership_;
-  IdVector<ResidenceId, Slot> slots_of_;  // first slot of a residence in the two tables below
-  std::vector<BufferId> buffers_;         // kNone: not there yet
-  std::vector<std::int32_t> incoming_;    // message on its way; −1: none yet
-  std::vector<Part> parts_;               // of messages, one after another
-  std::vector<std::size_t> first_part_;   // of messages
-  std::vector<std::int64_t> arrived_;     // of messages, with replicas: when they are there, as far as the links tell
+  IdVector<ResidenceId, Slot> slots_of_;              // first slot of a residence in the two tables below
+  std::vector<BufferId> buffers_;                     // kNone: not there yet
+  std::vector<std::int32_t> incoming_;                // message on its way; −1: none yet
+  std::vector<Part> parts_;                           // of messages, one after another
+  std::vector<std::size_t> first_part_;               // of messages
+  std::vector<std::int64_t> arrived_;                 // of messages: when they are there, as far as the links tell
+  IdVector<DeviceId, std::vector<Leaving>> leaving_;  // of senders
+  std::map<std::pair<DeviceId, DeviceId>, Leaving> latest_to_leave_;  // by link
   std::map<std::pair<DeviceId, DeviceId>, std::deque<std::int32_t>> in_flight_;
   InstructionTimes times_;
-  IdVector<DeviceId, std::int64_t> clock_;  // with replicas: when the device has done what is emitted, in picoseconds
+  IdVector<DeviceId, std::int64_t> clock_;  // when the device has done what is emitted, in picoseconds
   std::map<std::pair<DeviceId, DeviceId>, std::int64_t> link_free_;  // when what was posted so far has arrived
   FetchPlan fetch_plan_;
   IdVector<DeviceId, Fetching> fetching_;

@@ -50,10 +50,10 @@ TEST_CASE("the norms of each device travel to one that sends the factor back", "
   CHECK(updates_of(program, d1) ==
         "U gradient_norm.of.1\n"
         "SEND gradient_norm.of.1 -> device 0\n"
-        "WAIT gradient_norm.of.1 -> device 0\n"
+        "WAIT fc2.grad.A mb1 -> device 0\n"
         "RECEIVE gradient_norm.factor <- device 0\n"
         "U fc2.weight.update\n"
-        "WAIT fc2.grad.A mb1 -> device 0\n");
+        "WAIT gradient_norm.of.1 -> device 0\n");
 }
 
 TEST_CASE("norms are put together in the order of the parameters, whatever device they are on", "[program][clip]") {
