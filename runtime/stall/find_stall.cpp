@@ -37,24 +37,54 @@ std::string text_of(const Program& program, DeviceId device, const DevicePlace& 
   return start + fmt::format("moving tensor '{}'", tensor);
 }
 
-// Whether a device is past (or in) its instruction `opcode` of `message` in step `step`.
-bool has_come_to(const Program& program, DeviceId device, const DevicePlace& place, std::int64_t step, Opcode opcode,
-                 std::int32_t message) {
+// Whether a device is past (or in) its instruction of that kind, message and collective in step `step`.
+bool has_come_to(const Program& program, DeviceId device, const DevicePlace& place, std::int64_t step,
+                 const Instruction& wanted) {
   if (place.step != step) return place.step > step;
   if (place.instruction < 0) return true;
   const std::vector<Instruction>& instructions = program.devices[device].instructions;
   const std::size_t end = std::min(instructions.size(), static_cast<std::size_t>(place.instruction) + 1);
-  return std::any_of(instructions.begin(), instructions.begin() + static_cast<std::ptrdiff_t>(end),
-                     [&](const Instruction& i) { return i.opcode == opcode && i.message == message; });
+  return std::any_of(
+      instructions.begin(), instructions.begin() + static_cast<std::ptrdiff_t>(end), [&](const Instruction& i) {
+        return i.opcode == wanted.opcode && i.message == wanted.message && i.collective == wanted.collective;
+      });
 }
 
 Stall in_transit(const Program& program, DeviceId device, const DevicePlace& place, const Instruction& waiting) {
+  if (waiting.collective >= 0) {
+    return {.device = device,
+            .kind = Stall::Kind::kInTransit,
+            .text = where(place, waiting) + fmt::format("the collective of tensor '{}', begun by all, does not end",
+                                                        program.training.graph.tensor(waiting.tensor).name)};
+  }
   const Message& message = program.messages[static_cast<std::size_t>(waiting.message)];
-  return {.device = device,
+  return {.device = message.to,
           .kind = Stall::Kind::kInTransit,
           .text = where(place, waiting) + fmt::format("tensor '{}', sent by device {}, does not get to device {}",
                                                       program.training.graph.tensor(message.tensor).name,
                                                       index(message.from), index(message.to))};
+}
+
+// Whom a device waits for; kNone: nobody, or one that is waiting for the same.
+DeviceId awaited(const Program& program, const Places& places, const Instruction& waiting, std::int64_t step) {
+  if (waiting.opcode == Opcode::kStartCollective || waiting.opcode == Opcode::kFinishCollective) {
+    const std::vector<DeviceId>& members = program.collectives[static_cast<std::size_t>(waiting.collective)].members;
+    const auto late = std::find_if(members.begin(), members.end(), [&](DeviceId member) {
+      return !has_come_to(program, member, places[member], step,
+                          {.opcode = Opcode::kStartCollective, .collective = waiting.collective});
+    });
+    return late == members.end() ? kNone<DeviceId> : *late;
+  }
+  const Message& message = program.messages[static_cast<std::size_t>(waiting.message)];
+  const bool receives = waiting.opcode == Opcode::kReceive;
+  const DeviceId peer = receives ? message.from : message.to;
+  const Instruction counterpart{.opcode = receives ? Opcode::kSend : Opcode::kReceive, .message = waiting.message};
+  return has_come_to(program, peer, places[peer], step, counterpart) ? kNone<DeviceId> : peer;
+}
+
+bool waits_for_others(Opcode opcode) {
+  return opcode == Opcode::kReceive || opcode == Opcode::kWaitSend || opcode == Opcode::kStartCollective ||
+         opcode == Opcode::kFinishCollective;
 }
 
 // The end of the way from `device`, which is in a step.
@@ -62,15 +92,12 @@ Stall follow(const Program& program, const Places& places, DeviceId device) {
   for (std::size_t hops = 0; hops <= places.size(); ++hops) {
     const DevicePlace& place = places[device];
     const Instruction* instruction = current(program, device, place);
-    const bool receives = instruction != nullptr && instruction->opcode == Opcode::kReceive;
-    const bool is_wait = receives || (instruction != nullptr && instruction->opcode == Opcode::kWaitSend);
-    if (!is_wait) return {device, Stall::Kind::kAtWork, text_of(program, device, place)};
-    const Message& message = program.messages[static_cast<std::size_t>(instruction->message)];
-    const DeviceId peer = receives ? message.from : message.to;
-    const Opcode awaited = receives ? Opcode::kSend : Opcode::kReceive;
-    if (has_come_to(program, peer, places[peer], place.step, awaited, instruction->message)) {
-      return in_transit(program, message.to, place, *instruction);
+    if (instruction == nullptr) return {device, Stall::Kind::kFinishing, text_of(program, device, place)};
+    if (!waits_for_others(instruction->opcode)) {
+      return {device, Stall::Kind::kAtWork, text_of(program, device, place)};
     }
+    const DeviceId peer = awaited(program, places, *instruction, place.step);
+    if (peer == kNone<DeviceId>) return in_transit(program, device, place, *instruction);
     if (places[peer].instruction < 0) {
       return {peer, Stall::Kind::kNotBegun, fmt::format("step {}: not begun", place.step + 1)};
     }

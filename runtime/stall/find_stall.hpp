@@ -12,16 +12,18 @@ namespace mp::runtime {
 struct Stall {
   // In the order in which they explain a standstill.
   enum class Kind : std::uint8_t {
-    kAtWork,    // in an instruction that waits for no other device
-    kNotBegun,  // others wait for a step that it has not begun: what holds it up is outside of the program
-    kInTransit  // a message was sent, but does not arrive
+    kAtWork,     // in an instruction that waits for no other device
+    kNotBegun,   // others wait for a step that it has not begun: what holds it up is outside of the program
+    kFinishing,  // all is put in, and the device does not get done with it: a GPU, maybe one that waits for another
+    kInTransit   // a message was sent, or a collective begun by all, but does not arrive
   };
   DeviceId device = kNone<DeviceId>;
   Kind kind = Kind::kAtWork;
   std::string text;  // "step 3, microbatch 1: node 'fc1'"
 };
 
-// From a device that waits for a message the way leads to the device that should send (or take) it, and on from there;
+// From a device that waits for a message (a collective) the way leads to the device that should send or take it (to one
+// that has not begun its part), and on from there;
 // check_program() proves that no circle can come of it. Of several ends the first by kind, then by device. No device
 // (kNone) where all are between steps.
 [[nodiscard]] Stall find_stall(const Program& program, const IdVector<DeviceId, DevicePlace>& places);

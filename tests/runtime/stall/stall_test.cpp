@@ -105,7 +105,7 @@ TEST_CASE("the way leads to the device at work, whoever waits for it", "[stall]"
   using Kind = Stall::Kind;
   require_stall({{4, 3}, {4, 1}, {4, 0}}, {1, Kind::kAtWork, "step 5, microbatch 1: node 'second'"});
   require_stall({{4, 0}, {4, 0}, {4, 0}}, {0, Kind::kAtWork, "step 5, microbatch 1: reading data for input 'x'"});
-  require_stall({{4, 4}, {4, 0}, {4, 0}}, {0, Kind::kAtWork, "step 5: finishing the work of the step"});
+  require_stall({{4, 4}, {4, 0}, {4, 0}}, {0, Kind::kFinishing, "step 5: finishing the work of the step"});
   // Device 2 is still in step 4, and device 1 a step ahead of it waits for it to take what was sent.
   require_stall({{4, 3}, {4, 3}, {3, 1}}, {2, Kind::kAtWork, "step 4, microbatch 1: node 'third'"});
 }
@@ -120,6 +120,22 @@ TEST_CASE("a step not begun and a message under way are told apart", "[stall]") 
       {{4, -1}, {4, -1}, {4, 0}},
       {2, Kind::kInTransit, "step 5, microbatch 1: tensor 'second', sent by device 1, does not get to device 2"});
   REQUIRE(find_stall(chain(), {{4, -1}, {4, -1}, {4, -1}}).device == kNone<DeviceId>);
+}
+
+TEST_CASE("of a collective the member that has not begun its part is found", "[stall]") {
+  Program program = chain();
+  const TensorId tensor = program.messages[0].tensor;
+  program.collectives.push_back({.tensors = {tensor}, .members = {DeviceId{0}, DeviceId{1}, DeviceId{2}}});
+  IdVector<DeviceId, DevicePlace> places(3);
+  for (const DeviceId device : ids<DeviceId>(3)) {
+    std::vector<Instruction>& instructions = program.devices[device].instructions;
+    places[device] = {.step = 4, .instruction = static_cast<std::int32_t>(instructions.size())};
+    instructions.push_back({.opcode = Opcode::kStartCollective, .tensor = tensor, .collective = 0});
+  }
+  CHECK(find_stall(program, places).text == "step 5: the collective of tensor 'first', begun by all, does not end");
+  places[DeviceId{1}].instruction = 1;
+  CHECK(find_stall(program, places).device == DeviceId{1});
+  CHECK(find_stall(program, places).text == "step 5, microbatch 1: node 'second'");
 }
 
 TEST_CASE("a device that is stuck ends the waits of the others, and then the process", "[stall]") {
