@@ -50,6 +50,7 @@ void complete(Plan& plan, const partition::StepSearch& found, const Graph& graph
   plan.assignment = assignment_of(graph, model, chosen.plan.placement);
   plan.replicas = chosen.plan.replicas;
   plan.zero = chosen.plan.zero;
+  plan.alive_limit = chosen.plan.alive_limit;
   for (const NodeId n : chosen.plan.recompute) plan.recompute.push_back(graph.node(n).name);
   plan.schedule = chosen.plan.schedule;
   plan.microbatches = chosen.plan.microbatches;

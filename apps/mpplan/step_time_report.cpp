@@ -103,20 +103,25 @@ std::string simulated_text(const JudgedPlan& chosen) {
       replicas, (chosen.plan.microbatches + replicas - 1) / replicas, chosen.plan.microbatches);
 }
 
+// What was chosen for the sake of memory, a sentence each.
 std::string memory_text(const Plan& plan) {
-  if (plan.zero == 0 && plan.recompute.empty()) return "";
-  std::string text;
   constexpr std::array<std::string_view, kMaxZero + 1> kShared = {
       "", "the optimizer's state", "the optimizer's state and the gradients",
       "the optimizer's state, the gradients and the parameters"};
+  std::vector<std::string> sentences;
   if (plan.zero > 0) {
-    text += fmt::format("ZeRO {}: replicas share {}. ", plan.zero, kShared[static_cast<std::size_t>(plan.zero)]);
+    sentences.push_back(
+        fmt::format("ZeRO {}: replicas share {}.", plan.zero, kShared[static_cast<std::size_t>(plan.zero)]));
   }
   if (!plan.recompute.empty()) {
-    text += fmt::format("{} of {} nodes are run again in the backward pass.", plan.recompute.size(),
-                        plan.assignment.size());
+    sentences.push_back(fmt::format("{} of {} nodes are run again in the backward pass.", plan.recompute.size(),
+                                    plan.assignment.size()));
   }
-  return text + '\n';
+  if (plan.alive_limit > 0) {
+    sentences.push_back(fmt::format("No device has more than {} under way at once, for the sake of memory.",
+                                    plural(plan.alive_limit, "microbatch", "es")));
+  }
+  return sentences.empty() ? "" : fmt::format("{}\n", fmt::join(sentences, " "));
 }
 
 }  // namespace
@@ -150,6 +155,7 @@ void write_candidates(JsonWriter& writer, const partition::StepSearch& found) {
     writer.member("stages", leaders_of(p.plan).size()).member("replicas", most_replicas(p.plan));
     writer.member("microbatches", p.plan.microbatches).member("schedule", name_of(p.plan.schedule));
     writer.member("zero", p.plan.zero).member("recomputed_nodes", p.plan.recompute.size());
+    writer.member("alive_limit", p.plan.alive_limit);
     writer.member("cut", p.prediction.cut_bytes);
     writer.member("communication_volume", p.prediction.communication_volume_bytes);
     write_imbalance(writer, p.prediction.imbalance);
@@ -176,6 +182,7 @@ std::string step_time_json(const StepTimeReport& report) {
   writer.member("step_time_s", predicted.step_time_s).member("bubble_fraction", predicted.bubble_fraction);
   writer.member("microbatches", plan.microbatches).member("schedule", name_of(plan.schedule));
   writer.member("zero", plan.zero).member("recomputed_nodes", plan.recompute.size());
+  writer.member("alive_limit", plan.alive_limit);
   writer.member("replicas_not_simulated", report.found.plans.front().replicas_not_simulated);
   write_splits(writer, plan.splits);
   writer.key("microbatches_tried").values(report.found.microbatches_tried);

@@ -23,6 +23,7 @@ struct SplitProblem {
   std::size_t stages = 1;
   std::int64_t microbatches = 1;  // that each stage works on, one after another
   double cycles = 0.0;            // that a step takes beside the way of a microbatch: microbatches − 1 in a pipeline
+  std::int64_t most_alive = 0;    // microbatches under way in a stage; 0: as many as there are
   double step = 0.0;              // how much shorter each next cycle to try is, as a share; 0: exact
 };
 
@@ -30,7 +31,8 @@ struct SplitProblem {
 //   time_s = way_s + cycles · cycle_s,
 //   way_s = Σ (pass_s + transfer_s),
 // cycle_s = the greatest of the stages' cycles and, for each stage, (way through it to the end and back) /
-// (microbatches it may have under way, which under 1F1B are as many as stages follow it, itself counted).
+// (microbatches it may have under way, which under 1F1B are as many as stages follow it, itself counted, or
+// most_alive where that is less).
 struct ChainSplit {
   std::vector<std::size_t> cuts;  // stages + 1 places: stage s is [cuts[s], cuts[s + 1])
   double way_s = 0.0;
@@ -66,7 +68,9 @@ class WayMinimizer {
 
   void fill(std::size_t right, double bound) {
     const std::size_t last = problem_.places - 1;
-    const auto alive = static_cast<double>(std::min(static_cast<std::int64_t>(right) + 1, problem_.microbatches));
+    std::int64_t most = std::min(static_cast<std::int64_t>(right) + 1, problem_.microbatches);
+    if (problem_.most_alive > 0) most = std::min(most, problem_.most_alive);
+    const auto alive = static_cast<double>(most);
     for (std::size_t from = 0; from < problem_.places; ++from) {
       State& best = rows_[right][from] = {};
       if (from + right >= last) continue;  // too few pieces are left

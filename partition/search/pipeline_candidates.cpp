@@ -75,14 +75,26 @@ class Estimating {
 
   void estimate_while_promising() {
     double best_s = std::numeric_limits<double>::infinity();
-    for (const Promise& promise : promises_) {
+    for (Promise& promise : promises_) {
       if (options_.out_of_time() || promise.least_s > kTrust * best_s) break;
       const std::size_t before = result_.fitting.size();
       estimate(chained_[promise.chained], promise.form);
+      if (result_.fitting.size() == before) estimate_with_fewer_alive(chained_[promise.chained], promise.form);
       if (result_.fitting.size() > before) best_s = std::min(best_s, result_.fitting.back().time_s);
     }
     options_.progress(fmt::format("{} of {} pipelines estimated, {} fit", result_.estimated, promises_.size(),
                                   result_.fitting.size()));
+  }
+
+  // Microbatches may wait before they enter, so that fewer are kept for their backward pass: half as many, and so on.
+  void estimate_with_fewer_alive(const Chained& of, PipelineForm& form) {
+    if (many_ || form.chunks > 1) return;
+    const auto most = std::min<std::int64_t>(form.microbatches_of_member(), static_cast<std::int64_t>(form.stages()));
+    const std::size_t before = result_.fitting.size();
+    for (std::int64_t limit = most / 2; limit >= 1 && result_.fitting.size() == before; limit /= 2) {
+      form.alive_limit = static_cast<std::int32_t>(limit);
+      estimate(of, form);
+    }
   }
 
   void estimate(const Chained& of, const PipelineForm& form) {
@@ -104,6 +116,7 @@ class Estimating {
       if (group.size() > 1) plan.replicas.push_back(group);
     }
     plan.zero = form.zero;
+    plan.alive_limit = form.alive_limit;
     if (form.chunks > 1) plan.schedule = Schedule::kInterleaved;
     result_.fitting.push_back({estimate->time_s, form.recompute, std::move(plan)});
   }

@@ -73,7 +73,8 @@ std::int64_t alive_at(const PipelineForm& form, std::size_t s) {
   const std::int64_t v = form.chunks;
   const std::int64_t r = static_cast<std::int64_t>(s) % p;
   const std::int64_t tasks = v == 1 ? p - r : (v - 1) * p + 2 * (p - 1 - r) + 1;
-  return std::min(form.microbatches_of_member(), (tasks + v - 1) / v);
+  const std::int64_t alive = std::min(form.microbatches_of_member(), (tasks + v - 1) / v);
+  return form.alive_limit > 0 ? std::min<std::int64_t>(alive, form.alive_limit) : alive;
 }
 
 class Estimator {
@@ -89,6 +90,7 @@ class Estimator {
                                .stages = stages_.size(),
                                .microbatches = form_.microbatches_of_member(),
                                .cycles = cycles_of(form_),
+                               .most_alive = form_.alive_limit,
                                .step = options_.cycle_step};
     const std::optional<ChainSplit> split =
         split_chain(problem, [this](std::size_t from, std::size_t to, std::size_t right, double bound) {

@@ -28,6 +28,7 @@ struct PipelineForm {
   [[nodiscard]] std::size_t fewest_members() const;           // of any group
   [[nodiscard]] std::int64_t microbatches_of_member() const;  // at most, of the smallest group
   std::int32_t zero = 0;                                      // as Plan::zero
+  std::int32_t alive_limit = 0;                               // as Plan::alive_limit; with one chunk alone
 };
 
 struct EstimateOptions {

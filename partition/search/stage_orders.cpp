@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostUnits = 2000;
 constexpr std::size_t kMostBytes = std::size_t{24} << 20;  // of memory for the ideals: some 10⁴ of them
-constexpr std::int64_t kMostStops = 500;                  // times that the searches ask whether to go on
+constexpr std::int64_t kMostStops = 500;                   // times that the searches ask whether to go on
 constexpr double kWorthIt = 1.0 - 1e-3;
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }

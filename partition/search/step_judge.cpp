@@ -45,7 +45,7 @@ std::int64_t bytes_of(const Graph& graph, TensorId tensor) { return bytes(graph.
 
 bool same_settings(const StepPlan& a, const StepPlan& b) {
   return a.microbatches == b.microbatches && a.placement == b.placement && a.replicas == b.replicas &&
-         a.zero == b.zero && a.recompute == b.recompute;
+         a.zero == b.zero && a.recompute == b.recompute && a.alive_limit == b.alive_limit;
 }
 
 bool better(const JudgedPlan& a, const JudgedPlan& b) {
@@ -91,6 +91,7 @@ Prediction StepJudge::predict_program(const StepPlan& plan, const Work& made) {
   const PlacementUnits units = again ? placement_units(training) : PlacementUnits{};
   const Program program = compile(std::move(training), plan.placement,
                                   {.schedule = plan.schedule,
+                                   .alive_limit = plan.alive_limit,
                                    .devices = static_cast<std::int32_t>(cluster_.devices.size()),
                                    .cluster = &cluster_,
                                    .replicas = plan.replicas,

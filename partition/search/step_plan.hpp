@@ -19,6 +19,7 @@ struct StepPlan {
   std::int32_t zero = 0;
   std::vector<NodeId> recompute{};  // forward nodes
   Schedule schedule = Schedule::k1f1b;
+  std::int32_t alive_limit = 0;
   friend bool operator==(const StepPlan&, const StepPlan&) = default;
 };
 

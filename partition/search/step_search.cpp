@@ -86,12 +86,35 @@ class Searcher {
     std::optional<JudgedPlan> best;
     for (const Schedule schedule : schedules(plan, plan.schedule)) {
       plan.schedule = schedule;
-      JudgedPlan judged = judge_.judge(plan);
+      JudgedPlan judged = with_memory_kept(judge_.judge(plan));
       if (!best || better(judged, *best)) best = std::move(judged);
     }
     result_.plans.push_back(std::move(*best));
     std::stable_sort(result_.plans.begin(), result_.plans.end(),
                      [](const JudgedPlan& a, const JudgedPlan& b) { return better(a, b); });
+  }
+
+  // Where the plan lacks memory and is promising: with as many microbatches alive as fit, if one does.
+  [[nodiscard]] JudgedPlan with_memory_kept(JudgedPlan judged) {
+    const bool promising = !best_fits() || judged.prediction.step_time_s < result_.plans.front().prediction.step_time_s;
+    const bool may = judged.plan.microbatches > 1 && cluster_.devices.size() <= kFewDevices && !out_of_time();
+    if (judged.fits() || !promising || !may || out_of_work()) return judged;
+    std::int32_t too_many = judged.plan.alive_limit > 0 ? judged.plan.alive_limit : judged.plan.microbatches;
+    if (too_many == 1) return judged;
+    StepPlan plan = judged.plan;
+    plan.alive_limit = 1;
+    JudgedPlan fitting = judge_.judge(plan);
+    if (!fitting.fits()) return judged;
+    while (too_many - fitting.plan.alive_limit > 1) {
+      plan.alive_limit = fitting.plan.alive_limit + (too_many - fitting.plan.alive_limit) / 2;
+      JudgedPlan middle = judge_.judge(plan);
+      if (middle.fits()) {
+        fitting = std::move(middle);
+      } else {
+        too_many = plan.alive_limit;
+      }
+    }
+    return fitting;
   }
 
   [[nodiscard]] StepPlan plan_on(std::string algorithm, std::int32_t microbatches, Placement placement) const {

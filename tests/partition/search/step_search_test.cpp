@@ -35,6 +35,7 @@ mp::Program program_of(const mp::Model& model, const mp::Cluster& cluster, const
   if (!plan.recompute.empty()) training = recompute(training, plan.placement, plan.recompute);
   return compile(std::move(training), plan.placement,
                  {.schedule = plan.schedule,
+                  .alive_limit = plan.alive_limit,
                   .devices = static_cast<std::int32_t>(cluster.devices.size()),
                   .cluster = &cluster,
                   .replicas = plan.replicas,
@@ -87,6 +88,36 @@ TEST_CASE("one device is optimal by itself, and said to be", "[search]") {
   CHECK(found.plans.front().plan.microbatches == 1);
   CHECK(found.plans.front().prediction.step_time_s == Approx(found.lower_bound_s));
   CHECK(found.optimal);
+}
+
+TEST_CASE("where memory binds, fewer microbatches are alive at once", "[search]") {
+  const mp::Model model = chain_model(12, 8);
+  mp::Cluster cluster = mp::uniform_cluster(4);
+  StepSearchOptions options = quick();
+  options.microbatches = 8;
+  options.space = {.replicas = false, .recompute = false, .most_zero = 0};
+  const auto most_bytes = [](const JudgedPlan& judged) {
+    std::int64_t most = 0;
+    for (const mp::DevicePrediction& device : judged.prediction.devices) most = std::max(most, device.memory_bytes);
+    return most;
+  };
+  std::vector<std::int64_t> needed;
+  for (const std::int32_t alive : {1, 8}) {  // a quarter of the chain on each device, all pieces alike
+    mp::Placement placement;
+    for (int node = 0; node < 25; ++node)
+      placement.push_back(mp::make_id<mp::DeviceId>(static_cast<std::size_t>(std::min(3, node / 6))));
+    mp::partition::StepJudge judge(model, "test", {}, cluster);
+    needed.push_back(
+        most_bytes(judge.judge({.algorithm = "", .microbatches = 8, .placement = placement, .alive_limit = alive})));
+  }
+  REQUIRE(needed[0] < needed[1]);
+  cluster.types[0].memory_bytes = needed[0];
+  const JudgedPlan found = search_step_time(model, "test", {}, cluster, options).plans.front();
+  CHECK(found.fits());
+  CHECK(found.plan.alive_limit > 0);
+  const mp::Program program = program_of(model, cluster, found.plan);
+  CHECK(check_program(program) == std::vector<std::string>{});
+  CHECK(simulate(program, cluster).step_time_s == found.prediction.step_time_s);
 }
 
 TEST_CASE("the same options give the same plans", "[search]") {
