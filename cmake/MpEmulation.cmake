@@ -1,11 +1,10 @@
-# The emulated GPU of the tests (tests/emulation/): the runtime's CUDA code, compiled for the host and linked with it.
-# mp_emulated_gpu is linked before mp_runtime, whose objects for real GPUs then are not taken. Only the toolkit's headers
-# are used of it.
+# The emulated GPU of the tests (tests/emulation/). Its objects are linked before NVIDIA's libraries, and the kernels,
+# compiled for the host, before those of mp_runtime, whose objects then are not taken. cuDNN is not emulated.
 if(NOT MP_HAVE_CUDA)
   return()
 endif()
 set(emulation "${PROJECT_SOURCE_DIR}/tests/emulation")
-file(GLOB sources CONFIGURE_DEPENDS "${emulation}/*.cpp" "${PROJECT_SOURCE_DIR}/runtime/cuda/*.cpp")
+file(GLOB sources CONFIGURE_DEPENDS "${emulation}/*.cpp")
 list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
 if(NOT MP_HAVE_NCCL)
   list(FILTER sources EXCLUDE REGEX "/nccl[^/]*\\.cpp$")
@@ -22,6 +21,11 @@ endforeach()
 add_library(mp_emulated_gpu OBJECT ${sources} "${PROJECT_SOURCE_DIR}/runtime/no_cudnn.cpp")
 target_link_libraries(mp_emulated_gpu PRIVATE mp_options mp_runtime)
 
+# mprun on it: what GPUs it finds, MP_EMULATED_GPUS says (tests/emulation/machine.hpp).
+add_executable(mprun-emulated $<TARGET_OBJECTS:mprun> $<TARGET_OBJECTS:mp_emulated_gpu>)
+target_link_libraries(mprun-emulated PRIVATE mp_options mp_apps mp_runtime mp_lib)
+set_target_properties(mprun-emulated PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+
 # All tests of the runtime are in it; those for GPUs are run. [emulation]: what only an emulated GPU can be asked for.
 file(GLOB tests CONFIGURE_DEPENDS "${emulation}/*_test.cpp")
 if(NOT MP_HAVE_NCCL)
@@ -31,5 +35,5 @@ add_executable(test_emulated_gpu ${tests} $<TARGET_OBJECTS:test_runtime> $<TARGE
 target_link_libraries(test_emulated_gpu PRIVATE mp_options mp_runtime mp_catch_main)
 mp_compile_quickly(test_emulated_gpu)
 set_target_properties(test_emulated_gpu PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
-catch_discover_tests(test_emulated_gpu TEST_SPEC "[gpu]~[training]~[large],[emulation]" TEST_PREFIX "emulated gpu: "
+catch_discover_tests(test_emulated_gpu TEST_SPEC "[gpu],[emulation]" TEST_PREFIX "emulated gpu: "
   DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS runtime FAIL_REGULAR_EXPRESSION "skipped: ")

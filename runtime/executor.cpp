@@ -31,7 +31,15 @@ Executor::Executor(Program program, const BackendFactory& make_backend, RankGrou
   share_memory_use();
 }
 
-Executor::~Executor() = default;
+// A training that broke off may have left work behind: no device's memory is freed while another copies from it.
+Executor::~Executor() {
+  for (const std::unique_ptr<Backend>& backend : backends_) {
+    try {
+      if (backend) backend->synchronize();
+    } catch (...) {  // told already
+    }
+  }
+}
 
 void Executor::make_transport() {
   std::vector<Backend*> backends;

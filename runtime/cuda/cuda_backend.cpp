@@ -62,7 +62,10 @@ class CudaBackend final : public Backend {
     if (mark != nullptr) MP_CUDA(cudaEventRecord(event_of(mark), device_.stream()));
   }
   void wait_for(Mark* mark) override {
-    if (mark != nullptr) MP_CUDA(cudaStreamWaitEvent(device_.stream(), event_of(mark), 0));
+    if (mark == nullptr) return;
+    // Who waits for another device copies from it next, or is copied from.
+    device_.reach(dynamic_cast<cuda::Event&>(*mark).device());
+    MP_CUDA(cudaStreamWaitEvent(device_.stream(), event_of(mark), 0));
   }
 
   [[nodiscard]] std::unique_ptr<Transport> make_transport(const Program& program, std::span<Backend* const> backends,

@@ -25,7 +25,11 @@ const DeviceOptions& chosen(const DeviceOptions& options) {
 }  // namespace
 
 CudaDevice::CudaDevice(const DeviceOptions& options)
-    : options_(chosen(options)), stream_(), host_copies_(stream_.get()), blas_(stream_.get(), options.allow_tf32) {}
+    : options_(chosen(options)),
+      stream_(),
+      host_copies_(stream_.get()),
+      reached_{options.device},
+      blas_(stream_.get(), options.allow_tf32) {}
 
 CudaDevice::~CudaDevice() { static_cast<void>(cudaStreamSynchronize(stream_.get())); }
 
@@ -54,6 +58,16 @@ void CudaDevice::clear(void* memory, std::int64_t size_bytes) {
 void CudaDevice::move(void* to, const void* from, std::int64_t size_bytes) {
   if (size_bytes == 0) return;
   MP_CUDA(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyDefault, stream_.get()));
+}
+
+void CudaDevice::reach(int other) {
+  if (!reached_.insert(other).second) return;
+  int can = 0;
+  MP_CUDA(cudaDeviceCanAccessPeer(&can, options_.device, other));
+  if (can == 0) return;
+  const cudaError_t error = cudaDeviceEnablePeerAccess(other, 0);
+  if (error != cudaErrorPeerAccessAlreadyEnabled) MP_CUDA(error);
+  static_cast<void>(cudaGetLastError());  // by another plan device on this GPU
 }
 
 void CudaDevice::multiply(const runtime::gpu::MatrixProduct& product) {

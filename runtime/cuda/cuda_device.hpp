@@ -51,6 +51,8 @@ class CudaDevice final : public runtime::gpu::Device {
   [[nodiscard]] const void* step_value(std::size_t position, const runtime::StepContext& context) override;
 
   void make_current() const { MP_CUDA(cudaSetDevice(options_.device)); }
+  // From now on copies from the other device go straight, where the two can reach each other; else through the host.
+  void reach(int other);
   // Makes the step's values those of `context`, in the stream's order.
   void refresh(const runtime::StepContext& context);
   // Waits for the stream, hands over what was copied to the host, throws what a kernel has reported.
@@ -75,6 +77,7 @@ class CudaDevice final : public runtime::gpu::Device {
   std::set<std::string> remarks_;
   Stream stream_;
   HostCopies host_copies_;
+  std::set<int> reached_;  // devices, this one among them
   Blas blas_;
   std::int64_t shared_bytes_ = 0;
   runtime::DeviceMemory shared_;

@@ -24,15 +24,21 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
+// Of the device that is current when it is made.
 class Event final : public runtime::Mark {
  public:
-  Event() { MP_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
+  Event() {
+    MP_CUDA(cudaGetDevice(&device_));
+    MP_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming));
+  }
   ~Event() override { static_cast<void>(cudaEventDestroy(event_)); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
   [[nodiscard]] cudaEvent_t get() const { return event_; }
+  [[nodiscard]] int device() const { return device_; }
 
  private:
+  int device_ = 0;
   cudaEvent_t event_ = nullptr;
 };
 

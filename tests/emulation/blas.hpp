@@ -15,7 +15,7 @@ namespace mp::emulation {
 
 // Puts the work into the stream, which must be the current device's. Before it, scratch is overwritten, as a library
 // may do.
-[[nodiscard]] cublasStatus_t put_in_library(int device, cudaStream_t stream, void* workspace, std::size_t workspace_size,
-                                            std::function<void()> work);
+[[nodiscard]] cublasStatus_t put_in_library(int device, cudaStream_t stream, void* workspace,
+                                            std::size_t workspace_size, std::function<void()> work);
 
 }  // namespace mp::emulation

@@ -16,7 +16,7 @@ namespace {
 struct ReduceRow {
   std::int64_t width;
   const float* x;
-  double* sums;         // a number to each thread of each row: all must have been told
+  double* sums;  // a number to each thread of each row: all must have been told
   float* tops;
   std::int64_t* firsts;
   std::int64_t* lasts;

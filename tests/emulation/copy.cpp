@@ -34,10 +34,17 @@ void count_copy(const Block* to, const Block* from, std::int64_t size) {
 }
 
 void require_alive(const std::shared_ptr<Block>& block) {
-  if (block && block->is_freed.load(std::memory_order_relaxed)) throw std::runtime_error("memory is freed already");
+  if (!block || !block->is_freed.load(std::memory_order_relaxed)) return;
+  add_to(mutable_counts().late_uses, 1);
+  throw std::runtime_error("memory is freed already");
 }
 
 }  // namespace
+
+void mp::emulation::forget_peers() {
+  const std::lock_guard lock(peers_mutex);
+  peers.clear();
+}
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t size, cudaMemcpyKind kind, cudaStream_t stream) {
   std::shared_ptr<Block> target;

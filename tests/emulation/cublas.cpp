@@ -46,7 +46,9 @@ using namespace mp::emulation;
 
 namespace {
 
-bool is_wide_enough(const Matrix& matrix, std::int64_t rows) { return matrix.leading >= std::max<std::int64_t>(1, rows); }
+bool is_wide_enough(const Matrix& matrix, std::int64_t rows) {
+  return matrix.leading >= std::max<std::int64_t>(1, rows);
+}
 
 }  // namespace
 

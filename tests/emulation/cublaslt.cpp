@@ -105,11 +105,10 @@ Epilogue epilogue_of(const Call& call) {
 
 // Shapes that fit each other, types of the table, an epilogue that there is.
 cublasStatus_t check(const Call& call, const Product& p, const Epilogue& e) {
-  const bool fits = (p.transpose_a ? call.a.columns : call.a.rows) == p.m &&
-                    (p.transpose_b ? call.b.rows : call.b.columns) == p.n &&
-                    (p.transpose_b ? call.b.columns : call.b.rows) == p.k && call.c.rows == p.m &&
-                    call.c.columns == p.n && call.a.leading >= call.a.rows && call.b.leading >= call.b.rows &&
-                    call.c.leading >= p.m && call.d.leading >= p.m;
+  const bool fits =
+      (p.transpose_a ? call.a.columns : call.a.rows) == p.m && (p.transpose_b ? call.b.rows : call.b.columns) == p.n &&
+      (p.transpose_b ? call.b.columns : call.b.rows) == p.k && call.c.rows == p.m && call.c.columns == p.n &&
+      call.a.leading >= call.a.rows && call.b.leading >= call.b.rows && call.c.leading >= p.m && call.d.leading >= p.m;
   if (!fits) return CUBLAS_STATUS_INVALID_VALUE;
   if (!are_supported(p, call.description.compute_type) || !is_emulated(e)) return CUBLAS_STATUS_NOT_SUPPORTED;
   if (e.needs_auxiliary() && (e.auxiliary.leading < p.m || e.auxiliary.leading % 8 != 0)) {

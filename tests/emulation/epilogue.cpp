@@ -23,10 +23,11 @@ float gelu_slope(float value) {
   return static_cast<float>(0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * kScale * (1.0 + 3.0 * kCube * x * x));
 }
 
-constexpr std::array kEmulated = {
-    CUBLASLT_EPILOGUE_DEFAULT,       CUBLASLT_EPILOGUE_BIAS,  CUBLASLT_EPILOGUE_GELU,       CUBLASLT_EPILOGUE_GELU_BIAS,
-    CUBLASLT_EPILOGUE_GELU_AUX,      CUBLASLT_EPILOGUE_DGELU, CUBLASLT_EPILOGUE_DGELU_BGRAD, CUBLASLT_EPILOGUE_BGRADA,
-    CUBLASLT_EPILOGUE_GELU_AUX_BIAS, CUBLASLT_EPILOGUE_BGRADB};
+constexpr std::array kEmulated = {CUBLASLT_EPILOGUE_DEFAULT,       CUBLASLT_EPILOGUE_BIAS,
+                                  CUBLASLT_EPILOGUE_GELU,          CUBLASLT_EPILOGUE_GELU_BIAS,
+                                  CUBLASLT_EPILOGUE_GELU_AUX,      CUBLASLT_EPILOGUE_DGELU,
+                                  CUBLASLT_EPILOGUE_DGELU_BGRAD,   CUBLASLT_EPILOGUE_BGRADA,
+                                  CUBLASLT_EPILOGUE_GELU_AUX_BIAS, CUBLASLT_EPILOGUE_BGRADB};
 
 bool is_one_of(std::uint32_t kind, std::initializer_list<cublasLtEpilogue_t> kinds) {
   return std::any_of(kinds.begin(), kinds.end(),
@@ -50,14 +51,13 @@ void reduce_operands(const Product& p, const Epilogue& e) {
 }  // namespace
 
 bool Epilogue::needs_bias() const {
-  return has(CUBLASLT_EPILOGUE_BIAS) || is_one_of(kind, {CUBLASLT_EPILOGUE_DGELU_BGRAD, CUBLASLT_EPILOGUE_BGRADA,
-                                                         CUBLASLT_EPILOGUE_BGRADB});
+  return has(CUBLASLT_EPILOGUE_BIAS) ||
+         is_one_of(kind, {CUBLASLT_EPILOGUE_DGELU_BGRAD, CUBLASLT_EPILOGUE_BGRADA, CUBLASLT_EPILOGUE_BGRADB});
 }
 
 bool is_emulated(const Epilogue& epilogue) {
-  return std::any_of(kEmulated.begin(), kEmulated.end(), [&](cublasLtEpilogue_t kind) {
-    return static_cast<std::uint32_t>(kind) == epilogue.kind;
-  });
+  return std::any_of(kEmulated.begin(), kEmulated.end(),
+                     [&](cublasLtEpilogue_t kind) { return static_cast<std::uint32_t>(kind) == epilogue.kind; });
 }
 
 void multiply(const Product& p, const Epilogue& e) {

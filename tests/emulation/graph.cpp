@@ -4,7 +4,9 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <utility>
 
+#include "tests/emulation/machine.hpp"
 #include "tests/emulation/queue.hpp"
 #include "tests/emulation/state.hpp"
 
@@ -71,7 +73,10 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long /*flags*/) {
   if (const cudaError_t error = obstacle(); error != cudaSuccess) return report(error);
-  *executable = new CUgraphExec_st{std::make_shared<const std::vector<Work>>(graph->nodes)};
+  std::vector<Work> nodes = graph->nodes;
+  const std::int64_t dropped = machine().dropped_node;
+  if (dropped >= 0 && dropped < static_cast<std::int64_t>(nodes.size())) nodes.erase(nodes.begin() + dropped);
+  *executable = new CUgraphExec_st{std::make_shared<const std::vector<Work>>(std::move(nodes))};
   count_things(1);
   return cudaSuccess;
 }

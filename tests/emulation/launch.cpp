@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -39,12 +38,12 @@ class BlockRunner {
   void run(Extent extent, std::uint64_t seed, const std::function<void()>& body) {
     body_ = &body;
     extent_ = extent;
-    place.threads = dim3(extent.threads);
-    place.blocks = dim3(extent.blocks);
+    place_of_thread.threads = dim3(extent.threads);
+    place_of_thread.blocks = dim3(extent.blocks);
     warps_.assign((extent.threads + kWarp - 1) / kWarp, {});
     for (unsigned i = 0; i < extent.blocks; ++i) {
       const unsigned block = (seed & 1U) == 0 ? i : extent.blocks - 1 - i;
-      place.block = {block, 0, 0};
+      place_of_thread.block = {block, 0, 0};
       run_block((seed & 2U) == 0);
     }
   }
@@ -52,15 +51,13 @@ class BlockRunner {
   void meet_block() { meet(block_, extent_.threads); }
 
   std::uint64_t exchange(std::uint64_t value, unsigned from) {
-    const unsigned thread = place.thread.x;
+    const unsigned thread = place_of_thread.thread.x;
     Warp& warp = warps_[thread / kWarp];
     auto& given = warp.given[warp.meeting.count % 2];
     given[thread % kWarp] = value;
     meet(warp.meeting, std::min(kWarp, extent_.threads - thread / kWarp * kWarp));
     return given[from];
   }
-
-  ThreadPlace place;
 
  private:
   static void run_fiber(std::size_t fiber);
@@ -74,7 +71,7 @@ class BlockRunner {
     is_stuck_ = false;
     block_ = {};
     for (Warp& warp : warps_) warp.meeting = {};
-    is_active_.assign(extent_.threads, false);
+    std::fill_n(is_active_.begin(), extent_.threads, false);
     fibers_.enter(0);
     if (!is_stuck_) return;
     fibers_.forget();
@@ -87,7 +84,7 @@ class BlockRunner {
     while (begun_ < extent_.threads) {
       const unsigned next = begun_++;
       thread_of_[fiber] = is_forward_ ? next : extent_.threads - 1 - next;
-      place.thread = {thread_of_[fiber], 0, 0};
+      place_of_thread.thread = {thread_of_[fiber], 0, 0};
       (*body_)();
       ++ended_;
       idle_ = 0;
@@ -118,13 +115,14 @@ class BlockRunner {
     }
     fibers_.change(fiber, begun_ < extent_.threads ? used_++ : next_active(fiber));
     fiber_ = fiber;
-    place.thread = {thread_of_[fiber], 0, 0};
+    place_of_thread.thread = {thread_of_[fiber], 0, 0};
   }
 
   [[nodiscard]] std::size_t next_active(std::size_t fiber) const {
     std::size_t next = fiber;
-    do next = next + 1 < used_ ? next + 1 : 0;
-    while (!is_active_[next]);
+    do {
+      next = next + 1 < used_ ? next + 1 : 0;
+    } while (!is_active_[next]);
     return next;
   }
 
@@ -135,37 +133,32 @@ class BlockRunner {
   bool is_stuck_ = false;
   unsigned begun_ = 0;  // threads of the block
   unsigned ended_ = 0;
-  unsigned idle_ = 0;      // changes since something went on
-  std::size_t used_ = 0;   // fibers
-  std::size_t fiber_ = 0;  // that runs
-  std::vector<bool> is_active_;
-  std::array<unsigned, kMostThreads> thread_of_{};  // by fiber
+  unsigned idle_ = 0;                               // changes since something went on
+  std::size_t used_ = 0;                            // fibers
+  std::size_t fiber_ = 0;                           // that runs
+  std::array<bool, kMostThreads> is_active_{};      // by fiber
+  std::array<unsigned, kMostThreads> thread_of_{};  // likewise
   Meeting block_;
   std::vector<Warp> warps_;
 };
 
-BlockRunner& runner() {
-  static thread_local std::unique_ptr<BlockRunner> own = std::make_unique<BlockRunner>();
-  return *own;
-}
+thread_local constinit BlockRunner* running = nullptr;  // this thread's
 
-void BlockRunner::run_fiber(std::size_t fiber) { runner().take_threads(fiber); }
+void BlockRunner::run_fiber(std::size_t fiber) { running->take_threads(fiber); }
 
 }  // namespace
 
-const ThreadPlace& this_thread() { return runner().place; }
-
-unsigned lane() { return this_thread().thread.x % kWarp; }
-
-void meet_block() { runner().meet_block(); }
+void meet_block() { running->meet_block(); }
 
 std::uint64_t exchange(unsigned mask, std::uint64_t value, unsigned from) {
   if (mask != 0xffffffffU) throw std::runtime_error("warps of some lanes only are not emulated");
-  return runner().exchange(value, from);
+  return running->exchange(value, from);
 }
 
 void run_blocks(Extent extent, std::uint64_t seed, const std::function<void()>& body) {
-  runner().run(extent, seed, body);
+  static thread_local BlockRunner own;
+  running = &own;
+  own.run(extent, seed, body);
 }
 
 void launch(Extent extent, cudaStream_t stream, std::function<void()> body) {

@@ -15,8 +15,9 @@ struct ThreadPlace {
   dim3 threads{};  // of a block
   dim3 blocks{};   // of the grid
 };
-[[nodiscard]] const ThreadPlace& this_thread();
-[[nodiscard]] unsigned lane();
+inline thread_local constinit ThreadPlace place_of_thread{};
+inline const ThreadPlace& this_thread() { return place_of_thread; }
+inline unsigned lane() { return place_of_thread.thread.x % 32; }
 
 // __syncthreads: all threads of the block, none of which may have ended.
 void meet_block();

@@ -1,5 +1,5 @@
 // The emulated GPUs: how many, how large, under what driver, and when their work is done. Own implementations of the
-// functions of the CUDA runtime, cuBLAS, cuBLASLt and cuDNN that runtime/ calls stand behind it, compiled against the
+// functions of the CUDA runtime, cuBLAS and cuBLASLt that runtime/ calls stand behind it, compiled against the
 // toolkit's headers: what they refuse, a GPU refuses; what they leave undone until somebody waits, a GPU may leave
 // undone. "Device memory" is host memory, a stream a queue with a thread. A function that is not emulated is missing
 // when the program is linked.
@@ -24,6 +24,9 @@ struct Machine {
   bool has_peer_access = true;                        // between any two devices
   Timing timing = Timing::kPrompt;
   std::uint64_t seed = 1;  // of pauses, and of the order of the threads of a block and the blocks of a grid
+  // Mistakes of a program, made by the machine in its stead: tests must see them.
+  bool ignores_waits = false;      // for events
+  std::int64_t dropped_node = -1;  // of every graph
 };
 
 // While no stream and no memory is there. Until then, a machine as MP_EMULATED_GPUS says: "devices=4 timing=late …".
@@ -49,6 +52,7 @@ struct Counts {
   std::int64_t peer_bytes = 0;      // copied from device to device
   std::int64_t staged_bytes = 0;    // likewise, but through host memory, for want of cudaDeviceEnablePeerAccess
   std::int64_t pageable_bytes = 0;  // copied to or from host memory that is not pinned
+  std::int64_t late_uses = 0;       // copies of memory that had been freed meanwhile
 };
 [[nodiscard]] Counts counts();
 

@@ -15,8 +15,10 @@ constexpr std::size_t kFull = 1024;
 }  // namespace
 
 Queue::Queue(int device, std::uint64_t number)
-    : device_(device), timing_(machine().timing), pauses_(machine().seed, "pauses", number), thread_([this] { work(); }) {
-}
+    : device_(device),
+      timing_(machine().timing),
+      pauses_(machine().seed, "pauses", number),
+      thread_([this] { work(); }) {}
 
 Queue::~Queue() {
   {

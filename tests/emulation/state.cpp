@@ -83,6 +83,7 @@ void set_machine(const Machine& machine) {
   if (machine.devices > static_cast<int>(kMostDevices)) throw std::invalid_argument("too many devices");
   own_machine() = machine;
   work_until_failure = -1;
+  forget_peers();
   for (auto& failure : failures) failure = cudaSuccess;
 }
 
@@ -101,7 +102,8 @@ Counts counts() {
           .graph_launches = all.graph_launches,
           .peer_bytes = all.peer_bytes,
           .staged_bytes = all.staged_bytes,
-          .pageable_bytes = all.pageable_bytes};
+          .pageable_bytes = all.pageable_bytes,
+          .late_uses = all.late_uses};
 }
 
 cudaError_t report(cudaError_t error) { return last = error; }

@@ -28,6 +28,9 @@ void do_work(int device, const Work& work);
 // of this thread, or one of any thread that was begun globally, is broken by them.
 [[nodiscard]] cudaError_t unsafe_in_capture();
 
+// No device may reach another's memory any more.
+void forget_peers();
+
 // How many streams, blocks of memory and other things there are: the machine may change only while there is none.
 void count_things(int change);
 
@@ -39,6 +42,7 @@ struct AtomicCounts {
   std::atomic<std::int64_t> peer_bytes{0};
   std::atomic<std::int64_t> staged_bytes{0};
   std::atomic<std::int64_t> pageable_bytes{0};
+  std::atomic<std::int64_t> late_uses{0};
 };
 AtomicCounts& mutable_counts();
 inline void add_to(std::atomic<std::int64_t>& count, std::int64_t addend) {

@@ -143,4 +143,3 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const cudaError_t failure = failure_of(device_of(stream));
   return failure == cudaSuccess ? cudaSuccess : report(failure);
 }
-

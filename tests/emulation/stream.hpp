@@ -28,7 +28,7 @@ class Point {
   Point(const Point&) = delete;
   Point& operator=(const Point&) = delete;
   void reach();
-  void wait();  // counts as waiting for the stream: work that is done late is done now
+  void wait();    // counts as waiting for the stream: work that is done late is done now
   void demand();  // likewise, but does not wait
   [[nodiscard]] bool is_reached() const;
 

@@ -1,0 +1,91 @@
+# shellcheck shell=bash disable=SC2154
+# mprun on emulated GPUs (tests/emulation/): the program with its CUDA backend, as far as no GPU is needed to see it.
+
+# shellcheck source=tests/cli/training.bash
+source "$source/tests/cli/training.bash"
+
+emulated=$bin/mprun-emulated
+gpt=(--bind batch=2 --seed 3 --data text="$source/docs")
+digits=$source/models/data/digits
+mlp=(--seed 3 --data "images=$digits-images.idx3-ubyte" --data "labels=$digits-labels.idx1-ubyte")
+
+# The losses of run A are those of run B, within float32's rounding.
+expect_close_losses() {
+  "$python" - "$@" <<'PYTHON' || fail "losses of $1 and $2"
+import json, sys
+a, b = ([json.loads(line)["loss"] for line in open(path) if "summary" not in line] for path in sys.argv[1:])
+worst = max(abs(x - y) / abs(y) for x, y in zip(a, b))
+if len(a) != len(b) or worst > 1e-4: sys.exit(f"{a} and {b}: {worst} apart")
+PYTHON
+}
+
+case_training_on_gpus_has_the_losses_of_the_processor() {
+  plan gpt-1m plan.json 3
+  run "$mprun" train plan.json --steps 3 "${gpt[@]}" --threads 1 --metrics cpu.jsonl
+  expect_code 0
+  for timing in late random; do
+    run env MP_EMULATED_GPUS="devices=3 timing=$timing" "$emulated" train plan.json --steps 3 "${gpt[@]}" \
+      --backend cuda --metrics $timing.jsonl
+    expect_code 0
+    expect_close_losses $timing.jsonl cpu.jsonl
+  done
+  expect_same <(grep -o '"loss":[^,]*' late.jsonl) <(grep -o '"loss":[^,]*' random.jsonl)
+}
+
+case_fewer_gpus_than_devices_are_shared() {
+  plan gpt-1m plan.json 3
+  run env MP_EMULATED_GPUS='devices=1' "$emulated" train plan.json --steps 1 "${gpt[@]}" --backend cuda
+  expect_code 5
+  expect_err 'the plan has a device 1, this machine 1 CUDA device: --oversubscribe lets devices of the plan share them'
+  run env MP_EMULATED_GPUS='devices=1' "$emulated" train plan.json --steps 2 "${gpt[@]}" --backend cuda --oversubscribe
+  expect_code 0
+}
+
+case_a_run_moves_from_the_processor_to_gpus_and_back() {
+  plan mlp plan.json 2
+  run "$mprun" train plan.json --steps 6 "${mlp[@]}" --threads 1 --metrics whole.jsonl
+  expect_code 0
+  run "$mprun" train plan.json --steps 2 "${mlp[@]}" --threads 1 --metrics run.jsonl --checkpoint-dir run --checkpoint-every 2
+  expect_code 0
+  run "$emulated" train plan.json --steps 4 "${mlp[@]}" --backend cuda --metrics run.jsonl --checkpoint-dir run --checkpoint-every 2 \
+    --resume
+  expect_code 0
+  expect_err '^resumed from run/step-00000002.safetensors: 2 steps done$'
+  run "$mprun" train plan.json --steps 6 "${mlp[@]}" --threads 1 --metrics run.jsonl --checkpoint-dir run --checkpoint-every 2 --resume
+  expect_code 0
+  expect_close_losses run.jsonl whole.jsonl
+}
+
+case_gpus_are_listed_profiled_and_traced() {
+  run env MP_EMULATED_GPUS='devices=2 memory_bytes=80000000000' "$emulated" devices
+  expect_code 0
+  expect_out 'cuda:1 .*emulated GPU, compute capability 9.0'
+  run "$emulated" profile "$source/models/mlp.json" "${mlp[@]:2}" --backend cuda -o profile.json
+  expect_code 0
+  expect_json profile.json 'len(d) > 2'
+  plan mlp plan.json 2
+  run "$emulated" train plan.json --steps 2 "${mlp[@]}" --backend cuda --trace trace.json
+  expect_code 0
+  expect_json trace.json 'len(d["traceEvents"]) > 10'
+}
+
+case_on_a_gpu_the_first_value_that_is_not_finite_is_found() {
+  plan mlp plan.json 2
+  run "$emulated" train plan.json --steps 50 "${mlp[@]}" --backend cuda --optimizer sgd --learning-rate 1e25 --detect-anomaly
+  expect_code 5
+  expect_err "device [01] \(cuda:[01]\), step [0-9]+, microbatch [0-9]+: node '.*': its output"
+}
+
+case_a_gpu_that_cannot_be_used_is_explained() {
+  plan mlp plan.json 2
+  train() { run env MP_EMULATED_GPUS="$1" "$emulated" train plan.json --steps 1 "${mlp[@]}" --backend cuda; expect_code 5; }
+  train 'driver_version=0'
+  expect_err 'no CUDA backend to train on: no NVIDIA driver is installed; use --backend cpu'
+  train 'driver_version=12040'
+  expect_err 'the NVIDIA driver is for CUDA 12.4 at most, this build needs [0-9.]+: update the driver'
+  train 'devices=0'
+  expect_err 'finds no GPU \(CUDA_VISIBLE_DEVICES may hide it\)'
+  train 'memory_bytes=33600000'
+  expect_err 'cannot allocate its arena of [0-9]+ bytes: cuda:[01]: no memory for 0.000 GB; 0.000 GB of its 0.034 GB are free'
+  expect_err 'what takes it, of'
+}
