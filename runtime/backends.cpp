@@ -45,11 +45,13 @@ BackendFactory backend_factory(const BackendChoice& choice) {
   const std::vector<int> usable = choice.pinned_devices > 0 ? cpu::usable_cores() : std::vector<int>{};
   return [choice, usable](DeviceId device) {
     const int threads = choice.cpu_threads;
-    std::vector<int> cores;
+    CpuOptions options{.threads = threads};
     if (choice.pinned_devices > 0 && threads > 0) {
-      cores = cpu::cores_of_device(usable, choice.pinned_devices, threads, static_cast<int>(index(device)));
+      options.cores = cpu::cores_of_device(usable, choice.pinned_devices, threads, static_cast<int>(index(device)));
+      options.may_watch =
+          static_cast<std::size_t>(choice.pinned_devices) * static_cast<std::size_t>(threads) < usable.size();
     }
-    return make_cpu_backend({.threads = threads, .cores = cores});
+    return make_cpu_backend(options);
   };
 }
 

@@ -27,7 +27,9 @@ void DeviceThreads::run(const std::function<void(std::size_t)>& task) {
   error_ = nullptr;
   error_is_cause_ = false;
   ++round_;
+  lock.unlock();  // whom it wakes finds the mutex free
   start_.notify_all();
+  lock.lock();
   done_.wait(lock, [this] { return working_ == 0; });
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
@@ -59,8 +61,12 @@ void DeviceThreads::work(std::size_t device) {
     } catch (...) {
       record(std::current_exception(), true);
     }
-    const std::lock_guard lock(mutex_);
-    if (--working_ == 0) done_.notify_all();
+    bool is_last = false;
+    {
+      const std::lock_guard lock(mutex_);
+      is_last = --working_ == 0;
+    }
+    if (is_last) done_.notify_all();
   }
 }
 

@@ -85,12 +85,16 @@ ExitCode profile(const ProfileFlags& flags) {
   TrainingGraph training = training_graph_of(file.model, shape, flags.model);
   const runtime::TrainingData data = runtime::open_training_data(
       training.graph, {.sources = recipe.data, .seed = recipe.seed.value_or(0), .microbatches = shape.microbatches});
-  const runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
+  const auto backends = [&flags](std::size_t devices) {  // their threads keep to cores as those of mprun train do
+    runtime::BackendChoice choice = flags.train.backend.choice();
+    choice.pinned_devices = static_cast<int>(devices);
+    return runtime::backend_factory(choice);
+  };
   Profile result = runtime::profile({.training = std::move(training),
                                      .data = data.training.get(),
                                      .devices = flags.devices,
                                      .steps = {.seconds = flags.seconds}},
-                                    backends);
+                                    backends(1), backends(flags.devices));
   result.model_name = file.model.name;
   result.model_sha256 = file.sha256;
   result.bindings = all_bindings(file.model, shape);
@@ -122,6 +126,10 @@ void add_profile(CLI::App& app, Action& action) {
   auto* microbatch = command->add_option("--microbatch", flags->microbatch, "Samples of a microbatch");
   microbatch->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31))->type_name("N");
   add_step_shape_flags(*command, flags->train);
+  command
+      ->add_option("--clip-norm", flags->train.clip_norm, "More than 0: measure the norms of gradients, too [recipe]")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X");
   command->footer(
       "Example:\n"
       "  mprun profile models/gpt-1m.json --devices 2 --threads 1 -o profile.json\n"

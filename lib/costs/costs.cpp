@@ -115,7 +115,9 @@ double node_seconds(const Graph& graph, NodeId id, const DeviceType& type, std::
   }
   if (node.op->is_view) return 0.0;
   if (type.measured) {
-    if (const auto seconds = type.measured->seconds(signature(graph, id), active)) return *seconds;
+    if (const auto seconds = type.measured->seconds(signature(graph, id), active)) {
+      return *seconds * signature_scale(graph, id);
+    }
   }
   const OperatorCost cost = cost_of(graph, id);
   const DataType element = element_type(graph, node);

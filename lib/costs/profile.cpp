@@ -32,6 +32,14 @@ Link mean_link(const Profile& profile) {
   return mean;
 }
 
+// Linear in the number of devices, as measured times are.
+double step_overhead_s(const Profile& profile, std::size_t devices) {
+  if (devices <= 1 || profile.measured.devices <= 1) return profile.step_overhead_s;
+  const double more_s = profile.step_overhead_crowded_s - profile.step_overhead_s;
+  const double each_s = more_s / (profile.measured.devices - 1);
+  return std::max(0.0, profile.step_overhead_s + each_s * static_cast<double>(devices - 1));
+}
+
 void require_one_machine(const Cluster& cluster) {
   const ClusterDevice& first = cluster.devices[DeviceId{0}];
   for (const ClusterDevice& device : cluster.devices) {
@@ -46,6 +54,15 @@ void require_one_machine(const Cluster& cluster) {
 
 // Has a time of its own that only a measurement or the roofline knows.
 bool is_priced(const Node& node) { return !node.cost && !node.op->is_view; }
+
+// Compiling a plan adds the nodes that clip, so the training graph has none of them.
+std::string unmeasured_norms(const TrainingGraph& training, const Profile& profile, const std::string& profile_path) {
+  if (training.clip_norm == 0.0 || profile.measured.times.contains(gradient_norms_signature())) return {};
+  return fmt::format(
+      "the norms of gradients are not in {}: the roofline stands in for them; measure them with "
+      "mprun profile --clip-norm {:g}",
+      profile_path, training.clip_norm);
+}
 
 std::string bindings_text(const Bindings& bindings) {
   std::string text;
@@ -71,7 +88,7 @@ Cluster profiled_cluster(const Cluster& cluster, const Profile& profile) {
   result.between_groups.clear();
   result.shared = {};
   result.transfer_by = profile.transfer_by;
-  result.step_overhead_s = profile.step_overhead_s;
+  result.step_overhead_s = step_overhead_s(profile, cluster.devices.size());
   const bool is_same_size = static_cast<std::int64_t>(cluster.devices.size()) == profile.measured.devices;
   result.matrix = is_same_size && cluster.devices.size() > 1 ? profile.links : std::vector<Link>{};
   if (!result.matrix.empty()) result.within_host = result.between_hosts = {};
@@ -96,7 +113,8 @@ std::string profile_gaps(const TrainingGraph& training, const Profile& profile, 
   constexpr std::size_t kShown = 3;
   const Graph& graph = training.graph;
   const std::vector<NodeId> missing = unmeasured_nodes(training, profile);
-  if (missing.empty()) return {};
+  const std::string norms = unmeasured_norms(training, profile, profile_path);
+  if (missing.empty()) return norms;
   const std::string was =
       fmt::format("measured for a microbatch of {} ({})", quoted(profile.model_name), bindings_text(profile.bindings));
   const auto of_microbatch = [&](NodeId n) {
@@ -117,7 +135,8 @@ std::string profile_gaps(const TrainingGraph& training, const Profile& profile, 
   const auto priced = std::count_if(graph.nodes().begin(), graph.nodes().end(), is_priced);
   return fmt::format("{} of {} nodes are not in {}, which was {}; the roofline stands in for them: {}{}",
                      missing.size(), priced, profile_path, was, fmt::join(shown, "; "),
-                     missing.size() > shown.size() ? "; …" : "");
+                     missing.size() > shown.size() ? "; …" : "") +
+         (norms.empty() ? "" : "\n" + norms);
 }
 
 }  // namespace mp

@@ -23,7 +23,8 @@ struct Profile {
   MeasuredTimes measured;    // measured.devices: how many devices were measured at work at once
   std::vector<Link> links;   // per ordered pair of those devices, as Cluster::matrix
   TransferBy transfer_by = TransferBy::kBackground;
-  double step_overhead_s = 0.0;
+  double step_overhead_s = 0.0;          // of one device
+  double step_overhead_crowded_s = 0.0;  // of measured.devices
   friend bool operator==(const Profile&, const Profile&) = default;
 };
 

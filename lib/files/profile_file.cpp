@@ -72,8 +72,9 @@ void write_links(JsonWriter& writer, const Profile& profile) {
 Profile parse_profile(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kProfileFormat);
-  const JsonObject root = document.root().object({"format", "model", "machine", "backend", "devices", "threads",
-                                                  "device", "step_overhead_s", "transfer_by", "links", "nodes"});
+  const JsonObject root =
+      document.root().object({"format", "model", "machine", "backend", "devices", "threads", "device",
+                              "step_overhead_s", "step_overhead_crowded_s", "transfer_by", "links", "nodes"});
   Profile profile;
   read_model(root.require("model"), profile);
   profile.machine = root["machine"].string();
@@ -82,6 +83,8 @@ Profile parse_profile(std::string_view text, const std::string& source) {
   profile.threads = static_cast<std::int32_t>(root.require("threads").integer(1, kMaxDevices));
   profile.device = read_device_type(root.require("device"));
   profile.step_overhead_s = root["step_overhead_s"].number_at_least(0.0);
+  const JsonValue crowded = root["step_overhead_crowded_s"];
+  profile.step_overhead_crowded_s = crowded.present() ? crowded.number_at_least(0.0) : profile.step_overhead_s;
   if (root["transfer_by"].present()) {
     profile.transfer_by = static_cast<TransferBy>(root["transfer_by"].choice("way", kTransferBy));
   }
@@ -102,6 +105,7 @@ std::string to_json(const Profile& profile) {
   writer.member("devices", profile.measured.devices).member("threads", profile.threads);
   write_device_type(writer.key("device"), profile.device);
   writer.member("step_overhead_s", profile.step_overhead_s);
+  writer.member("step_overhead_crowded_s", profile.step_overhead_crowded_s);
   writer.member("transfer_by", kTransferBy[static_cast<std::size_t>(profile.transfer_by)]);
   write_links(writer.key("links"), profile);
   writer.key("nodes").begin_array();

@@ -8,11 +8,18 @@
 
 #include "lib/base/check.hpp"
 #include "lib/cluster/route.hpp"
+#include "lib/costs/wake_ups.hpp"
 #include "lib/program/collective_cost.hpp"
 #include "lib/program/instruction_times.hpp"
 
 namespace mp {
 namespace {
+
+// A profile is of one machine: all types have the same.
+WakeUps wake_ups_of(const Cluster& cluster) {
+  const auto& measured = cluster.types.front().measured;
+  return measured ? WakeUps(*measured) : WakeUps();
+}
 
 class Simulator {
  public:
@@ -20,6 +27,7 @@ class Simulator {
       : program_(program),
         cluster_(cluster),
         times_(program.training.graph, cluster),
+        wake_ups_(wake_ups_of(cluster)),
         routes_(cluster),
         resource_free_s_(static_cast<std::size_t>(routes_.resources()), 0.0),
         states_(program.devices.size()),
@@ -132,7 +140,7 @@ class Simulator {
     out_.events.push_back({d, static_cast<std::int32_t>(state.position), start, state.now_s});
   }
 
-  void send(const DeviceState& state, std::int32_t id) {
+  void send(DeviceState& state, std::int32_t id) {
     const Message& message = program_.messages[static_cast<std::size_t>(id)];
     Transfer& transfer = transfers_[static_cast<std::size_t>(id)];
     LinkState& link = links_[{message.from, message.to}];
@@ -145,7 +153,17 @@ class Simulator {
       arrive(message, transfer, occupy(message, start), routes_(message.from, message.to));
       link.free_s = transfer.arrival_s;
     }
-    if (transfer.awaited) ready_.emplace(states_[message.to].now_s, message.to);
+    if (!transfer.awaited) return;
+    const double waiting_since_s = states_[message.to].now_s;
+    ready_.emplace(waiting_since_s, message.to);
+    if (cluster_.transfer_by == TransferBy::kReceiver) wake(message.from, state, waiting_since_s);
+  }
+
+  // What a device's word costs it when another has waited for it; `now_s` of the state is when it is said.
+  void wake(DeviceId d, DeviceState& state, double waiting_since_s) {
+    const double seconds = wake_ups_.after(state.now_s - waiting_since_s).sender_s;
+    state.now_s += seconds;
+    out_.devices[index(d)].communication_s += seconds;
   }
 
   // When everything on the message's way is free, from `earliest_s` on; keeps it busy from then.
@@ -174,9 +192,19 @@ class Simulator {
     if (!transfer.arrived) {  // the receiver copies: at once if the message is there, else when it is told of it
       const Message& message = program_.messages[static_cast<std::size_t>(id)];
       Route route = routes_(message.from, message.to);
-      if (state.now_s > transfer.sent_s) route.latency_s = 0.0;
+      if (state.now_s > transfer.sent_s) {
+        route.latency_s = 0.0;
+      } else {
+        route.latency_s += wake_ups_.after(transfer.sent_s - state.now_s).receiver_s;
+      }
       arrive(message, transfer, occupy(message, std::max(state.now_s, transfer.sent_s)), route);
-      if (transfer.held) ready_.emplace(states_[message.from].now_s, message.from);
+      if (transfer.held) {
+        const double waiting_since_s = states_[message.from].now_s;
+        ready_.emplace(waiting_since_s, message.from);
+        wait_until(d, state, transfer.arrival_s, transfer.sent_s);
+        wake(d, state, waiting_since_s);
+        return true;
+      }
     }
     wait_until(d, state, transfer.arrival_s, transfer.sent_s);
     return true;
@@ -189,7 +217,7 @@ class Simulator {
     double gone_s = transfer.arrival_s;
     if (cluster_.transfer_by == TransferBy::kReceiver && gone_s > state.now_s) {  // the receiver has to tell it
       const Message& message = program_.messages[static_cast<std::size_t>(id)];
-      gone_s += cluster_.link(message.to, message.from).latency_s;
+      gone_s += cluster_.link(message.to, message.from).latency_s + wake_ups_.after(gone_s - state.now_s).receiver_s;
     }
     wait_until(d, state, gone_s, transfer.sent_s);
     return true;
@@ -274,6 +302,7 @@ class Simulator {
   const Program& program_;
   const Cluster& cluster_;
   InstructionTimes times_;
+  WakeUps wake_ups_;
   Routes routes_;
   std::vector<double> resource_free_s_;
   IdVector<DeviceId, DeviceState> states_;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "runtime/cpu/scratch.hpp"
 #include "runtime/cpu/simd.hpp"
 #include "runtime/cpu/team.hpp"
+#include "runtime/local/local_transport.hpp"
 
 namespace mp::runtime {
 namespace cpu {
@@ -31,6 +33,10 @@ namespace {
 
 constexpr std::size_t kMemoryAlignment = 4096;
 
+// About what it takes to wake a thread up: so no wait takes more than twice what the best choice would have (Karlin,
+// Manasse, McGeoch, Owicki, "Competitive randomized algorithms for non-uniform problems", SODA 1990).
+constexpr std::chrono::microseconds kPatience{50};
+
 MP_SIMD void add_to(float* __restrict sum, const float* __restrict addend, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) sum[i] += addend[i];
 }
@@ -42,7 +48,8 @@ int team_size(int threads) {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(const CpuOptions& options) : team_(team_size(options.threads), options.cores) {}
+  explicit CpuBackend(const CpuOptions& options)
+      : team_(team_size(options.threads), options.cores), may_watch_(options.may_watch) {}
 
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
 
@@ -91,10 +98,15 @@ class CpuBackend final : public Backend {
                     [&](std::int64_t begin, std::int64_t end) { add_to(sum + begin, addend + begin, end - begin); });
   }
   void synchronize() override {}
+  [[nodiscard]] std::unique_ptr<Transport> make_transport(std::span<const Message> messages,
+                                                          std::span<Backend* const> backends) override {
+    return std::make_unique<LocalTransport>(messages, backends, may_watch_ ? kPatience : std::chrono::microseconds{0});
+  }
   [[nodiscard]] std::int64_t workspace_bytes() const override { return scratch_.size_bytes() + widened_.size_bytes(); }
 
  private:
   Team team_;
+  bool may_watch_;
   cpu::SharedScratch scratch_;
   cpu::SharedScratch widened_;  // operands of kernels that have no bfloat16 form
   cpu::Layouts layouts_;

@@ -3,9 +3,22 @@
 #include "lib/base/check.hpp"
 
 namespace mp::runtime {
+namespace {
 
-LocalTransport::LocalTransport(std::span<const Message> messages, std::span<Backend* const> backends)
-    : slots_(messages.size()) {
+// Tells the core that its thread only watches.
+void pause_core() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+LocalTransport::LocalTransport(std::span<const Message> messages, std::span<Backend* const> backends,
+                               std::chrono::microseconds patience)
+    : slots_(messages.size()), patience_(patience) {
   for (std::size_t m = 0; m < messages.size(); ++m) {
     slots_[m].size_bytes = messages[m].size_bytes;
     slots_[m].sender = backends[index(messages[m].from)];
@@ -26,7 +39,21 @@ void LocalTransport::change(Slot& slot, State from, State to) {
   slot.state.notify_all();
 }
 
-void LocalTransport::wait_for(Slot& slot, State wanted) {
+// False: it has not come within the patience.
+bool LocalTransport::watch_for(const Slot& slot, State wanted) const {
+  if (patience_.count() == 0) return false;
+  const auto end = std::chrono::steady_clock::now() + patience_;
+  do {
+    for (int looks = 0; looks < 16; ++looks) {
+      if (slot.state.load(std::memory_order_relaxed) == wanted) return true;
+      pause_core();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+void LocalTransport::wait_for(Slot& slot, State wanted) const {
+  if (slot.state.load(std::memory_order_acquire) != wanted) static_cast<void>(watch_for(slot, wanted));
   for (State seen = slot.state.load(std::memory_order_acquire); seen != wanted;
        seen = slot.state.load(std::memory_order_acquire)) {
     if (seen == State::kAborted) throw Aborted();

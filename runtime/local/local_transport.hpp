@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,8 +20,10 @@ namespace mp::runtime {
 // copy; the threads wait for each other's word alone.
 class LocalTransport final : public Transport {
  public:
-  // `backends` stand in the order of the devices and must outlive the transport.
-  LocalTransport(std::span<const Message> messages, std::span<Backend* const> backends);
+  // `backends` stand in the order of the devices and must outlive the transport. A thread in wait for another's word
+  // watches for it as long as `patience` says, then it sleeps: none where threads share cores.
+  LocalTransport(std::span<const Message> messages, std::span<Backend* const> backends,
+                 std::chrono::microseconds patience = {});
 
   void send(std::int32_t message, const void* data) override;
   void wait_send(std::int32_t message) override;
@@ -40,9 +43,11 @@ class LocalTransport final : public Transport {
   };
 
   static void change(Slot& slot, State from, State to);
-  static void wait_for(Slot& slot, State wanted);
+  void wait_for(Slot& slot, State wanted) const;
+  [[nodiscard]] bool watch_for(const Slot& slot, State wanted) const;
 
   std::vector<Slot> slots_;
+  std::chrono::microseconds patience_;
 };
 
 }  // namespace mp::runtime

@@ -1,13 +1,10 @@
 #include "runtime/profile/measured_steps.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <memory>
 #include <utility>
 
 #include "lib/base/check.hpp"
-#include "runtime/device_threads.hpp"
 
 namespace mp::runtime {
 namespace {
@@ -29,10 +26,10 @@ double clock_cost_s() {
   return median(std::move(costs));
 }
 
-// One executor and what was seen of its steps.
-class Copy {
+// An executor and what was seen of its steps.
+class Measurement {
  public:
-  Copy(const Program& program, const BackendFactory& backends, const DataSource& data)
+  Measurement(const Program& program, const BackendFactory& backends, const DataSource& data)
       : executor_(program, backends), data_(data), samples_(program.devices[DeviceId{0}].instructions.size()) {
     constexpr int kWarmUpSteps = 1;
     executor_.initialise_parameters(0);
@@ -40,51 +37,43 @@ class Copy {
     for (int i = 0; i < kWarmUpSteps; ++i) step();
   }
 
-  void step() { executor_.run_step({.seed = 0, .step = step_++, .learning_rate = 0.0}, data_); }
-
   void measured_step(double clock_s) {
     const Clock::time_point start = Clock::now();
     step();
-    double rest_s = seconds_between(start, Clock::now());
-    const std::vector<InstructionTime>& times = executor_.times(DeviceId{0});
-    for (std::size_t i = 0; i < times.size(); ++i) {
-      const double seconds = seconds_between(times[i].start, times[i].end);
-      samples_[i].push_back(std::max(0.0, seconds - clock_s));
-      rest_s -= seconds + clock_s;
+    const Clock::time_point end = Clock::now();
+    Clock::time_point first_start = end;
+    Clock::time_point last_end = start;
+    for (const DeviceId device : ids<DeviceId>(executor_.program().devices.size())) {
+      const std::vector<InstructionTime>& times = executor_.times(device);
+      for (std::size_t i = 0; i < times.size(); ++i) {
+        const double seconds = seconds_between(times[i].start, times[i].end);
+        samples_[i].push_back(std::max(0.0, seconds - clock_s));
+      }
+      if (times.empty()) continue;
+      first_start = std::min(first_start, times.front().start);
+      last_end = std::max(last_end, times.back().end);
     }
-    overheads_.push_back(std::max(0.0, rest_s));
+    overheads_.push_back(seconds_between(start, first_start) + seconds_between(last_end, end));
   }
 
-  [[nodiscard]] std::int64_t measured() const { return static_cast<std::int64_t>(overheads_.size()); }
-  [[nodiscard]] const std::vector<double>& samples(std::size_t instruction) const { return samples_[instruction]; }
-  [[nodiscard]] const std::vector<double>& overheads() const { return overheads_; }
+  [[nodiscard]] std::int64_t steps() const { return static_cast<std::int64_t>(overheads_.size()); }
+
+  [[nodiscard]] MeasuredSteps result() && {
+    MeasuredSteps result{.instruction_s = {}, .overhead_s = 0.0, .steps = steps()};
+    result.overhead_s = median(std::move(overheads_));
+    for (std::vector<double>& samples : samples_) result.instruction_s.push_back(median(std::move(samples)));
+    return result;
+  }
 
  private:
+  void step() { executor_.run_step({.seed = 0, .step = step_++, .learning_rate = 0.0}, data_); }
+
   Executor executor_;
   const DataSource& data_;
   std::int64_t step_ = 0;
   std::vector<std::vector<double>> samples_;  // by instruction
   std::vector<double> overheads_;
 };
-
-// All copies at once; one that is done goes on without being measured until the others are, too.
-void run_together(std::vector<std::unique_ptr<Copy>>& copies, const MeasureOptions& options) {
-  const double clock_s = clock_cost_s();
-  const Clock::time_point start = Clock::now();
-  std::atomic<std::size_t> measuring{copies.size()};
-  std::atomic<bool> failed{false};
-  DeviceThreads threads(copies.size(), [&failed] { failed = true; });
-  threads.run([&](std::size_t c) {
-    Copy& copy = *copies[c];
-    const auto is_done = [&] {
-      if (copy.measured() < options.least_steps) return false;
-      return copy.measured() >= options.most_steps || seconds_between(start, Clock::now()) >= options.seconds;
-    };
-    while (!failed && !is_done()) copy.measured_step(clock_s);
-    --measuring;
-    while (!failed && measuring > 0) copy.step();
-  });
-}
 
 }  // namespace
 
@@ -96,27 +85,27 @@ double median(std::vector<double> values) {
   return (*middle + *std::max_element(values.begin(), middle)) / 2.0;
 }
 
+Program side_by_side(Program program, std::size_t devices) {
+  MP_CHECK(program.devices.size() == 1 && devices >= 1);
+  std::vector<Instruction>& list = program.devices[DeviceId{0}].instructions;
+  std::erase_if(list, [](const Instruction& i) { return i.opcode == Opcode::kFetchLoss; });
+  const DeviceProgram first = program.devices[DeviceId{0}];
+  program.devices.assign(devices, first);
+  return program;
+}
+
 MeasuredSteps measure_steps(const Program& program, const BackendFactory& backends, const DataSource& data,
-                            std::size_t copies, const MeasureOptions& options) {
-  MP_CHECK(program.devices.size() == 1 && copies >= 1 && options.least_steps >= 1);
-  std::vector<std::unique_ptr<Copy>> running;
-  for (std::size_t c = 0; c < copies; ++c) running.push_back(std::make_unique<Copy>(program, backends, data));
-  run_together(running, options);
-  MeasuredSteps result;
-  const std::size_t instructions = program.devices[DeviceId{0}].instructions.size();
-  for (std::size_t i = 0; i < instructions; ++i) {
-    std::vector<double> all;
-    for (const auto& copy : running) all.insert(all.end(), copy->samples(i).begin(), copy->samples(i).end());
-    result.instruction_s.push_back(median(std::move(all)));
-  }
-  std::vector<double> overheads;
-  result.steps = running.front()->measured();
-  for (const auto& copy : running) {
-    overheads.insert(overheads.end(), copy->overheads().begin(), copy->overheads().end());
-    result.steps = std::min(result.steps, copy->measured());
-  }
-  result.overhead_s = median(std::move(overheads));
-  return result;
+                            const MeasureOptions& options) {
+  MP_CHECK(options.least_steps >= 1);
+  const double clock_s = clock_cost_s();
+  Measurement measurement(program, backends, data);
+  const Clock::time_point start = Clock::now();
+  const auto is_done = [&] {
+    if (measurement.steps() < options.least_steps) return false;
+    return measurement.steps() >= options.most_steps || seconds_between(start, Clock::now()) >= options.seconds;
+  };
+  while (!is_done()) measurement.measured_step(clock_s);
+  return std::move(measurement).result();
 }
 
 }  // namespace mp::runtime

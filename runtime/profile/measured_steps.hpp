@@ -10,7 +10,7 @@
 
 namespace mp::runtime {
 
-// Each copy runs at least `least_steps` steps, then goes on until `seconds` have passed or `most_steps` are done.
+// At least `least_steps` steps, then on until `seconds` have passed or `most_steps` are done.
 struct MeasureOptions {
   std::int64_t least_steps = 3;
   std::int64_t most_steps = 200;
@@ -18,16 +18,19 @@ struct MeasureOptions {
 };
 
 struct MeasuredSteps {
-  std::vector<double> instruction_s;  // beside devices[0].instructions: the median over steps and copies
-  double overhead_s = 0.0;            // median of what a step takes beyond its instructions
-  std::int64_t steps = 0;             // measured, of the copy with the fewest
+  std::vector<double> instruction_s;  // beside devices[0].instructions: the median over steps and devices
+  double overhead_s = 0.0;            // median, before the first instruction of any device and after the last
+  std::int64_t steps = 0;
 };
 
-// Runs `copies` executors of a program for one device at once, so that what they share (cores, memory bandwidth,
-// caches) is as busy as when that many devices train. Caches are as warm as in training, since it is training. A
-// learning rate of 0 keeps the values what they are. Throws RunError as Executor does.
+// A program for one device, done by `devices` devices side by side: what they share (cores, memory bandwidth, caches,
+// the data's thread) is as busy as when that many devices train. Nothing is handed out of it: no loss, no norm.
+[[nodiscard]] Program side_by_side(Program program, std::size_t devices);
+
+// Runs a program of equal devices. Caches are as warm as in training, since it is training. A learning rate of 0 keeps
+// the values what they are. Throws RunError as Executor does.
 [[nodiscard]] MeasuredSteps measure_steps(const Program& program, const BackendFactory& backends,
-                                          const DataSource& data, std::size_t copies, const MeasureOptions& options);
+                                          const DataSource& data, const MeasureOptions& options);
 
 // Of at least one value; the mean of the two in the middle where their number is even.
 [[nodiscard]] double median(std::vector<double> values);

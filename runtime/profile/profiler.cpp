@@ -17,7 +17,7 @@ namespace {
 
 Program on_one_device(const TrainingGraph& training) {
   Placement everything_on_0(static_cast<std::size_t>(training.forward_nodes), DeviceId{0});
-  return compile(training, std::move(everything_on_0), {.schedule = Schedule::k1f1b, .devices = 1});
+  return side_by_side(compile(training, std::move(everything_on_0), {.schedule = Schedule::k1f1b, .devices = 1}), 1);
 }
 
 std::optional<std::string> signature_of(const Graph& graph, const Instruction& instruction) {
@@ -53,9 +53,11 @@ std::map<std::string, MeasuredTime, std::less<>> times_of(const Program& program
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::optional<std::string> name = signature_of(program.training.graph, list[i]);
     if (!name) continue;
+    const bool is_node = list[i].opcode == Opcode::kCompute;
+    const double scale = is_node ? signature_scale(program.training.graph, list[i].node) : 1.0;
     Sum& sum = sums[*name];
-    sum.seconds.alone_s += alone.instruction_s[i];
-    sum.seconds.crowded_s += crowded.instruction_s[i];
+    sum.seconds.alone_s += alone.instruction_s[i] / scale;
+    sum.seconds.crowded_s += crowded.instruction_s[i] / scale;
     sum.count += 1.0;
   }
   std::map<std::string, MeasuredTime, std::less<>> times;
@@ -82,18 +84,21 @@ DeviceType roofline_of(const Program& program, const MeasuredSteps& alone) {
 
 }  // namespace
 
-Profile profile(const ProfileJob& job, const BackendFactory& backends) {
+Profile profile(const ProfileJob& job, const BackendFactory& alone_backends, const BackendFactory& backends) {
   MP_CHECK(job.data != nullptr && job.devices >= 1);
   const Program program = on_one_device(job.training);
-  const MeasuredSteps alone = measure_steps(program, backends, *job.data, 1, job.steps);
+  const MeasuredSteps alone = measure_steps(program, alone_backends, *job.data, job.steps);
   const MeasuredSteps crowded =
-      job.devices == 1 ? alone : measure_steps(program, backends, *job.data, job.devices, job.steps);
+      job.devices == 1 ? alone : measure_steps(side_by_side(program, job.devices), backends, *job.data, job.steps);
   Profile result;
   result.measured = {.devices = static_cast<std::int32_t>(job.devices), .times = times_of(program, alone, crowded)};
   result.device = roofline_of(program, alone);
-  result.links = measure_links(job.devices, backends);
+  MeasuredLinks links = measure_links(job.devices, backends);
+  result.links = std::move(links.links);
+  for (const WakeUp& wake_up : links.wake_ups) add_wake_up(result.measured, wake_up);
   result.transfer_by = TransferBy::kReceiver;  // LocalTransport: the receiver copies out of the sender's arena
   result.step_overhead_s = alone.overhead_s;
+  result.step_overhead_crowded_s = crowded.overhead_s;
   return result;
 }
 

@@ -18,9 +18,10 @@ struct ProfileJob {
   MeasureOptions steps;
 };
 
-// Trains the whole model on one device, then on `devices` devices at once, each the whole model; times every node,
-// feed, copy and accumulation; then the messages between all pairs. Fills measured, device, links, transfer_by and
-// step_overhead_s; the caller knows the rest. Throws RunError where a device cannot hold or run the model.
-[[nodiscard]] Profile profile(const ProfileJob& job, const BackendFactory& backends);
+// Trains the whole model on one device, made by `alone`, then on `devices` devices at once, each the whole model, made
+// by `together`; times every node, feed, copy and accumulation; then the messages between all pairs. Fills measured,
+// device, links, transfer_by and the overheads of a step; the caller knows the rest. Throws RunError where a device
+// cannot hold or run the model.
+[[nodiscard]] Profile profile(const ProfileJob& job, const BackendFactory& alone, const BackendFactory& together);
 
 }  // namespace mp::runtime

@@ -1,6 +1,7 @@
 #include "runtime/local/local_transport.hpp"
 
 #include <array>
+#include <chrono>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@ using namespace mp::runtime;
 namespace {
 
 struct Pair {
+  std::chrono::microseconds patience{0};
   runtime::test::FakeBackend first{{}};
   runtime::test::FakeBackend second{{}};
   std::array<Backend*, 2> backends = {&first, &second};
@@ -21,13 +23,13 @@ struct Pair {
       {.from = DeviceId{0}, .to = DeviceId{1}, .size_bytes = 4000},
       {.from = DeviceId{1}, .to = DeviceId{0}, .size_bytes = 4000},
   };
-  LocalTransport transport{messages, backends};
+  LocalTransport transport{messages, backends, patience};
 };
 
 }  // namespace
 
 TEST_CASE("a message arrives, again and again, and its buffer is free after the wait") {
-  Pair pair;
+  Pair pair{.patience = std::chrono::microseconds(GENERATE(0, 50))};
   constexpr int kSteps = 500;
   std::vector<int> sent(1000);
   std::thread peer([&] {
@@ -54,7 +56,7 @@ TEST_CASE("a message arrives, again and again, and its buffer is free after the 
 }
 
 TEST_CASE("an abort ends every wait, those to come too") {
-  Pair pair;
+  Pair pair{.patience = std::chrono::microseconds(GENERATE(0, 50))};
   int value = 0;
   bool receiver_woke = false;
   bool sender_woke = false;

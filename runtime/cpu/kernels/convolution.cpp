@@ -7,6 +7,7 @@
 
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/kernels/spatial.hpp"
+#include "runtime/cpu/kernels/winograd.hpp"
 #include "runtime/cpu/onednn.hpp"
 #include "runtime/cpu/scratch.hpp"
 #include "runtime/cpu/simd.hpp"
@@ -49,24 +50,6 @@ double flops_of(const ConvolutionShape& s) {
          static_cast<double>(s.source_channels / s.groups * s.kernel[0] * s.kernel[1]);
 }
 
-// 4 × 4 outputs that Winograd's algorithm makes at once.
-std::int64_t tiles_of(const ConvolutionShape& s) {
-  return s.batch * ((s.destination[0] + 3) / 4) * ((s.destination[1] + 3) / 4);
-}
-
-// Measured on AVX-512: twice as fast from 32 channels and 64 tiles on, as fast with 16 tiles. Tiles that reach far over
-// the edge compute for nothing.
-bool suits_winograd(const ConvolutionShape& s) {
-  constexpr std::int64_t kLeastChannels = 32;
-  constexpr std::int64_t kLeastTiles = 32;
-  const Pair ones{1, 1};
-  const std::int64_t outputs = s.batch * s.destination[0] * s.destination[1];
-  return s.kernel == Pair{3, 3} && s.strides == ones && s.dilations == ones && s.groups == 1 &&
-         s.source_channels % kChannelBlock == 0 && s.destination_channels % kChannelBlock == 0 &&
-         std::min(s.source_channels, s.destination_channels) >= kLeastChannels && tiles_of(s) >= kLeastTiles &&
-         outputs >= tiles_of(s) * 8;
-}
-
 // The largest divisor of `size` that gives every part enough work.
 std::int64_t parts_of(std::int64_t size, std::int64_t worth) {
   constexpr std::int64_t kMostParts = 16;
@@ -82,8 +65,8 @@ std::int64_t parts_worth(const ConvolutionShape& s, ConvolutionPass pass, bool w
   const auto by_flops = static_cast<std::int64_t>(flops_of(s) / kPartFlops);
   if (!winograd) return by_flops;
   const bool cuts_channels = pass == ConvolutionPass::kWeightGradient;
-  const std::int64_t least = cuts_channels ? s.destination_channels / 32 : tiles_of(s) / 32;
-  const std::int64_t good = cuts_channels ? s.destination_channels / 128 : tiles_of(s) / 128;
+  const std::int64_t least = cuts_channels ? s.destination_channels / 32 : winograd_tiles(s) / 32;
+  const std::int64_t good = cuts_channels ? s.destination_channels / 128 : winograd_tiles(s) / 128;
   return std::min(by_flops, std::max(good, std::min<std::int64_t>(2, least)));
 }
 

@@ -3,6 +3,7 @@
 #include "lib/base/error.hpp"
 #include "lib/costs/costs.hpp"
 #include "lib/costs/signature.hpp"
+#include "lib/costs/wake_ups.hpp"
 #include "lib/files/profile_file.hpp"
 #include "tests/lib/support/errors.hpp"
 #include "tests/lib/support/small_models.hpp"
@@ -34,6 +35,10 @@ Profile full_profile(const mp::TrainingGraph& training) {
   profile.links = {{}, {1e-6, 1e9}, {3e-6, 3e9}, {}};
   profile.transfer_by = mp::TransferBy::kReceiver;
   profile.step_overhead_s = 1e-5;
+  profile.step_overhead_crowded_s = 3e-5;
+  for (const mp::WakeUp& wake_up : {mp::WakeUp{1e-5, 0.0, 1e-7}, mp::WakeUp{1e-4, 2e-5, 6e-6}}) {
+    add_wake_up(profile.measured, wake_up);
+  }
   return profile;
 }
 
@@ -56,8 +61,10 @@ TEST_CASE("a profile's times and links take the place of the cluster's", "[costs
   CHECK(node_seconds(graph.graph, NodeId{0}, two.type_of(DeviceId{0}), 2) == 1.5);
   CHECK(two.link(DeviceId{1}, DeviceId{0}) == mp::Link{3e-6, 3e9});
   CHECK(two.transfer_by == mp::TransferBy::kReceiver);
-  CHECK(two.step_overhead_s == 1e-5);
+  CHECK(two.step_overhead_s == Approx(3e-5));
+  CHECK(profiled_cluster(mp::uniform_cluster(1), profile).step_overhead_s == 1e-5);
   const mp::Cluster four = profiled_cluster(mp::uniform_cluster(4), profile);
+  CHECK(four.step_overhead_s == Approx(7e-5));
   CHECK(four.link(DeviceId{2}, DeviceId{3}).latency_s == Approx(2e-6));
   CHECK(four.link(DeviceId{2}, DeviceId{3}).bandwidth_bytes_per_s == Approx(1.5e9));
   CHECK(node_seconds(graph.graph, NodeId{0}, four.type_of(DeviceId{0}), 4) == Approx(2.5));
@@ -68,8 +75,12 @@ TEST_CASE("a profile's times and links take the place of the cluster's", "[costs
 }
 
 TEST_CASE("what a profile lacks is named, and one that lacks everything is refused", "[costs]") {
-  const mp::TrainingGraph graph = training();
+  mp::TrainingGraph graph = training();
   Profile profile = full_profile(graph);
+  CHECK(profile_gaps(graph, profile, "p.json").empty());
+  graph.clip_norm = 1.0;
+  CHECK(profile_gaps(graph, profile, "p.json").find("the norms of gradients are not in p.json") == 0);
+  profile.measured.times.emplace(mp::gradient_norms_signature(), mp::MeasuredTime{1.0, 1.0});
   CHECK(profile_gaps(graph, profile, "p.json").empty());
   const std::string lost = signature(graph.graph, NodeId{1});
   profile.measured.times.erase(lost);
