@@ -98,9 +98,11 @@ class CpuBackend final : public Backend {
                     [&](std::int64_t begin, std::int64_t end) { add_to(sum + begin, addend + begin, end - begin); });
   }
   void synchronize() override {}
-  [[nodiscard]] std::unique_ptr<Transport> make_transport(std::span<const Message> messages,
-                                                          std::span<Backend* const> backends) override {
-    return std::make_unique<LocalTransport>(messages, backends, may_watch_ ? kPatience : std::chrono::microseconds{0});
+  [[nodiscard]] std::unique_ptr<Transport> make_transport(const Program& program, std::span<Backend* const> backends,
+                                                          RankGroup* ranks) override {
+    if (ranks != nullptr) return Backend::make_transport(program, backends, ranks);
+    return std::make_unique<LocalTransport>(program.messages, backends,
+                                            may_watch_ ? kPatience : std::chrono::microseconds{0});
   }
   [[nodiscard]] std::int64_t workspace_bytes() const override { return scratch_.size_bytes() + widened_.size_bytes(); }
 

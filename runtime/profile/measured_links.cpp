@@ -74,7 +74,8 @@ class LinkBench {
     });
     std::vector<Backend*> ends;
     for (const Device& device : devices_) ends.push_back(device.backend.get());
-    transport_ = ends.front()->make_transport(messages_, ends);
+    program_.messages = messages_;
+    transport_ = ends.front()->make_transport(program_, ends, nullptr);
   }
 
   [[nodiscard]] std::vector<Link> links() {
@@ -160,6 +161,7 @@ class LinkBench {
   }
 
   std::vector<Message> messages_;
+  Program program_;  // of these alone
   std::vector<Device> devices_;
   std::vector<std::byte> values_;
   std::unique_ptr<Transport> transport_;
