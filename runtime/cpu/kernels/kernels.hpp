@@ -1,116 +1,18 @@
-// The factory of every kernel, by family. The table that gives them names is registry.cpp.
+// The factory of every kernel. The table that gives them names is registry.cpp.
 #pragma once
 
 #include <memory>
 
 #include "runtime/cpu/kernel_call.hpp"
+#include "runtime/semantics/kernel_list.hpp"
 
 namespace mp::runtime::cpu {
 
 using KernelPointer = std::unique_ptr<Kernel>;
 
-// gemm_kernels.cpp
-KernelPointer make_gemm(const KernelCall& call);
-KernelPointer make_matmul(const KernelCall& call);  // FusedMatMul, too
-KernelPointer make_matmul_weight_grad(const KernelCall& call);
-// binary.cpp
-KernelPointer make_add(const KernelCall& call);
-KernelPointer make_sub(const KernelCall& call);
-KernelPointer make_mul(const KernelCall& call);
-KernelPointer make_div(const KernelCall& call);
-KernelPointer make_pow(const KernelCall& call);
-// unary.cpp
-KernelPointer make_unary(const KernelCall& call);
-// unary_gradient.cpp
-KernelPointer make_unary_gradient(const KernelCall& call);
-// dropout.cpp
-KernelPointer make_dropout(const KernelCall& call);  // DropoutGrad, too
-// select.cpp
-KernelPointer make_where(const KernelCall& call);
-KernelPointer make_cast(const KernelCall& call);
-// movement.cpp
-KernelPointer make_view(const KernelCall& call);
-KernelPointer make_transpose(const KernelCall& call);
-KernelPointer make_expand(const KernelCall& call);
-KernelPointer make_slice(const KernelCall& call);
-KernelPointer make_slice_grad(const KernelCall& call);
-KernelPointer make_pad(const KernelCall& call);
-KernelPointer make_concat(const KernelCall& call);
-KernelPointer make_split(const KernelCall& call);
-KernelPointer make_constant(const KernelCall& call);
-// mirrored_pad.cpp
-KernelPointer make_mirrored_pad(const KernelCall& call);
-KernelPointer make_pad_grad(const KernelCall& call);
-// reduce.cpp
-KernelPointer make_reduce_sum(const KernelCall& call);
-KernelPointer make_reduce_mean(const KernelCall& call);
-KernelPointer make_reduce_max(const KernelCall& call);
-KernelPointer make_reduce_max_grad(const KernelCall& call);
-// softmax.cpp
-KernelPointer make_softmax(const KernelCall& call);
-KernelPointer make_log_softmax(const KernelCall& call);
-KernelPointer make_softmax_grad(const KernelCall& call);
-KernelPointer make_log_softmax_grad(const KernelCall& call);
-// layer_normalization.cpp
-KernelPointer make_layer_normalization(const KernelCall& call);
-KernelPointer make_layer_normalization_input_grad(const KernelCall& call);
-KernelPointer make_layer_normalization_weight_grad(const KernelCall& call);
-// rms_normalization.cpp
-KernelPointer make_rms_normalization(const KernelCall& call);
-KernelPointer make_rms_normalization_input_grad(const KernelCall& call);
-KernelPointer make_rms_normalization_weight_grad(const KernelCall& call);
-// group_normalization.cpp
-KernelPointer make_group_normalization(const KernelCall& call);
-KernelPointer make_instance_normalization(const KernelCall& call);
-KernelPointer make_group_normalization_input_grad(const KernelCall& call);
-KernelPointer make_group_normalization_weight_grad(const KernelCall& call);
-// rotary_embedding.cpp
-KernelPointer make_rotary_embedding(const KernelCall& call);  // RotaryEmbeddingGrad, too
-// lstm.cpp, lstm_gradient.cpp
-KernelPointer make_lstm(const KernelCall& call);
-KernelPointer make_lstm_grad(const KernelCall& call);
-// gru.cpp, gru_gradient.cpp
-KernelPointer make_gru(const KernelCall& call);
-KernelPointer make_gru_grad(const KernelCall& call);
-// resize.cpp
-KernelPointer make_resize(const KernelCall& call);
-KernelPointer make_resize_grad(const KernelCall& call);
-// batch_normalization.cpp
-KernelPointer make_batch_normalization(const KernelCall& call);
-KernelPointer make_batch_normalization_weight_grad(const KernelCall& call);
-KernelPointer make_batch_normalization_input_grad(const KernelCall& call);
-// cross_entropy.cpp
-KernelPointer make_softmax_cross_entropy_loss(const KernelCall& call);
-KernelPointer make_softmax_cross_entropy_loss_grad(const KernelCall& call);
-// losses.cpp
-KernelPointer make_mean_squared_error(const KernelCall& call);
-KernelPointer make_mean_squared_error_grad(const KernelCall& call);
-KernelPointer make_mean_absolute_error(const KernelCall& call);
-KernelPointer make_mean_absolute_error_grad(const KernelCall& call);
-KernelPointer make_binary_cross_entropy(const KernelCall& call);
-KernelPointer make_binary_cross_entropy_grad(const KernelCall& call);
-// embedding.cpp
-KernelPointer make_gather(const KernelCall& call);
-KernelPointer make_gather_grad(const KernelCall& call);
-// attention.cpp
-KernelPointer make_attention(const KernelCall& call);
-// attention_gradient.cpp
-KernelPointer make_attention_grad(const KernelCall& call);
-// convolution.cpp
-KernelPointer make_conv(const KernelCall& call);
-KernelPointer make_conv_transpose(const KernelCall& call);
-KernelPointer make_conv_weight_grad(const KernelCall& call);
-// pooling.cpp
-KernelPointer make_max_pool(const KernelCall& call);
-KernelPointer make_max_pool_grad(const KernelCall& call);
-KernelPointer make_average_pool(const KernelCall& call);
-KernelPointer make_average_pool_grad(const KernelCall& call);
-KernelPointer make_global_average_pool(const KernelCall& call);
-KernelPointer make_global_average_pool_grad(const KernelCall& call);
-// optimizers.cpp
-KernelPointer make_sgd_update(const KernelCall& call);
-KernelPointer make_adam_update(const KernelCall& call);
-KernelPointer make_gradient_l2(const KernelCall& call);
-KernelPointer make_gradient_norm(const KernelCall& call);
+#define MP_DECLARE(factory) KernelPointer factory(const KernelCall& call);
+MP_KERNEL_FACTORIES(MP_DECLARE)
+#undef MP_DECLARE
+KernelPointer make_mirrored_pad(const KernelCall& call);  // of make_pad: modes reflect, edge and wrap
 
 }  // namespace mp::runtime::cpu
