@@ -113,7 +113,7 @@ class NcclTransport final : public Transport {
     std::string failure;
     {
       const std::lock_guard lock(mutex_);
-      failure = std::exchange(failure_, {});
+      failure = failure_;
     }
     if (!failure.empty()) give_up(failure);
     throw Aborted();
@@ -179,7 +179,7 @@ class NcclTransport final : public Transport {
     throw Aborted();
   }
 
-  // The first failure behind the calls ends everything; it is told by whichever device asks first.
+  // The first failure behind the calls ends everything; every device that asks is told it.
   void watch(const std::stop_token& leave) {
     std::unique_lock lock(mutex_);
     while (!leave.stop_requested()) {
