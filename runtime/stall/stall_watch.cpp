@@ -3,7 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -113,9 +116,10 @@ StallWatch::Pulse StallWatch::own_pulse() const {
 }
 
 std::string StallWatch::to_bytes(const Pulse& pulse) {
-  std::string bytes(1 + pulse.places.size() * sizeof(DevicePlace), '\0');
-  bytes[0] = pulse.is_in_collective ? '\1' : '\0';
-  std::memcpy(bytes.data() + 1, pulse.places.data(), bytes.size() - 1);
+  std::string bytes(1, pulse.is_in_collective ? '\1' : '\0');
+  const auto places = std::as_bytes(std::span(pulse.places));
+  std::transform(places.begin(), places.end(), std::back_inserter(bytes),
+                 [](std::byte b) { return std::to_integer<char>(b); });
   return bytes;
 }
 
@@ -123,9 +127,11 @@ StallWatch::Pulse StallWatch::from_bytes(const std::string& bytes) {
   Pulse pulse;
   if (bytes.empty()) return pulse;
   pulse.is_in_collective = bytes[0] != '\0';
-  pulse.places.resize((bytes.size() - 1) / sizeof(DevicePlace));
-  std::memcpy(pulse.places.data(), bytes.data() + 1, pulse.places.size() * sizeof(DevicePlace));
-  for (const DevicePlace& place : pulse.places) pulse.moves += place.moves;
+  for (std::size_t at = 1; at + sizeof(DevicePlace) <= bytes.size(); at += sizeof(DevicePlace)) {
+    DevicePlace& place = pulse.places.emplace_back();
+    std::memcpy(&place, bytes.data() + at, sizeof place);
+    pulse.moves += place.moves;
+  }
   return pulse;
 }
 
