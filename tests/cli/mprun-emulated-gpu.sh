@@ -36,7 +36,7 @@ case_fewer_gpus_than_devices_are_shared() {
   plan gpt-1m plan.json 3
   run env MP_EMULATED_GPUS='devices=1' "$emulated" train plan.json --steps 1 "${gpt[@]}" --backend cuda
   expect_code 5
-  expect_err 'the plan has a device 1, this machine 1 CUDA device: --oversubscribe lets devices of the plan share them'
+  expect_err 'the plan has a device [12], this machine 1 CUDA device: --oversubscribe lets devices of the plan share them'
   run env MP_EMULATED_GPUS='devices=1' "$emulated" train plan.json --steps 2 "${gpt[@]}" --backend cuda --oversubscribe
   expect_code 0
 }
