@@ -1,5 +1,5 @@
 // Whether cuDNN takes our graphs of attention for an H100. It need not be there: cuDNN plans for a device that is
-// described, but wants a driver (or the stub of one, see docs/gpu.md) to compile for it.
+// described, but wants a driver (or the toolkit's libcuda to link with, see docs/gpu.md) to compile for it.
 #include "runtime/cudnn/attention.hpp"
 
 #include <dlfcn.h>
