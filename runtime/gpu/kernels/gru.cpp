@@ -124,7 +124,9 @@ class GruGradient final : public RecurrentSteps {
       }
       if (io.out(2) != nullptr) differentiate_recurrent_weights(io, d);
       if (io.out(3) != nullptr) differentiate_bias(io, d);
-      if (io.out(0) != nullptr) differentiate_inputs(io, d);
+      if (io.out(0) != nullptr) {
+        add_input_gradient(d, {dgates_, width()}, kBlocks * r_.hidden, io.in(1), dx_ != nullptr ? dx_ : io.out(0));
+      }
     }
     if (io.out(0) != nullptr && r_.is_batch_first) inputs_from_time(dx_, io.out(0));
   }
@@ -200,17 +202,6 @@ class GruGradient final : public RecurrentSteps {
     device_.move(inputs, sums_, kBlocks * n * kFloatBytes);
     device_.move(recurrent, sums_, 2 * n * kFloatBytes);
     device_.move(recurrent + 2 * n, sums_ + (is_reset_first_ ? 2 : 3) * n, n * kFloatBytes);
-  }
-
-  void differentiate_inputs(const Operands& io, std::int64_t d) const {
-    multiply({.m = r_.rows(),
-              .n = r_.inputs,
-              .k = kBlocks * r_.hidden,
-              .beta = d == 0 ? 0.0F : 1.0F,
-              .lda = width(),
-              .ldb = r_.inputs,
-              .ldc = r_.inputs},
-             dgates_, io.in(1) + d * kBlocks * r_.hidden * r_.inputs, r_.is_batch_first ? dx_ : io.out(0));
   }
 
   bool is_reset_first_;

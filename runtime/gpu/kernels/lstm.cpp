@@ -106,7 +106,9 @@ class LstmGradient final : public RecurrentSteps {
       if (io.out(4) != nullptr) store_state(d, {dh_, r_.hidden}, io.out(4));
       if (io.out(5) != nullptr) store_state(d, {dc_, r_.hidden}, io.out(5));
       differentiate_weights(io, x, d);
-      differentiate_inputs(io, d);
+      if (io.out(0) != nullptr) {
+        add_input_gradient(d, {dgates_, width()}, width(), io.in(1), dx_ != nullptr ? dx_ : io.out(0));
+      }
     }
     if (io.out(0) != nullptr && r_.is_batch_first) inputs_from_time(dx_, io.out(0));
   }
@@ -151,18 +153,6 @@ class LstmGradient final : public RecurrentSteps {
       bias_sums_.run({dgates_, false}, {bias, false});
       device_.move(bias + width(), bias, width() * static_cast<std::int64_t>(sizeof(float)));
     }
-  }
-
-  void differentiate_inputs(const Operands& io, std::int64_t d) const {
-    if (io.out(0) == nullptr) return;
-    multiply({.m = r_.rows(),
-              .n = r_.inputs,
-              .k = width(),
-              .beta = d == 0 ? 0.0F : 1.0F,
-              .lda = width(),
-              .ldb = r_.inputs,
-              .ldc = r_.inputs},
-             dgates_, io.in(1) + d * width() * r_.inputs, r_.is_batch_first ? dx_ : io.out(0));
   }
 
   SumReduction bias_sums_;

@@ -51,6 +51,18 @@ void RecurrentSteps::load_state(std::int64_t direction, const float* state, floa
   for_items(queue(), elements_of_state(), CopyRowsItem{r_.hidden, from, {rows, r_.hidden}});
 }
 
+void RecurrentSteps::add_input_gradient(std::int64_t direction, ConstRows dgates, std::int64_t gates,
+                                        const float* weights, float* dx) const {
+  multiply({.m = r_.rows(),
+            .n = r_.inputs,
+            .k = gates,
+            .beta = direction == 0 ? 0.0F : 1.0F,
+            .lda = dgates.stride,
+            .ldb = r_.inputs,
+            .ldc = r_.inputs},
+           dgates.first, weights + direction * gates * r_.inputs, dx);
+}
+
 void RecurrentSteps::gather_hidden_before(std::int64_t direction, const float* y, const float* initial,
                                           float* rows) const {
   const ConstRows first =

@@ -31,6 +31,10 @@ class RecurrentSteps {
   void add_bias(const float* bias, std::int64_t width, Rows to) const;  // to each of all rows
   void store_state(std::int64_t direction, const StepRows& rows, float* state) const;
   void load_state(std::int64_t direction, const float* state, float* rows) const;  // zeros without state
+  // dX[rows × inputs] of all directions, the first of which overwrites it, from `gates` numbers of each row of dgates
+  // and W[directions, gates, inputs].
+  void add_input_gradient(std::int64_t direction, ConstRows dgates, std::int64_t gates, const float* weights,
+                          float* dx) const;
   // What the gradient of R looks at.
   void gather_hidden_before(std::int64_t direction, const float* y, const float* initial, float* rows) const;
 
