@@ -87,8 +87,8 @@ class Decoder::Feeder final : public DataSource {
   std::int64_t position_;
 };
 
-Decoder::Decoder(const Program& trained, DecodingGraph decoding, const BackendFactory& backends)
-    : decoding_(std::move(decoding)), executor_(program_of(trained, decoding_), backends) {
+Decoder::Decoder(const Program& trained, DecodingGraph decoding, const BackendFactory& backends, RankGroup* ranks)
+    : decoding_(std::move(decoding)), executor_(program_of(trained, decoding_), backends, ranks) {
   const Graph& graph = decoding_.graph;
   for (const DecodingGraph::Cache& cache : decoding_.caches) {
     kept_.push_back({.rows = std::vector<std::byte>(static_cast<std::size_t>(bytes(graph.tensor(cache.before).type))),
@@ -123,7 +123,7 @@ void Decoder::take(TensorId made, std::span<const std::byte> values) {
 
 // Rows are kept when the step is over: another device may be reading those before it until then.
 std::span<const float> Decoder::next_scores(std::int64_t token, std::int64_t position) {
-  executor_.run_step({}, Feeder(*this, token, position));
+  executor_.run_step({.step = passes_++}, Feeder(*this, token, position));
   for (Kept& kept : kept_) {
     std::copy(kept.row.begin(), kept.row.end(),
               kept.rows.begin() + static_cast<std::ptrdiff_t>(kept.row.size()) * static_cast<std::ptrdiff_t>(position));

@@ -12,11 +12,11 @@
 namespace mp::runtime {
 
 // Placed as the whole graph is, with weights of its own. What attention has kept is in the host's memory, and is fed to
-// the devices with each token.
+// the devices with each token. Of ranks, each keeps all of it.
 class Decoder {
  public:
-  // `decoding` was made of the graph that `trained` was made of.
-  Decoder(const Program& trained, DecodingGraph decoding, const BackendFactory& backends);
+  // `decoding` was made of the graph that `trained` was made of; `ranks` as of an Executor.
+  Decoder(const Program& trained, DecodingGraph decoding, const BackendFactory& backends, RankGroup* ranks = nullptr);
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
 
@@ -42,6 +42,7 @@ class Decoder {
   DecodingGraph decoding_;
   std::vector<Kept> kept_;  // beside decoding_.caches
   std::vector<float> scores_;
+  std::int64_t passes_ = 0;  // done: who watches them tells one from the next
   Executor executor_;
 };
 

@@ -48,10 +48,12 @@ Evaluation Evaluator::run(Executor& trained, const DataSource& data, const Evalu
 Evaluation Evaluator::run(const DataSource& data, const EvaluateOptions& options) {
   if (counter_) counter_->reset();
   double sum = 0.0;
-  for (std::int64_t step = options.first_step; step < options.first_step + options.steps; ++step) {
-    sum += executor_.run_step({.seed = options.seed, .step = step}, data);
+  Evaluation result;
+  for (std::int64_t done = 1; done <= options.steps; ++done) {
+    sum += executor_.run_step({.seed = options.seed, .step = options.first_step + done - 1}, data);
+    result.loss = sum / static_cast<double>(done);
+    if (options.observer && !options.observer(done, result.loss)) break;
   }
-  Evaluation result{.loss = sum / static_cast<double>(options.steps), .perplexity = {}, .accuracy = {}};
   if (!counter_ || counter_->labels() == 0) return result;
   result.labels = counter_->labels();
   result.correct = counter_->correct();

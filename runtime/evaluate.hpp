@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -16,10 +17,12 @@ struct EvaluateOptions {
   std::int64_t first_step = 0;
   std::int64_t steps = 1;
   std::uint64_t seed = 0;
+  // Called after each step, the loss being the mean so far; false ends it there, and is to be the same on all ranks.
+  std::function<bool(std::int64_t steps_done, double loss)> observer{};
 };
 
 struct Evaluation {
-  double loss = 0.0;  // mean over the steps
+  double loss = 0.0;  // mean over the steps done
   // exp of the mean cross entropy of a label, where the loss is that alone.
   std::optional<double> perplexity;
   // Share of the labels whose class has the largest score, where there is one SoftmaxCrossEntropyLoss.

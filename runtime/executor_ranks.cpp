@@ -35,7 +35,7 @@ void Executor::read_on_first(TensorId parameter, std::span<std::byte> values) {
 }
 
 void Executor::find_results() {
-  const Graph& graph = program_.training.graph;
+  const std::vector<TensorId>& asked_for = program_.training.fetched;
   loss_ranks_.assign(microbatch_losses_.size(), 0);
   foreign_losses_.resize(microbatch_losses_.size());
   for (const DeviceId device : ids<DeviceId>(program_.devices.size())) {
@@ -46,7 +46,7 @@ void Executor::find_results() {
         norm_rank_ = rank;
         continue;
       }
-      if (graph.loss() == kNone<TensorId> || instruction.tensor == graph.loss()) {
+      if (std::find(asked_for.begin(), asked_for.end(), instruction.tensor) == asked_for.end()) {
         loss_ranks_[static_cast<std::size_t>(instruction.microbatch)] = rank;
       } else {
         fetched_.push_back(

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -78,12 +79,14 @@ struct Generator::Parts {
   std::string why_not;
   std::unique_ptr<Decoder> decoder;
 
-  Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental);
+  // `incremental`: null where every token takes a pass over the whole context.
+  Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental, RankGroup* ranks);
 };
 
 // The forward graph, and one node that takes the scores at a position: scores are [batch · context, vocabulary], or
 // [batch, vocabulary, context].
-Generator::Parts::Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental) {
+Generator::Parts::Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental,
+                        RankGroup* ranks) {
   const Graph inference = inference_graph(forward);
   const TensorId tokens = tokens_of(inference);
   const std::optional<Classification> classification = classification_of(inference);
@@ -113,7 +116,7 @@ Generator::Parts::Parts(const Program& trained, const Graph& forward, const Back
   training.fetched = {scores};
   if (incremental != nullptr) {
     if (auto decoding = decoding_graph(inference, tokens, classification->scores, why_not)) {
-      decoder = std::make_unique<Decoder>(trained, *std::move(decoding), *incremental);
+      decoder = std::make_unique<Decoder>(trained, *std::move(decoding), *incremental, ranks);
       const std::vector<TensorId> wanted = decoder->wanted();
       training.fetched.insert(training.fetched.end(), wanted.begin(), wanted.end());
     }
@@ -125,15 +128,17 @@ Generator::Parts::Parts(const Program& trained, const Graph& forward, const Back
                     {.schedule = trained.schedule, .devices = static_cast<std::int32_t>(trained.devices.size())});
 }
 
-Generator::Generator(const Program& trained, const Graph& forward, const BackendFactory& backends, Passes passes)
-    : Generator(Parts(trained, forward, passes == Passes::kIncremental ? &backends : nullptr), backends) {}
+Generator::Generator(const Program& trained, const Graph& forward, const BackendFactory& backends, Passes passes,
+                     RankGroup* ranks)
+    : Generator(Parts(trained, forward, passes == Passes::kIncremental ? &backends : nullptr, ranks), backends, ranks) {
+}
 
-Generator::Generator(Parts parts, const BackendFactory& backends)
+Generator::Generator(Parts parts, const BackendFactory& backends, RankGroup* ranks)
     : context_(parts.context),
       vocabulary_(parts.vocabulary),
       tokens_input_(parts.tokens_input),
       position_input_(parts.position_input),
-      executor_(std::move(parts.program), backends),
+      executor_(std::move(parts.program), backends, ranks),
       why_not_(std::move(parts.why_not)),
       decoder_(std::move(parts.decoder)) {
   listen();
@@ -165,8 +170,19 @@ std::span<const float> Generator::next_scores(std::span<const std::int64_t> toke
     return decoder_->next_scores(tokens.back(), static_cast<std::int64_t>(before.size())).first(vocabulary);
   }
   kept_.assign(tokens.begin(), tokens.end());
-  executor_.run_step({}, Prompt(tokens_input_, position_input_, tokens));
+  executor_.run_step({.step = passes_++}, Prompt(tokens_input_, position_input_, tokens));
   return std::span<const float>(scores_).first(vocabulary);
+}
+
+std::span<const float> Generator::watched_scores(std::span<const std::int64_t> tokens, StallWatch* stalls) {
+  const StallWatch::Watched whole(stalls, &executor_);
+  const StallWatch::Watched incremental(stalls, decoder_ ? &decoder_->executor() : nullptr);
+  const auto start = std::chrono::steady_clock::now();
+  const std::span<const float> scores = next_scores(tokens);
+  if (stalls != nullptr) {
+    stalls->step_took(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return scores;
 }
 
 void Generator::generate(std::vector<std::int64_t> prompt, const GenerateOptions& options,
@@ -175,11 +191,17 @@ void Generator::generate(std::vector<std::int64_t> prompt, const GenerateOptions
   std::vector<std::int64_t>& tokens = prompt;
   for (std::int64_t i = 0; i < options.tokens; ++i) {
     const std::size_t seen = std::min(tokens.size(), static_cast<std::size_t>(context_));
-    const std::span<const float> scores = next_scores(std::span<const std::int64_t>(tokens).last(seen));
-    if (std::none_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); })) {
-      throw RunError(fmt::format("token {}: no score of the model is a number: these weights are beyond use", i + 1));
+    const std::span<const float> scores =
+        watched_scores(std::span<const std::int64_t>(tokens).last(seen), options.stalls);
+    std::int64_t token = 0;
+    if (executor_.is_first()) {
+      if (std::none_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); })) {
+        throw RunError(fmt::format("token {}: no score of the model is a number: these weights are beyond use", i + 1));
+      }
+      token = sample_token(scores, options.sampling, random.uniform(static_cast<std::uint64_t>(i)));
     }
-    tokens.push_back(sample_token(scores, options.sampling, random.uniform(static_cast<std::uint64_t>(i))));
+    if (RankGroup* ranks = executor_.ranks()) ranks->broadcast(0, std::as_writable_bytes(std::span(&token, 1)));
+    tokens.push_back(token);
     if (!observer(tokens.back())) return;
   }
 }

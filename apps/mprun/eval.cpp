@@ -1,6 +1,8 @@
 // mprun eval: how well a trained model answers, over a whole set of data.
 #include <fmt/core.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -9,8 +11,11 @@
 #include <vector>
 
 #include "apps/mprun/commands.hpp"
+#include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/job.hpp"
+#include "apps/mprun/progress.hpp"
 #include "apps/mprun/ranks.hpp"
+#include "apps/mprun/stalls.hpp"
 #include "apps/mprun/weights_flag.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
@@ -60,6 +65,7 @@ struct Scoring {
   const EvalFlags& flags;
   const Job& job;
   runtime::RankGroup* ranks = nullptr;
+  runtime::StallWatch* stalls = nullptr;
   std::string weights;  // read by rank 0 alone
 
   [[nodiscard]] runtime::BackendFactory backends(const PreparedPlan& prepared) const {
@@ -67,6 +73,37 @@ struct Scoring {
     if (ranks == nullptr) return backends;
     return runtime::on_each_host(*ranks, prepared.program.devices.size(), std::move(backends));
   }
+};
+
+// What hears of every step: shows it, and ends where Ctrl-C was pressed.
+class StepListener {
+ public:
+  StepListener(const Scoring& scoring, std::int64_t steps, std::int64_t samples_per_step)
+      : scoring_(scoring), steps_(steps), samples_per_step_(samples_per_step), progress_(isatty(STDERR_FILENO) != 0) {}
+
+  bool after_step(std::int64_t done, double loss) {
+    const Clock::time_point now = Clock::now();
+    const double seconds = std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+    if (scoring_.stalls != nullptr) scoring_.stalls->step_took(seconds);
+    progress_.show({.step = done,
+                    .steps = steps_,
+                    .loss = loss,
+                    .step_time_s = seconds,
+                    .samples_per_s = static_cast<double>(samples_per_step_) / seconds});
+    agree_on_interrupts(scoring_.ranks);
+    if (!was_interrupted() && done < steps_) return true;
+    progress_.finish();
+    if (was_interrupted()) fmt::print(stderr, "interrupted after {} of {} steps: no score\n", done, steps_);
+    return false;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const Scoring& scoring_;
+  std::int64_t steps_;
+  std::int64_t samples_per_step_;
+  Progress progress_;
+  Clock::time_point last_ = Clock::now();
 };
 
 // Some steps of one shape.
@@ -80,7 +117,11 @@ runtime::Evaluation score(const Scoring& scoring, const PreparedPlan& prepared,
   runtime::Evaluator evaluator(prepared.program, forward, scoring.backends(prepared), scoring.ranks);
   runtime::load_weights(evaluator.executor(), scoring.weights);
   const auto data = runtime::prefetched(std::move(set), prepared.program.training.graph, prepared.program.microbatches);
-  return evaluator.run(*data, {.steps = steps, .seed = job.options.seed});
+  const runtime::StallWatch::Watched watched(scoring.stalls, &evaluator.executor());
+  StepListener listener(scoring, steps, samples_of(prepared.program.training.graph, prepared.program.microbatches));
+  return evaluator.run(*data, {.steps = steps, .seed = job.options.seed, .observer = [&](std::int64_t done, double loss) {
+                                 return listener.after_step(done, loss);
+                               }});
 }
 
 // The samples that fill no whole step: as one microbatch of their number.
@@ -110,7 +151,7 @@ runtime::Evaluation score_all(const Scoring& scoring, const PreparedPlan& prepar
     throw InputError(set.description, Issue{"", fmt::format("fewer than the {} samples of a step", a_step)});
   std::optional<runtime::Evaluation> whole;
   if (steps > 0) whole = score(scoring, prepared, runtime::make_source(set.feeds, microbatches), steps);
-  if (rest == 0) return *whole;
+  if (rest == 0 || was_interrupted()) return *whole;
   const runtime::Evaluation part = score(scoring, *last, runtime::make_source(set.feeds, 1, steps * a_step), 1);
   if (!whole) return part;
   return runtime::combined(*whole, part, static_cast<double>(rest) / static_cast<double>(steps * a_step));
@@ -135,18 +176,20 @@ void print_text(const Set& set, const runtime::Evaluation& result) {
 }
 
 // `ranks`: null in a process alone.
-ExitCode eval(const EvalFlags& flags, RankRun* ranks) {
+ExitCode eval(const EvalFlags& flags, RankRun* ranks, runtime::StallWatch* stalls) {
   Job job = make_job(flags.train, read_plan_or_model(flags.train.plan));
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
   Set set = open_set(flags, job, prepared);
   fmt::print(stderr, "{}\n", set.description);
-  Scoring scoring{.flags = flags, .job = job, .ranks = nullptr, .weights = {}};
+  Scoring scoring{.flags = flags, .job = job, .ranks = nullptr, .stalls = stalls, .weights = {}};
   if (ranks != nullptr) {
     ranks->agree(prepared.program, {{"data", set.description}});
     scoring.ranks = &ranks->group();
   }
   if (ranks == nullptr || ranks->group().is_first()) scoring.weights = find_weights(flags.weights);
+  watch_for_interrupts();
   const runtime::Evaluation result = score_all(scoring, prepared, set);
+  if (was_interrupted()) return ExitCode::kInterrupted;
   if (!std::isfinite(result.loss))
     throw RunError(fmt::format("the loss is {}: these weights are beyond use", result.loss));
   flags.is_json ? print_json(job.input.model.name, set, result) : print_text(set, result);
@@ -167,6 +210,7 @@ void add_eval(CLI::App& app, Action& action) {
   command->add_flag("--json", flags->is_json, "Print one JSON object");
   add_forward_flags(*command, flags->train);
   add_rank_flags(*command, flags->train.ranks);
+  add_stall_flag(*command, flags->train.stall_timeout_s);
   command->footer(
       "Every sample is scored once, in inference mode: no dropout, running statistics in batch normalisation.\n"
       "Examples:\n"
@@ -176,8 +220,8 @@ void add_eval(CLI::App& app, Action& action) {
       "processes\n");
   command->callback([flags, &action] {
     action = [flags] {
-      std::optional<RankStart> start = prepare_ranks(flags->train.ranks, Restarts::kNo);
-      return run_on_ranks(start, flags->train.ranks, 0, [&](RankRun* ranks) { return eval(*flags, ranks); });
+      return run_watched(flags->train.ranks, flags->train.stall_timeout_s,
+                         [&](RankRun* ranks, runtime::StallWatch* stalls) { return eval(*flags, ranks, stalls); });
     };
   });
 }

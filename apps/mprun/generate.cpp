@@ -2,30 +2,33 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/job.hpp"
+#include "apps/mprun/ranks.hpp"
+#include "apps/mprun/stalls.hpp"
+#include "apps/mprun/text_output.hpp"
 #include "apps/mprun/weights_flag.hpp"
 #include "lib/base/error.hpp"
 #include "runtime/backends.hpp"
 #include "runtime/data/bpe_vocabulary.hpp"
 #include "runtime/data/vocabulary.hpp"
 #include "runtime/generate.hpp"
+#include "runtime/ranks/host_devices.hpp"
 #include "runtime/weights.hpp"
 
 namespace mp::apps {
 namespace {
 
 struct GenerateFlags {
-  TrainFlags train;  // plan, bind, backend, threads
+  TrainFlags train;  // plan, backend, threads, ranks, stalls
   std::string weights;
   std::optional<std::string> vocabulary;
   std::string prompt = "\n";
@@ -61,29 +64,69 @@ std::unique_ptr<runtime::Vocabulary> vocabulary_of(const GenerateFlags& flags, c
 std::vector<std::int64_t> encoded(const runtime::Vocabulary& vocabulary, const std::string& prompt,
                                   const runtime::Generator& generator) {
   std::vector<std::int64_t> tokens = vocabulary.encode(prompt);
-  if (tokens.empty()) throw UsageError("--prompt is empty: there is nothing to go on from");
   const std::int64_t largest = *std::max_element(tokens.begin(), tokens.end());
   if (largest < generator.vocabulary()) return tokens;
   throw UsageError(fmt::format("--prompt holds the token {}, but the model knows tokens below {} alone", largest,
                                generator.vocabulary()));
 }
 
-void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+// Rank 0's.
+std::vector<std::int64_t> shared(runtime::RankGroup* ranks, std::vector<std::int64_t> tokens) {
+  if (ranks == nullptr) return tokens;
+  const std::string own(reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(std::int64_t));
+  const std::string text = ranks->broadcast_text(own);
+  tokens.resize(text.size() / sizeof(std::int64_t));
+  std::memcpy(tokens.data(), text.data(), text.size());
+  return tokens;
 }
 
-ExitCode generate(const GenerateFlags& flags) {
+// Whether nobody has pressed Ctrl-C, and whoever reads the text still does: the same answer on all ranks.
+bool may_go_on(runtime::RankGroup* ranks, const TextOutput& output) {
+  agree_on_interrupts(ranks);
+  const bool ends = was_interrupted() || !output.has_reader();
+  return ranks == nullptr ? !ends : !ranks->any(ends);
+}
+
+// The words are rank 0's: it alone reads the vocabulary and writes.
+void write_texts(const GenerateFlags& flags, runtime::Generator& generator, runtime::StallWatch* stalls) {
+  runtime::RankGroup* ranks = generator.executor().ranks();
+  std::unique_ptr<runtime::Vocabulary> vocabulary;
+  std::vector<std::int64_t> prompt;
+  if (generator.executor().is_first()) {
+    vocabulary = vocabulary_of(flags, generator);
+    prompt = encoded(*vocabulary, flags.prompt, generator);
+  }
+  prompt = shared(ranks, std::move(prompt));
+  TextOutput output;
+  runtime::GenerateOptions options = flags.options;
+  options.stalls = stalls;
+  for (std::int64_t sample = 0; sample < flags.samples && may_go_on(ranks, output); ++sample, ++options.seed) {
+    if (sample > 0) output.print("---\n");
+    output.print(flags.prompt);
+    generator.generate(prompt, options, [&](std::int64_t token) {
+      if (vocabulary) output.print(vocabulary->decode(token));
+      return may_go_on(ranks, output);
+    });
+    output.print("\n");
+  }
+}
+
+// `ranks`: null in a process alone.
+ExitCode generate(const GenerateFlags& flags, RankRun* ranks, runtime::StallWatch* stalls) {
+  if (flags.prompt.empty()) throw UsageError("--prompt is empty: there is nothing to go on from");
   const Job job = generation_job(flags);
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
+  runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
+  if (ranks != nullptr) {
+    ranks->agree(prepared.program, {});
+    backends = runtime::on_each_host(ranks->group(), prepared.program.devices.size(), std::move(backends));
+  }
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
   const auto passes =
       flags.is_without_cache ? runtime::Generator::Passes::kWhole : runtime::Generator::Passes::kIncremental;
-  runtime::Generator generator(prepared.program, forward, runtime::backend_factory(flags.train.backend.choice()),
-                               passes);
-  const std::unique_ptr<runtime::Vocabulary> vocabulary = vocabulary_of(flags, generator);
-  const std::vector<std::int64_t> prompt = encoded(*vocabulary, flags.prompt, generator);
-  runtime::load_weights(generator.executor(), find_weights(flags.weights));
+  runtime::Generator generator(prepared.program, forward, backends, passes,
+                               ranks == nullptr ? nullptr : &ranks->group());
+  runtime::load_weights(generator.executor(), generator.executor().is_first() ? find_weights(flags.weights) : "");
   generator.take_over_weights();
   if (!generator.why_not_incremental().empty()) {
     fmt::print(stderr, "every token takes a pass over the whole context: {}\n", generator.why_not_incremental());
@@ -91,17 +134,7 @@ ExitCode generate(const GenerateFlags& flags) {
   fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", job.input.model.name, generator.vocabulary(),
              generator.context(), flags.options.sampling.is_greedy ? "greedy, " : "", flags.options.seed);
   watch_for_interrupts();
-  const auto may_go_on = [] { return !was_interrupted() && std::ferror(stdout) == 0; };
-  runtime::GenerateOptions options = flags.options;
-  for (std::int64_t sample = 0; sample < flags.samples && may_go_on(); ++sample, ++options.seed) {
-    if (sample > 0) print("---\n");
-    print(flags.prompt);
-    generator.generate(prompt, options, [&](std::int64_t token) {
-      print(vocabulary->decode(token));
-      return may_go_on();
-    });
-    print("\n");
-  }
+  write_texts(flags, generator, stalls);
   return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
 }
 
@@ -155,13 +188,22 @@ void add_generate(CLI::App& app, Action& action) {
   command->add_flag("--no-cache", flags->is_without_cache,
                     "Compute the whole context anew for every token, instead of keeping attention's keys and values");
   add_running_flags(*command, flags->train);
+  add_rank_flags(*command, flags->train.ranks);
+  add_stall_flag(*command, flags->train.stall_timeout_s);
   command->footer(
-      "The text begins with the prompt; the same seed gives the same text, on any number of devices.\n"
+      "The text begins with the prompt; the same seed gives the same text, on any number of devices and processes.\n"
       "Examples:\n"
       "  mprun generate plan.json --weights w.safetensors --prompt 'The licence' --tokens 200 --temperature 0.8 "
       "--top-k 40\n"
-      "  mprun generate models/gpt-1m.json --weights run1 --greedy\n");
-  command->callback([flags, &action] { action = [flags] { return generate(*flags); }; });
+      "  mprun generate models/gpt-1m.json --weights run1 --greedy\n"
+      "  mpirun -n 4 mprun generate plan.json --weights w.safetensors        the plan's devices shared out over "
+      "processes\n");
+  command->callback([flags, &action] {
+    action = [flags] {
+      return run_watched(flags->train.ranks, flags->train.stall_timeout_s,
+                         [&](RankRun* ranks, runtime::StallWatch* stalls) { return generate(*flags, ranks, stalls); });
+    };
+  });
 }
 
 }  // namespace mp::apps

@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -12,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -114,10 +117,11 @@ class Ranks {
 };
 
 ExitCode launch(const LaunchFlags& flags) {
-  if (flags.command.empty() || (flags.command.front() != "train" && flags.command.front() != "eval")) {
+  constexpr std::array<std::string_view, 3> kCommands{"train", "eval", "generate"};
+  if (flags.command.empty() || std::find(kCommands.begin(), kCommands.end(), flags.command.front()) == kCommands.end()) {
     const std::string given = flags.command.empty() ? "nothing" : "'" + flags.command.front() + "'";
     throw UsageError(
-        fmt::format("mprun launch starts ranks of mprun train or mprun eval, not of {}: mprun launch -n {} "
+        fmt::format("mprun launch starts ranks of mprun train, eval or generate, not of {}: mprun launch -n {} "
                     "train plan.json …",
                     given, flags.ranks));
   }
@@ -132,7 +136,7 @@ ExitCode launch(const LaunchFlags& flags) {
 
 void add_launch(CLI::App& app, Action& action) {
   CLI::App* command =
-      app.add_subcommand("launch", "Train or score with several processes on this machine, without MPI");
+      app.add_subcommand("launch", "Train, score or generate with several processes on this machine, without MPI");
   const auto flags = std::make_shared<LaunchFlags>();
   command->add_option("-n,--ranks", flags->ranks, "Processes; the plan's devices are shared out over them")
       ->required()

@@ -171,7 +171,7 @@ bool refuse_ranks() {
   const std::optional<runtime::RankEnvironment> environment = runtime::rank_environment();
   if (!environment) return false;
   if (environment->rank > 0) return true;
-  throw UsageError(fmt::format("{} has started {} processes, but of mprun's commands train and eval alone run in several: "
+  throw UsageError(fmt::format("{} has started {} processes, but of mprun's commands train, eval and generate alone run in several: "
                                "start this one by itself, without {}; a plan's devices are then threads of one process",
                                environment->started_by, environment->size, environment->started_by));
 }

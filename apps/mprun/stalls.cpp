@@ -36,13 +36,22 @@ std::unique_ptr<runtime::StallWatch> watch_for_stalls(std::optional<double> time
   return std::make_unique<runtime::StallWatch>(std::move(options));
 }
 
-ExitCode explain_stall(const std::unique_ptr<runtime::StallWatch>& watch, const std::function<ExitCode()>& train) {
+ExitCode explain_stall(const std::unique_ptr<runtime::StallWatch>& watch, const std::function<ExitCode()>& run) {
   try {
-    return train();
+    return run();
   } catch (const runtime::Aborted&) {
     if (const auto why = watch ? watch->stall() : std::nullopt) throw RunError(*why);
     throw;
   }
+}
+
+ExitCode run_watched(const RankFlags& ranks, std::optional<double> stall_timeout_s,
+                     const std::function<ExitCode(RankRun*, runtime::StallWatch*)>& run) {
+  std::optional<RankStart> start = prepare_ranks(ranks, Restarts::kNo);
+  return run_on_ranks(start, ranks, 0, [&](RankRun* rank) {
+    const auto stalls = watch_for_stalls(stall_timeout_s, rank == nullptr ? nullptr : &rank->group());
+    return explain_stall(stalls, [&] { return run(rank, stalls.get()); });
+  });
 }
 
 }  // namespace mp::apps

@@ -58,7 +58,7 @@ def freeze(pid):
 
 def lines(path):
     try:
-        with open(path) as file:
+        with open(path, "rb") as file:
             return sum(1 for _ in file)
     except FileNotFoundError:
         return 0

@@ -3,28 +3,11 @@
 
 # shellcheck source=tests/cli/training.bash
 source "$source/tests/cli/training.bash"
+# shellcheck source=tests/cli/ranks.bash
+source "$source/tests/cli/ranks.bash"
 
 gpt=(--bind batch=4 --microbatches 2 --threads 1 --seed 3 --data "text=$source/docs")
 losses() { grep -oE '"(loss|validation_loss|accuracy)":[^,}]*' "$1"; }
-
-# The mpirun command in ${mpirun[@]}, or failure where this machine or this build has none.
-has_mpirun() {
-  export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0  # MPI's own
-  export OMPI_MCA_btl_base_warn_component_unused=0 OMPI_MCA_rmaps_base_oversubscribe=1
-  mpirun=(mpirun --oversubscribe)
-  [[ $EUID != 0 ]] || mpirun+=(--allow-run-as-root)
-  if ! command -v mpirun >/dev/null; then
-    echo "SKIPPED: no mpirun here (Debian's package openmpi-bin)"
-    return 1
-  fi
-  # Asked of a plan that is not there: with MPI the program comes as far as looking for it.
-  if "${mpirun[@]}" -n 2 "$mprun" train nowhere.json 2>&1 | grep -q 'built without MPI'; then
-    echo "SKIPPED: mprun was built without MPI (Debian's package libopenmpi-dev)"
-    return 1
-  fi
-}
-
-children() { ps -o pid= --ppid "$1" | tr -d ' '; }
 
 # Trains without an end in the background: start WRAPPER… -- FLAGS…; sets $trainer, waits for some steps.
 start() {
@@ -37,26 +20,6 @@ start() {
   "${wrapper[@]}" train plan.json --steps 1000000 "${gpt[@]}" --metrics run.jsonl "$@" >started.out 2>started.err &
   trainer=$!
   wait_until has_steps 3
-}
-
-# expect_end CODES REGEX…: $trainer ends by itself with one of the codes; each expression is in exactly one line of what it
-# said. A minute is for slow machines: a rank that hangs would stay for ever.
-expect_end() {
-  local codes=$1 ended=0 waited=0
-  shift
-  while kill -0 "$trainer" 2>/dev/null; do
-    sleep 0.1
-    ((++waited < 600)) && continue
-    mapfile -t left < <(children "$trainer")
-    kill -9 "$trainer" "${left[@]}" || true
-    fail "still there a minute after a rank was lost: $(cat started.err)"
-  done
-  wait "$trainer" || ended=$?
-  [[ " $codes " == *" $ended "* ]] || fail "ended with $ended, expected one of $codes: $(cat started.err)"
-  for expression in "$@"; do
-    [[ $(grep -cE -e "$expression" started.err) == 1 ]] || fail "not told once: $expression: $(cat started.err)"
-  done
-  [[ $(grep -c '^mprun: ' started.err) == $# ]] || fail "$# messages expected: $(cat started.err)"
 }
 
 case_any_number_of_ranks_has_the_losses_and_weights_of_one_process() {
@@ -152,7 +115,7 @@ case_ranks_that_differ_or_are_too_many_are_refused_by_one_message() {
   expect_code 2
   run env OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=2 "$mprun" verify plan.json
   expect_code 2
-  expect_err 'mpirun has started 2 processes, but of mprun.s commands train and eval alone run in several'
+  expect_err 'mpirun has started 2 processes, but of mprun.s commands train, eval and generate alone run in several'
   # Two ranks that were started by hand, with different flags; then one with data that the other lacks.
   free_port
   two_by_hand "--seed 4" "--seed 5"
@@ -383,6 +346,4 @@ case_eval_over_ranks_has_the_numbers_of_one_process() {
   run "${mpirun[@]}" -n 2 "$mprun" "${score[@]}"
   expect_code 0
   expect_same four.json "$out"
-  run "${mpirun[@]}" -n 2 "$mprun" generate plan.json --weights w.safetensors
-  expect_err 'mpirun has started 2 processes, but .* train and eval alone run in several: start this one by itself'
 }
