@@ -61,9 +61,9 @@ void complete(Plan& plan, const partition::StepSearch& found, const Graph& graph
 }
 
 // The splits to choose among: those asked for, or what may make the step shorter.
-std::vector<std::vector<NodeSplit>> candidates_of(const PartitionOptions& options, const Model& model,
-                                                  const StepShape& shape, const Cluster& cluster) {
-  if (!splits_if_shorter(options)) return {chosen_splits(options, model, cluster)};
+std::vector<partition::SplitCandidate> candidates_of(const PartitionOptions& options, const Model& model,
+                                                     const StepShape& shape, const Cluster& cluster) {
+  if (!splits_if_shorter(options)) return {{.splits = chosen_splits(options, model, cluster)}};
   return partition::splits_to_try(microbatch_graph(model, shape, options.input), cluster);
 }
 

@@ -8,12 +8,12 @@ namespace {
 
 constexpr Link kNoWay{.latency_s = 0.0, .bandwidth_bytes_per_s = std::numeric_limits<double>::infinity()};
 
+}  // namespace
+
 Link slower(const Link& a, const Link& b) {
   return {.latency_s = std::max(a.latency_s, b.latency_s),
           .bandwidth_bytes_per_s = std::min(a.bandwidth_bytes_per_s, b.bandwidth_bytes_per_s)};
 }
-
-}  // namespace
 
 ClusterLinks::ClusterLinks(const Cluster& cluster) : cluster_(cluster), routes_(cluster) {
   for (const ClusterDevice& device : cluster.devices) ++devices_of_host_[device.host];

@@ -11,6 +11,9 @@
 
 namespace mp::partition {
 
+// The greater latency, the lesser bandwidth.
+[[nodiscard]] Link slower(const Link& a, const Link& b);
+
 class ClusterLinks {
  public:
   // The cluster must outlive it.

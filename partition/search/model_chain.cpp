@@ -47,9 +47,12 @@ std::int64_t operand_bytes(const Graph& graph, const Node& node) {
 }  // namespace
 
 ModelChain::ModelChain(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster,
-                       std::vector<UnitId> order)
-    : order_(std::move(order)), place_of_(order_.size(), 0) {
+                       std::vector<UnitId> order, const ChainLanes& lanes)
+    : order_(std::move(order)), counts_(order_.size(), true), place_of_(order_.size(), 0) {
   MP_CHECK(order_.size() == units.nodes.size());
+  if (lanes.lanes.count > 1) {
+    for (const UnitId unit : order_) counts_[index(unit)] = lanes.lanes.of[unit] == 0;
+  }
   pins_before_.assign(1, 0);
   for (std::size_t place = 0; place < order_.size(); ++place) {
     place_of_[index(order_[place])] = place;
@@ -57,8 +60,23 @@ ModelChain::ModelChain(const TrainingGraph& training, const PlacementUnits& unit
     pins_before_.push_back(pins_before_.back() + (pinned_.back() ? 1 : 0));
   }
   add_seconds(training, units, cluster);
+  if (lanes.lanes.count > 1) add_exchanges(training, units, lanes);
+  for (std::vector<StageSeconds>& sums : seconds_) {
+    for (std::size_t place = 0; place < order_.size(); ++place) sums[place + 1] += sums[place];
+  }
   add_bytes(training, units, cluster);
   add_cuts(training, units);
+}
+
+void ModelChain::add_exchanges(const TrainingGraph& training, const PlacementUnits& units, const ChainLanes& lanes) {
+  for (const LaneExchange& exchange : lane_exchanges(training, units, lanes.lanes)) {
+    const double time_s =
+        lanes.between.latency_s + static_cast<double>(exchange.bytes) / lanes.between.bandwidth_bytes_per_s;
+    for (std::vector<StageSeconds>& of_type : seconds_) {
+      StageSeconds& own = of_type[place_of_[index(exchange.unit)] + 1];
+      (exchange.forward ? own.forward_s : own.backward_s) += time_s;
+    }
+  }
 }
 
 void ModelChain::add_seconds(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster) {
@@ -67,6 +85,7 @@ void ModelChain::add_seconds(const TrainingGraph& training, const PlacementUnits
     std::vector<StageSeconds> sums(order_.size() + 1);
     const auto at = [&](NodeId n) -> StageSeconds& { return sums[place_of_[index(units.unit_of[n])] + 1]; };
     for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
+      if (!counts_[index(units.unit_of[n])]) continue;
       const double seconds = node_seconds(graph, n, type);
       switch (training.phase[n]) {
         case Phase::kForward:
@@ -83,9 +102,9 @@ void ModelChain::add_seconds(const TrainingGraph& training, const PlacementUnits
     for (const TensorId t : ids<TensorId>(graph.tensors().size())) {
       const NodeId producer = graph.tensor(t).producer;
       if (producer == kNone<NodeId> || !training.is_accumulated(t)) continue;
+      if (!counts_[index(units.unit_of[producer])]) continue;
       at(producer).backward_s += accumulate_seconds(training, t, type);
     }
-    for (std::size_t place = 0; place < order_.size(); ++place) sums[place + 1] += sums[place];
     seconds_.push_back(std::move(sums));
   }
 }
@@ -97,17 +116,19 @@ void ModelChain::add_bytes(const TrainingGraph& training, const PlacementUnits& 
   for (const TensorId t : ids<TensorId>(graph.tensors().size())) {
     const NodeId producer = graph.tensor(t).producer;
     if (producer == kNone<NodeId> || !training.is_accumulated(t)) continue;
+    if (!counts_[index(units.unit_of[producer])]) continue;
     bytes_[place_of_[index(units.unit_of[producer])] + 1].gradients += mp::bytes(graph.tensor(t).type);
   }
   const IdVector<UnitId, UnitCost> costs = unit_costs(training, units, cluster.types.front());
   for (const UnitId unit : ids<UnitId>(units.nodes.size())) {
+    if (!counts_[index(unit)]) continue;
     StageBytes& own = bytes_[place_of_[index(unit)] + 1];
     own.parameters = costs[unit].parameter_bytes;
     own.optimizer = costs[unit].state_bytes - own.gradients;
     own.activations = costs[unit].activation_bytes;
   }
   for (const NodeId n : ids<NodeId>(graph.nodes().size())) {
-    if (training.phase[n] == Phase::kUpdate) continue;
+    if (training.phase[n] == Phase::kUpdate || !counts_[index(units.unit_of[n])]) continue;
     std::int64_t& largest = working_[0][place_of_[index(units.unit_of[n])]];
     largest = std::max(largest, operand_bytes(graph, graph.node(n)));
   }
@@ -126,6 +147,7 @@ void ModelChain::add_cuts(const TrainingGraph& training, const PlacementUnits& u
   // Changes from one place to the next; summed up at the end.
   cuts_.assign(order_.size() + 1, {});
   for (const Flow& flow : units.flows) {
+    if (!counts_[index(flow.from)]) continue;  // its lane's link carries it at the same time
     std::size_t first = place_of_[index(flow.from)];
     std::size_t last = first;
     for (const UnitId reader : flow.readers) {

@@ -11,6 +11,7 @@
 #include "lib/cluster/cluster.hpp"
 #include "lib/training/flows.hpp"
 #include "lib/training/training_graph.hpp"
+#include "partition/search/lanes.hpp"
 
 namespace mp::partition {
 
@@ -42,11 +43,18 @@ struct CutBytes {
   friend bool operator==(const CutBytes&, const CutBytes&) = default;
 };
 
+// Stages of several devices: seconds and bytes are those of the first lane, which has a part of everything and whatever
+// is whole; what lanes send each other is time in which they wait.
+struct ChainLanes {
+  Lanes lanes;
+  Link between;  // two of them
+};
+
 class ModelChain {
  public:
   // `order` holds every unit once, best in a topological order of the forward pass.
   ModelChain(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster,
-             std::vector<UnitId> order);
+             std::vector<UnitId> order, const ChainLanes& lanes = {});
 
   // Places in the chain are 0 … size(); the stretch [from, to) holds the units order()[from] … order()[to − 1].
   [[nodiscard]] std::size_t size() const { return order_.size(); }
@@ -69,8 +77,10 @@ class ModelChain {
   void add_seconds(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster);
   void add_bytes(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster);
   void add_cuts(const TrainingGraph& training, const PlacementUnits& units);
+  void add_exchanges(const TrainingGraph& training, const PlacementUnits& units, const ChainLanes& lanes);
 
   std::vector<UnitId> order_;
+  std::vector<bool> counts_;                        // by unit: it is on the first lane
   std::vector<std::size_t> place_of_;               // by unit
   std::vector<std::vector<StageSeconds>> seconds_;  // by device type: sums of the first units
   std::vector<StageBytes> bytes_;                   // likewise; `working` is unused

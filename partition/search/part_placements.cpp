@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "lib/operators/operator.hpp"
+#include "partition/search/lanes.hpp"
 
 namespace mp::partition {
 namespace {
@@ -40,8 +41,6 @@ std::size_t end_of_whole(std::string_view name) {
   return name.size();
 }
 
-std::string_view whole_of(std::string_view name) { return name.substr(0, end_of_whole(name)); }
-
 Placement placement_in_stages(const TrainingGraph& training, const PlacementUnits& units, std::size_t stages,
                               std::size_t parts) {
   const IdVector<NodeId, std::size_t> stage = stages_of(training, stages);
@@ -61,6 +60,8 @@ Placement placement_in_stages(const TrainingGraph& training, const PlacementUnit
 
 }  // namespace
 
+std::string_view whole_of(std::string_view name) { return name.substr(0, end_of_whole(name)); }
+
 std::int64_t part_of(std::string_view name) {
   const std::size_t end = end_of_whole(name);
   if (end == name.size()) return -1;
@@ -71,12 +72,8 @@ std::int64_t part_of(std::string_view name) {
 
 std::vector<Placement> part_placements(const TrainingGraph& training, const PlacementUnits& units,
                                        std::size_t devices) {
-  std::int64_t parts = 0;
-  for (std::int32_t n = 0; n < training.forward_nodes; ++n) {
-    parts = std::max(parts, 1 + part_of(training.graph.node(make_id<NodeId>(n)).name));
-  }
-  const auto side_by_side = static_cast<std::size_t>(parts);
-  if (parts < 2 || side_by_side > devices) return {};
+  const auto side_by_side = static_cast<std::size_t>(most_parts(training));
+  if (side_by_side < 2 || side_by_side > devices) return {};
   std::vector<Placement> placements;
   for (const std::size_t stages : std::set<std::size_t>{1, devices / side_by_side}) {
     placements.push_back(placement_in_stages(training, units, stages, side_by_side));

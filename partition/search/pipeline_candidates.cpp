@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -38,6 +39,7 @@ class Estimating {
     ModelChain chain;
     std::vector<std::size_t> places;
     const StepJudge::Work& work;
+    Lanes lanes;
   };
 
   struct Promise {
@@ -51,14 +53,33 @@ class Estimating {
     const Cluster& cluster = judge_.cluster();
     const std::vector<std::vector<DeviceId>> devices =
         device_orders(cluster, relative_speeds(work.training, work.units, cluster));
+    if (options_.lanes > 1) return add_chain_of_lanes(work, devices, microbatches);
     add_chain(work, units_in_model_order(work.units), devices, microbatches, nullptr);
     for (const StageOrder& order : options_.orders) add_chain(work, order.units, devices, microbatches, &order);
   }
 
+  // Pipelines of the leaders of groups of devices, who stand for their groups.
+  void add_chain_of_lanes(const StepJudge::Work& work, const std::vector<std::vector<DeviceId>>& device_orders,
+                          std::int32_t microbatches) {
+    ChainLanes lanes{.lanes = lanes_of(work.training, work.units, options_.lanes), .between = {}};
+    groups_.clear();
+    for (ReplicaGroup& group : lane_groups(judge_.cluster(), device_orders.front(), options_.lanes)) {
+      lanes.between =
+          groups_.empty() ? judge_.links().around(group) : slower(lanes.between, judge_.links().around(group));
+      groups_.emplace(group.front(), std::move(group));
+    }
+    if (groups_.empty()) return;
+    std::vector<std::vector<DeviceId>> leaders = device_orders;
+    for (std::vector<DeviceId>& order : leaders) {
+      std::erase_if(order, [this](DeviceId d) { return !groups_.contains(d); });
+    }
+    add_chain(work, units_in_model_order(work.units), leaders, microbatches, nullptr, std::move(lanes));
+  }
+
   void add_chain(const StepJudge::Work& work, std::vector<UnitId> order,
                  const std::vector<std::vector<DeviceId>>& device_orders, std::int32_t microbatches,
-                 const StageOrder* further) {
-    ModelChain chain(work.training, work.units, judge_.cluster(), std::move(order));
+                 const StageOrder* further, ChainLanes lanes = {}) {
+    ModelChain chain(work.training, work.units, judge_.cluster(), std::move(order), lanes);
     std::vector<std::size_t> places = chain.cut_places(many_ ? 200 : 300);
     SearchSpace space = options_.space;
     space.coarse = many_;
@@ -70,7 +91,7 @@ class Estimating {
         promises_.push_back({least_pipeline_seconds(chain, judge_.cluster(), form), std::move(form), chained_.size()});
       }
     }
-    chained_.push_back({std::move(chain), std::move(places), work});
+    chained_.push_back({std::move(chain), std::move(places), work, std::move(lanes.lanes)});
   }
 
   void estimate_while_promising() {
@@ -108,12 +129,14 @@ class Estimating {
                   .placement = Placement(static_cast<std::size_t>(of.work.training.forward_nodes), kNone<DeviceId>)};
     for (std::size_t s = 0; s < form.stages(); ++s) {
       for (std::size_t place = estimate->cuts[s]; place < estimate->cuts[s + 1]; ++place) {
-        for (const NodeId n : of.work.units.nodes[of.chain.order()[place]])
-          plan.placement[n] = form.of_stage(s).front();
+        const UnitId unit = of.chain.order()[place];
+        for (const NodeId n : of.work.units.nodes[unit]) {
+          plan.placement[n] = of_lane(form.of_stage(s).front(), of.lanes, unit);
+        }
       }
     }
     for (const ReplicaGroup& group : form.devices) {
-      if (group.size() > 1) plan.replicas.push_back(group);
+      if (group.size() > 1) add_replicas(group, of.lanes.count, plan);
     }
     plan.zero = form.zero;
     plan.alive_limit = form.alive_limit;
@@ -121,9 +144,23 @@ class Estimating {
     result_.fitting.push_back({estimate->time_s, form.recompute, std::move(plan)});
   }
 
+  [[nodiscard]] DeviceId of_lane(DeviceId leader, const Lanes& lanes, UnitId unit) const {
+    return lanes.count == 1 ? leader : groups_.at(leader)[static_cast<std::size_t>(lanes.of[unit])];
+  }
+
+  // The members of a lane share the microbatches of it.
+  void add_replicas(const ReplicaGroup& leaders, std::int32_t lanes, StepPlan& plan) const {
+    if (lanes == 1) return plan.replicas.push_back(leaders);
+    for (std::size_t lane = 0; lane < static_cast<std::size_t>(lanes); ++lane) {
+      ReplicaGroup& group = plan.replicas.emplace_back();
+      for (const DeviceId leader : leaders) group.push_back(groups_.at(leader)[lane]);
+    }
+  }
+
   StepJudge& judge_;
   const CandidateOptions& options_;
-  const bool many_;  // devices
+  const bool many_;                          // devices
+  std::map<DeviceId, ReplicaGroup> groups_;  // of lanes, by their leaders
   std::vector<Chained> chained_;
   std::vector<Promise> promises_;
   PipelineCandidates result_;

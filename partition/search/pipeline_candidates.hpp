@@ -25,6 +25,7 @@ struct CandidateOptions {
   SearchSpace space;
   std::span<const StageOrder> orders{};  // beside that of the model's file
   double memory_share = 1.0;             // as EstimateOptions::memory_share
+  std::int32_t lanes = 1;                // devices of a stage, for a model in parts; 1: each stage is one device
   std::function<bool()> out_of_time = [] { return false; };
   std::function<void(const std::string&)> progress = [](const std::string&) {};
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -16,6 +17,7 @@
 #include "partition/model/device_limits.hpp"
 #include "partition/model/partition_model.hpp"
 #include "partition/search/improve_plan.hpp"
+#include "partition/search/lanes.hpp"
 #include "partition/search/model_chain.hpp"
 #include "partition/search/part_placements.hpp"
 #include "partition/search/pipeline_candidates.hpp"
@@ -46,10 +48,12 @@ class Searcher {
   }
 
   StepSearch run() {
-    judge_cuts();
-    judge_parts();
-    judge_single_devices();
-    judge_stage_orders();
+    if (!options_.lanes_alone) {
+      judge_cuts();
+      judge_parts();
+      judge_single_devices();
+      judge_stage_orders();
+    }
     pipelines();
     improve();
     return conclude();
@@ -217,7 +221,7 @@ class Searcher {
         estimate_pipelines();
         judge_pipelines();
         if (best_fits() || out_of_time()) return;
-        if (estimated_.empty()) break;
+        if (estimated_.empty() || !is_worth_it(estimated_.front())) break;
       }
     }
   }
@@ -225,14 +229,27 @@ class Searcher {
   void estimate_pipelines() {
     SearchSpace space = options_.space;
     space.most_zero = most_zero_;
-    PipelineCandidates found = pipeline_candidates(judge_, result_.microbatches_tried,
-                                                   {.space = space,
-                                                    .orders = orders_,
-                                                    .memory_share = memory_share_,
-                                                    .out_of_time = [this] { return out_of_time(); },
-                                                    .progress = [this](const std::string& line) { tell(line); }});
-    result_.plans_estimated += found.estimated;
-    estimated_ = std::move(found.fitting);
+    const std::int32_t parts = most_parts(judge_.work(result_.microbatches_tried.front()).training);
+    std::set<std::int32_t> lanes{parts};
+    if (!options_.lanes_alone) lanes.insert(1);
+    estimated_.clear();
+    for (const std::int32_t count : lanes) {
+      PipelineCandidates found = pipeline_candidates(judge_, result_.microbatches_tried,
+                                                     {.space = space,
+                                                      .orders = orders_,
+                                                      .memory_share = memory_share_,
+                                                      .lanes = count,
+                                                      .out_of_time = [this] { return out_of_time(); },
+                                                      .progress = [this](const std::string& line) { tell(line); }});
+      result_.plans_estimated += found.estimated;
+      std::move(found.fitting.begin(), found.fitting.end(), std::back_inserter(estimated_));
+    }
+    std::stable_sort(estimated_.begin(), estimated_.end(),
+                     [](const PipelineCandidate& a, const PipelineCandidate& b) { return a.time_s < b.time_s; });
+  }
+
+  [[nodiscard]] bool is_worth_it(const PipelineCandidate& candidate) const {
+    return options_.worth_s == 0.0 || candidate.time_s <= options_.worth_s;
   }
 
   // Best estimates first, until they promise nothing anymore.
@@ -248,6 +265,7 @@ class Searcher {
       if (!best_fits() && judged == kMostThatLack) break;
       if (candidate.plan.zero >= 3 && judge_.simulates_one_replica(candidate.plan)) continue;  // which has no fetches
       if (best_fits() && candidate.time_s > kTrust * result_.plans.front().prediction.step_time_s) break;
+      if (!is_worth_it(candidate)) break;
       StepPlan plan = candidate.plan;
       plan.recompute = nodes_to_recompute(judge_.work(plan.microbatches).training, plan.placement, candidate.recompute);
       judge(std::move(plan));

@@ -22,7 +22,11 @@ struct StepSearchOptions {
   SearchSpace space{};
   PortfolioOptions portfolio{};  // of the cuts that are judged, too; its effort and time limit are those of the search
   std::function<void(const std::string&)> progress{};  // told a line now and then
-  bool names_what_fits = true;  // where nothing does: the smallest changes are looked for
+  bool names_what_fits = true;                         // where nothing does: the smallest changes are looked for
+  // Of a model in parts: pipelines alone, whose stages are as many devices as nodes have parts; of those estimated at
+  // no more than so many seconds (0: whatever they take). False: these, and all else.
+  bool lanes_alone = false;
+  double worth_s = 0.0;
 };
 
 struct StepSearch {

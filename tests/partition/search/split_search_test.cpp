@@ -91,8 +91,8 @@ TEST_CASE("what no device has too much of is left whole", "[search][split]") {
   const Model model = partition::test::random_model(3, 12);
   const Cluster cluster = uniform_cluster(2);
   const Graph graph = bind_model(model, {}, "test");
-  const std::vector<std::vector<NodeSplit>> candidates = partition::splits_to_try(graph, cluster);
-  CHECK(candidates.front().empty());
+  const std::vector<partition::SplitCandidate> candidates = partition::splits_to_try(graph, cluster);
+  CHECK(candidates.front().splits.empty());
   CHECK(partition::splits_to_try(bind_model(dominated(8), {}, "test"), uniform_cluster(1)).size() == 1);
   const SplitSearch found = searched(model, cluster);
   const double whole_s = search_step_time(model, "test", {}, cluster, quick()).plans.front().prediction.step_time_s;
