@@ -39,7 +39,11 @@ std::string Table::text() const {
   return text;
 }
 
-double parse_percent(const std::string& text) {
+std::string counted(std::int64_t count, std::string_view thing, std::string_view ending) {
+  return fmt::format("{} {}{}", count_text(count), thing, count == 1 ? "" : ending);
+}
+
+double parse_percent(std::string_view flag, const std::string& text) {
   std::string_view number = text;
   const bool percent = number.ends_with('%');
   if (percent) number.remove_suffix(1);
@@ -47,7 +51,7 @@ double parse_percent(const std::string& text) {
   double value = 0.0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (error != std::errc{} || end != number.data() + number.size() || !std::isfinite(value) || value < 0.0) {
-    throw UsageError(fmt::format("'{}' is not a share: write 3% or 0.03", text));
+    throw UsageError(fmt::format("{} {}: a share is expected, 3% or 0.03", flag, text));
   }
   return percent ? value / 100.0 : value;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/quantities.hpp"
@@ -20,6 +21,10 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-[[nodiscard]] double parse_percent(const std::string& text);  // "3%" and "0.03" are 0.03; throws UsageError
+// "1 device", "1,024 devices"
+[[nodiscard]] std::string counted(std::int64_t count, std::string_view thing, std::string_view ending = "s");
+
+// What a flag says: "3%" and "0.03" are 0.03. Throws UsageError for what is no share.
+[[nodiscard]] double parse_percent(std::string_view flag, const std::string& text);
 
 }  // namespace mp::apps

@@ -12,6 +12,7 @@
 #include "apps/mpplan/commands.hpp"
 #include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/plan_loading.hpp"
+#include "apps/mpplan/report_fields.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
 #include "lib/files/plan_file.hpp"
@@ -135,8 +136,7 @@ std::string text_of(const std::vector<Row>& rows, const Figures& older, bool wor
   for (const Row& row : rows) {
     table.add({row.name, value(row, row.older), value(row, row.newer), change_text(row), row.worse ? "WORSE" : "ok"});
   }
-  return fmt::format("{} over {} devices\n{}{}\n", older.plan.model_name, older.plan.cluster.devices.size(),
-                     table.text(), worse ? "regression" : "no regression");
+  return fmt::format("{}\n{}{}\n", heading_of(older.plan), table.text(), worse ? "regression" : "no regression");
 }
 
 std::string json_of(const std::vector<Row>& rows, const Figures& older, bool worse) {
@@ -151,7 +151,7 @@ std::string json_of(const std::vector<Row>& rows, const Figures& older, bool wor
 }
 
 ExitCode run(const CompareOptions& options) {
-  const double allowed = parse_percent(options.max_regression);
+  const double allowed = parse_percent("--max-regression", options.max_regression);
   Figures older = figures_of(options.old_plan);
   Figures newer = figures_of(options.new_plan);
   require_comparable(older, newer, options);

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "apps/common/outputs.hpp"
 #include "apps/mpplan/commands.hpp"
-#include "lib/files/atomic_file.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/graph/builder.hpp"
 
@@ -18,20 +18,15 @@ namespace mp::apps {
 template <class Options>
 struct GeneratedKind {
   Options options;
-  std::string output;
+  std::string output{kStandardOutput};
 };
 
 template <class Options>
 ExitCode generate(const GeneratedKind<Options>& kind, Model (*build)(const Options&)) {
   const Model model = build(kind.options);
   static_cast<void>(bind_model(model, {}, model.name));  // nothing invalid leaves this program
-  const std::string text = to_json(model);
-  if (kind.output.empty()) {
-    fmt::print("{}", text);
-  } else {
-    write_file_atomically(kind.output, text);
-    fmt::print(stderr, "{}: {} nodes\n", kind.output, model.nodes.size());
-  }
+  write_output(kind.output, to_json(model));
+  if (kind.output != kStandardOutput) fmt::print(stderr, "{}: {} nodes\n", kind.output, model.nodes.size());
   return ExitCode::kGood;
 }
 
@@ -44,7 +39,7 @@ std::pair<CLI::App*, std::shared_ptr<GeneratedKind<Options>>> add_kind(CLI::App&
   CLI::App* command = parent.add_subcommand(name, description);
   auto kind = std::make_shared<GeneratedKind<Options>>();
   command->option_defaults()->always_capture_default();
-  command->add_option("-o,--output", kind->output, "File to write; else standard output")->type_name("FILE");
+  command->add_option("-o,--output", kind->output, "File to write; - is standard output")->type_name("FILE");
   command->add_option("--name", kind->options.name, "Name of the model")->type_name("NAME");
   command->add_option("--batch", kind->options.batch, "Samples a step, unless bound otherwise")->type_name("N");
   command->callback([kind, build, &action] { action = [kind, build] { return generate(*kind, build); }; });

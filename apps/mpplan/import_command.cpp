@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/outputs.hpp"
 #include "apps/mpplan/commands.hpp"
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
@@ -50,8 +51,19 @@ const partition::ImportFormat& format_of(const ImportOptions& options, const std
                                format_list(false)));
 }
 
+void check_outputs(const ImportOptions& options) {
+  std::vector<std::string> outputs{options.output};
+  if (options.cluster_output) outputs.push_back(*options.cluster_output);
+  if (options.weights_output) {
+    refuse_standard_output("--weights-out", *options.weights_output);
+    outputs.push_back(*options.weights_output);
+  }
+  check_outputs_apart(outputs, {options.input});
+}
+
 ExitCode run(const ImportOptions& options) {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 31;  // where the largest format, ONNX, ends
+  check_outputs(options);
   const std::string bytes = read_file(options.input, kMaxBytes);
   const partition::ImportFormat& format = format_of(options, bytes);
   partition::ImportedModel imported = format.import(bytes, options.input);
@@ -62,8 +74,8 @@ ExitCode run(const ImportOptions& options) {
   if (options.weights_output && !imported.write_values)
     throw UsageError(fmt::format("--weights-out: {} holds no values of parameters", options.input));
   static_cast<void>(bind_model(imported.model, {}, options.input));  // nothing invalid leaves this program
-  write_file_atomically(options.output, to_json(imported.model));
-  if (options.cluster_output) write_file_atomically(*options.cluster_output, to_json(*imported.cluster));
+  write_output(options.output, to_json(imported.model));
+  if (options.cluster_output) write_output(*options.cluster_output, to_json(*imported.cluster));
   if (options.weights_output) imported.write_values(*options.weights_output);
   fmt::print(stderr, "{}: {} nodes from {} ({})\n", options.output, imported.model.nodes.size(), options.input,
              format.name);

@@ -96,8 +96,7 @@ std::string max_load_text(const MaxLoadReport& report) {
   const Plan& plan = report.plan;
   const partition::MaxLoadSearch& found = report.found;
   std::string text =
-      fmt::format("{}: {} nodes over {} devices, {} microbatch{}, seed {}\n\n", plan.model_name, plan.assignment.size(),
-                  plan.cluster.devices.size(), plan.microbatches, plan.microbatches == 1 ? "" : "es", plan.seed);
+      fmt::format("{}, {}, seed {}\n\n", heading_of(plan), counted(plan.microbatches, "microbatch", "es"), plan.seed);
   text += candidates_table(report) + '\n' + devices_table(report) + '\n';
   const double best_s = found.candidates[found.chosen].max_load_s;
   const std::string proof =

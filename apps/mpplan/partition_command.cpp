@@ -3,9 +3,11 @@
 
 #include <memory>
 
+#include "apps/common/checks.hpp"
 #include "apps/common/outputs.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/parallelism.hpp"
 #include "apps/mpplan/partition_graph_command.hpp"
 #include "apps/mpplan/partition_model_command.hpp"
@@ -98,7 +100,7 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
       ->type_name("NAME");
   command.add_flag("--refine", o.refine, "Beside each algorithm that does not refine itself run it refined by KL/FM");
   command.add_option("--effort", o.effort, "fast, default, high or best: time for cut")->type_name("LEVEL");
-  command.add_option("--seed", o.seed, "Same seed, same plan (default: 1)")->type_name("N");
+  command.add_option("--seed", o.seed, "Same seed, same plan (default: 1)")->type_name("N")->check(seed_number());
   command.add_option("--threads", o.threads, "At a time (default: 1); changes nothing but the time")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
@@ -107,7 +109,13 @@ void add_search_flags(CLI::App& command, PartitionOptions& o) {
           "--time-limit", o.time_limit_s,
           "Begin no further algorithm after so many seconds; with step-time and max-load, take the best plan by then")
       ->type_name("S")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_seconds());
+}
+
+void check_output(const PartitionOptions& o) {
+  const std::string output = is_graph_file(o) ? part_file_of(o) : output_of(o);
+  refuse_standard_output("-o", output);
+  check_outputs_apart({output}, {o.input, o.cluster.value_or(o.input), o.profile.value_or(o.input)});
 }
 
 }  // namespace
@@ -134,7 +142,7 @@ void add_partition(CLI::App& app, Action& action) {
       "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 nothing keeps balance and memory, 5 disk.");
   command->callback([options, &action] {
     action = [options] {
-      if (options->output) check_writable(*options->output);
+      check_output(*options);
       if (!is_graph_file(*options)) return run_partition_model(*options);
       refuse_parallelism_flags(*options, "a .graph file is no model");
       refuse_split_flag(*options, "a .graph file is no model");

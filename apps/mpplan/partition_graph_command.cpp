@@ -112,10 +112,14 @@ std::string json_of(const Result& r, const PartitionOptions& options) {
 
 bool is_graph_file(const PartitionOptions& options) { return options.input.ends_with(".graph"); }
 
+std::string part_file_of(const PartitionOptions& options) {
+  return options.output.value_or(fmt::format("{}.part.{}", options.input, options.blocks.value_or(1)));
+}
+
 ExitCode run_partition_graph(const PartitionOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   require_graph_flags(options);
-  const double imbalance = options.imbalance ? parse_percent(*options.imbalance) : kDefaultImbalance;
+  const double imbalance = options.imbalance ? parse_percent("--imbalance", *options.imbalance) : kDefaultImbalance;
   partition::PortfolioOptions portfolio = portfolio_options(options);
   GraphProgress progress(options.input);
   portfolio.progress = [&](std::string_view phase, std::int32_t vertices, Weight cut) {
@@ -134,7 +138,7 @@ ExitCode run_partition_graph(const PartitionOptions& options) {
                     options.input, *options.blocks, imbalance * 100.0, best.algorithm, worst(best.imbalance) * 100.0));
   }
   progress.say("writing");
-  const std::string output = options.output.value_or(fmt::format("{}.part.{}", options.input, *options.blocks));
+  const std::string output = part_file_of(options);
   partition::write_part_file(output, best.assignment);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Result result{

@@ -66,8 +66,9 @@ Planned planned(const PartitionOptions& options, const ModelFile& file, const Cl
   partition::ModelPartitionOptions search{.portfolio = portfolio_options(options),
                                           .objective = *partition::find_objective(options.objective),
                                           .acyclic = options.acyclic};
-  if (options.imbalance) search.imbalance = parse_percent(*options.imbalance);
-  if (options.memory_imbalance) search.memory_imbalance = parse_percent(*options.memory_imbalance);
+  if (options.imbalance) search.imbalance = parse_percent("--imbalance", *options.imbalance);
+  if (options.memory_imbalance)
+    search.memory_imbalance = parse_percent("--memory-imbalance", *options.memory_imbalance);
   const StepShape shape = step_shape_of(options);
   const TrainingGraph training = training_graph_of(file.model, shape, options.input);
   const Cluster cluster = measured_cluster(options, training, asked);
@@ -134,8 +135,12 @@ ExitCode run_partition_model(const PartitionOptions& options) {
   plan.splits = splits;
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const PartitionReport report{
-      .options = options, .output = output_of(options), .plan = plan, .found = found, .seconds = seconds};
+  const PartitionReport report{.options = options,
+                               .output = output_of(options),
+                               .plan = plan,
+                               .found = found,
+                               .has_loss = !file.model.loss.empty(),
+                               .seconds = seconds};
   fmt::print("{}", options.json ? report_json(report) : report_text(report));
   return ExitCode::kGood;
 }

@@ -11,6 +11,7 @@
 #include "apps/common/table.hpp"
 #include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
+#include "apps/mpplan/report_fields.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/json_writer.hpp"
@@ -58,8 +59,8 @@ std::int32_t microbatches_of(const PartitionOptions& options, const Bindings& bi
                   problem.devices, bytes_text(static_cast<std::int64_t>(problem.memory_bytes)), remedy));
 }
 
-// A program is compiled and simulated where there is one: every node that runs on several devices at once has a measured
-// cost, every replica a microbatch; and where it is not so large that this takes longer than the plan.
+// A program is compiled and simulated where there is one: every node that runs on several devices at once has a
+// measured cost, every replica a microbatch; and where it is not so large that this takes longer than the plan.
 void predict_step(Plan& plan, const ModelFile& file, const PartitionOptions& options) {
   constexpr std::size_t kMostRuns = 200'000;  // nodes × microbatches, and as many times devices over 100
   const std::size_t devices = std::max<std::size_t>(plan.cluster.devices.size(), 100) / 100;
@@ -93,8 +94,7 @@ std::string report_text(const Found& found) {
   }
   const std::string bound =
       found.pipeline.optimal ? "optimal" : fmt::format("lower bound {:.6g} s", found.pipeline.lower_bound_s);
-  return fmt::format("{}: {} nodes over {} devices, {}\n\n{}\n", found.plan.model_name, found.plan.assignment.size(),
-                     found.plan.cluster.devices.size(), found.plan.algorithm, table.text()) +
+  return fmt::format("{}, {}\n\n{}\n", heading_of(found.plan), found.plan.algorithm, table.text()) +
          fmt::format("slowest stage {:.6g} s per microbatch, {}{}\n", found.pipeline.time_s, bound,
                      found.plan.predicted
                          ? fmt::format("; predicted step {}", seconds_text(found.plan.predicted->step_time_s))

@@ -69,9 +69,8 @@ std::string report_text(const PartitionReport& report) {
   const Prediction& predicted = *plan.predicted;
   const PlacementCandidate& chosen = report.found.candidates[report.found.chosen];
   std::string text =
-      fmt::format("{}: {} nodes over {} devices{}, {} microbatch{}, {}, seed {}\n\n", plan.model_name,
-                  plan.assignment.size(), plan.cluster.devices.size(), parallelism_text(plan), plan.microbatches,
-                  plan.microbatches == 1 ? "" : "es", name_of(plan.optimizer.kind), plan.seed);
+      fmt::format("{}{}, {}, {}, seed {}\n\n", heading_of(plan), parallelism_text(plan),
+                  counted(plan.microbatches, "microbatch", "es"), name_of(plan.optimizer.kind), plan.seed);
   text += candidates_table(report) + '\n' + devices_table(report) + '\n';
   if (report.found.imbalance.compute > partition::kDefaultImbalance && !report.options.imbalance) {
     text +=
@@ -81,8 +80,8 @@ std::string report_text(const PartitionReport& report) {
   text += fmt::format("cut {}{}, volume {} a step; predicted step {}, bubble {}\n", bytes_text(predicted.cut_bytes),
                       bounds_text(chosen.found), bytes_text(predicted.communication_volume_bytes),
                       seconds_text(predicted.step_time_s), percent_text(predicted.bubble_fraction));
-  return text + fmt::format("{} written in {}: train it with  mprun train {}\n", report.output,
-                            seconds_text(report.seconds), report.output);
+  return text + fmt::format("{} written in {}: {}\n", report.output, seconds_text(report.seconds),
+                            next_command(report.has_loss, report.output));
 }
 
 namespace {

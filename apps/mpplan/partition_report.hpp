@@ -14,7 +14,8 @@ struct PartitionReport {
   std::string output;
   const Plan& plan;  // with its prediction
   const partition::ModelPartition& found;
-  double seconds = 0.0;  // of the whole command
+  bool has_loss = false;  // the model's: without one the plan trains nothing
+  double seconds = 0.0;   // of the whole command
 };
 
 [[nodiscard]] std::string report_text(const PartitionReport& report);

@@ -1,6 +1,7 @@
 // mpplan report: a plan as a page to look at, a picture, or words.
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,7 +12,6 @@
 #include "apps/mpplan/commands.hpp"
 #include "apps/mpplan/plan_loading.hpp"
 #include "lib/base/error.hpp"
-#include "lib/files/atomic_file.hpp"
 #include "lib/plan/predict.hpp"
 #include "lib/program/simulate.hpp"
 #include "lib/report/report.hpp"
@@ -44,16 +44,19 @@ struct ReportOptions {
 // What --format says; else what the output's name says; else a page.
 const ReportFormat& format_of(const ReportOptions& options) {
   if (options.format) return formats().at(*options.format);
+  const std::string extension = std::filesystem::path(options.output.value_or("")).extension();
   for (const auto& [name, format] : formats()) {
-    if (options.output && options.output->ends_with(format.extension)) return format;
+    if (extension == format.extension) return format;
   }
-  return formats().at("html");
+  if (extension.empty() || extension == ".htm") return formats().at("html");
+  throw UsageError(fmt::format("-o {}: no format goes by '{}'; say --format html, markdown, svg or dot",
+                               *options.output, extension));
 }
 
 ExitCode run(const ReportOptions& options) {
   const ReportFormat& format = format_of(options);
   const std::string output = options.output.value_or("report" + format.extension);
-  check_writable(output);
+  check_outputs_apart({output}, {options.plan});
   const LoadedPlan loaded = load_plan(options.plan, options.step);
   Plan plan = loaded.plan;  // as it is run: flags may have changed it
   plan.schedule = loaded.prepared.program.schedule;
@@ -62,8 +65,8 @@ ExitCode run(const ReportOptions& options) {
   const Prediction prediction = predict(loaded.prepared.program, loaded.prepared.units, plan.cluster);
   const ReportInput input{
       .plan = plan, .prepared = loaded.prepared, .prediction = prediction, .simulation = simulation};
-  write_file_atomically(output, format.write(input));
-  fmt::print(stderr, "{} written\n", output);
+  write_output(output, format.write(input));
+  if (output != kStandardOutput) fmt::print(stderr, "{} written\n", output);
   return ExitCode::kGood;
 }
 
@@ -79,7 +82,9 @@ void add_report(CLI::App& app, Action& action) {
       ->add_option("--format", options->format, "html, markdown, svg or dot (default: by the output's name, or html)")
       ->check(CLI::IsMember(names))
       ->type_name("FORMAT");
-  command->add_option("-o,--output", options->output, "Where to write (default: report.html, .md, .svg or .dot)")
+  command
+      ->add_option("-o,--output", options->output,
+                   "Where to write; - is standard output (default: report.html, .md, .svg or .dot)")
       ->type_name("FILE");
   add_shape_flags(*command, options->step);
   add_optimizer_flag(*command, options->step);

@@ -1,6 +1,20 @@
 #include "apps/mpplan/report_fields.hpp"
 
+#include <fmt/core.h>
+
+#include "apps/common/table.hpp"
+
 namespace mp::apps {
+
+std::string heading_of(const Plan& plan) {
+  return fmt::format("{}: {} over {}", plan.model_name, counted(std::ssize(plan.assignment), "node"),
+                     counted(std::ssize(plan.cluster.devices), "device"));
+}
+
+std::string next_command(bool has_loss, const std::string& output) {
+  if (!has_loss) return fmt::format("the model has no loss to train; see its step with  mpplan simulate {}", output);
+  return fmt::format("train it with  mprun train {}", output);
+}
 
 void write_imbalance(JsonWriter& writer, const Imbalance& imbalance) {
   writer.key("imbalance").begin_object(JsonWriter::Layout::kInline);

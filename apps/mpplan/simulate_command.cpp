@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "apps/common/outputs.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
 #include "apps/mpplan/plan_loading.hpp"
@@ -76,6 +77,10 @@ Cluster measured_cluster(const SimulateOptions& options, const LoadedPlan& loade
 }
 
 ExitCode run(const SimulateOptions& options) {
+  if (options.trace) {
+    refuse_standard_output("--trace", *options.trace);
+    check_outputs_apart({*options.trace}, {options.plan, options.profile.value_or(options.plan)});
+  }
   const LoadedPlan loaded = load_plan(options.plan, options.step);
   const Simulation simulation = simulate(loaded.prepared.program, measured_cluster(options, loaded));
   if (options.trace) {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/outputs.hpp"
 #include "apps/mpplan/commands.hpp"
 #include "lib/base/error.hpp"
-#include "lib/files/atomic_file.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/graph/choose_splits.hpp"
@@ -20,13 +20,14 @@ struct SplitOptions {
   std::string model;
   std::vector<std::string> nodes;
   std::int64_t devices = 0;
-  std::string output;
+  std::string output{kStandardOutput};
 };
 
 ExitCode split(const SplitOptions& o) {
   if (o.nodes.empty() == (o.devices == 0)) {
     throw UsageError("say either which nodes to split (--node conv1=channels:2) or for how many devices (--devices 4)");
   }
+  check_outputs_apart({o.output}, {o.model});
   const Model model = read_model(o.model).model;
   std::vector<NodeSplit> splits;
   for (const std::string& node : o.nodes) splits.push_back(parse_node_split(node));
@@ -36,11 +37,7 @@ ExitCode split(const SplitOptions& o) {
     fmt::print(stderr, "{}: {} parts by {}\n", s.node, s.parts, name_of(s.way));
   }
   if (splits.empty()) fmt::print(stderr, "no node is more than a device's share: nothing is split\n");
-  if (o.output.empty()) {
-    fmt::print("{}", text);
-  } else {
-    write_file_atomically(o.output, text);
-  }
+  write_output(o.output, text);
   return ExitCode::kGood;
 }
 
@@ -51,8 +48,9 @@ void add_split(CLI::App& app, Action& action) {
   auto options = std::make_shared<SplitOptions>();
   command->add_option("model", options->model, "Model file")->required()->type_name("MODEL");
   command
-      ->add_option("--node", options->nodes,
-                   "Conv or ConvTranspose (channels, rows, inputs), Gemm or MatMul (columns, inputs); may be given again")
+      ->add_option(
+          "--node", options->nodes,
+          "Conv or ConvTranspose (channels, rows, inputs), Gemm or MatMul (columns, inputs); may be given again")
       ->allow_extra_args(false)
       ->type_name("NODE=WAY:PARTS");
   command

@@ -93,7 +93,11 @@ ExitCode run_step_time(const PartitionOptions& options) {
   complete(plan, found, microbatch_graph(searched.model, chosen_shape, options.input), searched.model);
   write_file_atomically(output_of(options), to_json(plan));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const StepTimeReport report{.output = output_of(options), .plan = plan, .found = found, .seconds = seconds};
+  const StepTimeReport report{.output = output_of(options),
+                              .plan = plan,
+                              .found = found,
+                              .has_loss = !file.model.loss.empty(),
+                              .seconds = seconds};
   fmt::print("{}", options.json ? step_time_json(report) : step_time_text(report));
   return ExitCode::kGood;
 }

@@ -21,10 +21,6 @@ namespace {
 
 using partition::JudgedPlan;
 
-std::string plural(std::int64_t count, std::string_view thing, std::string_view ending) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : ending);
-}
-
 // Devices that carry nodes, leaders of groups alone.
 std::vector<DeviceId> leaders_of(const partition::StepPlan& plan) {
   std::vector<DeviceId> leaders(plan.placement.begin(), plan.placement.end());
@@ -119,7 +115,7 @@ std::string memory_text(const Plan& plan) {
   }
   if (plan.alive_limit > 0) {
     sentences.push_back(fmt::format("No device has more than {} under way at once, for the sake of memory.",
-                                    plural(plan.alive_limit, "microbatch", "es")));
+                                    counted(plan.alive_limit, "microbatch", "es")));
   }
   return sentences.empty() ? "" : fmt::format("{}\n", fmt::join(sentences, " "));
 }
@@ -129,9 +125,7 @@ std::string memory_text(const Plan& plan) {
 std::string step_time_text(const StepTimeReport& report) {
   const Plan& plan = report.plan;
   const Prediction& predicted = *plan.predicted;
-  std::string text =
-      fmt::format("{}: {} nodes over {} devices, {}, seed {}\n\n", plan.model_name, plan.assignment.size(),
-                  plan.cluster.devices.size(), name_of(plan.optimizer.kind), plan.seed);
+  std::string text = fmt::format("{}, {}, seed {}\n\n", heading_of(plan), name_of(plan.optimizer.kind), plan.seed);
   text += kinds_table(report.found) + '\n' + stages_table(report) + '\n';
   text += fmt::format("step {}, {} (with {} microbatches); bubble {}; cut {}, volume {} a step\n",
                       seconds_text(predicted.step_time_s), bound_text(report.found),
@@ -139,10 +133,9 @@ std::string step_time_text(const StepTimeReport& report) {
                       bytes_text(predicted.cut_bytes), bytes_text(predicted.communication_volume_bytes));
   if (!plan.splits.empty()) text += fmt::format("split: {}\n", text_of(plan.splits));
   text += memory_text(plan) + simulated_text(report.found.plans.front());
-  return text + fmt::format("{} written in {} ({} estimated, {} simulated): train it with  mprun train {}\n",
-                            report.output, seconds_text(report.seconds),
-                            plural(report.found.plans_estimated, "pipeline", "s"),
-                            plural(report.found.plans_judged, "plan", "s"), report.output);
+  return text + fmt::format("{} written in {} ({} estimated, {} simulated): {}\n", report.output,
+                            seconds_text(report.seconds), counted(report.found.plans_estimated, "pipeline"),
+                            counted(report.found.plans_judged, "plan"), next_command(report.has_loss, report.output));
 }
 
 namespace {

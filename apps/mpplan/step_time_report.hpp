@@ -12,7 +12,8 @@ struct StepTimeReport {
   std::string output;
   const Plan& plan;  // with its prediction
   const partition::StepSearch& found;
-  double seconds = 0.0;  // of the whole command
+  bool has_loss = false;  // the model's: without one the plan trains nothing
+  double seconds = 0.0;   // of the whole command
 };
 
 [[nodiscard]] std::string step_time_text(const StepTimeReport& report);
