@@ -1,12 +1,11 @@
 #include "runtime/cudnn/convolution.hpp"
 
 #include <cudnn.h>
-#include <fmt/format.h>
 
 #include <array>
 #include <utility>
 
-#include "lib/base/error.hpp"
+#include "lib/base/check.hpp"
 #include "runtime/cudnn/check.hpp"
 
 namespace mp::runtime {
@@ -126,6 +125,9 @@ class CudnnConvolution final : public gpu::Convolution {
   [[nodiscard]] std::int64_t workspace_bytes() const override { return static_cast<std::int64_t>(workspace_size_); }
 
   void run(const ConvolutionOperands& o) override {
+    for (const gpu::Reals& operand : {o.source, o.weights, o.destination}) {
+      MP_CHECK(operand.is_bfloat16 == problem_.is_bfloat16);  // one type for all
+    }
     switch (problem_.pass) {
       case ConvolutionPass::kForward:
         MP_CUDNN(cudnnConvolutionForward(cudnn(), &kOne, d_.source.get(), o.source.data, d_.weights.get(),

@@ -2,11 +2,13 @@
 #include "runtime/gpu/kernels/windows.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "lib/operators/windows.hpp"
 #include "runtime/gpu/kernels/bias.hpp"
+#include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
 #include "runtime/gpu/kernels/reduction.hpp"
 #include "runtime/gpu/kernels/resize_table.hpp"
@@ -77,11 +79,35 @@ class PlainConvolution final : public Convolution {
   ConvolutionPass pass_;
 };
 
+// A library's result has its operands' type. The gradient of weights is float32, also where they are bfloat16: it is
+// made in shared scratch (so it is rounded once more than the CPU's, as PyTorch's is) and widened.
+class WidenedWeightGradient final : public Convolution {
+ public:
+  WidenedWeightGradient(Device& device, std::unique_ptr<Convolution> library, std::int64_t elements)
+      : device_(device), library_(std::move(library)), elements_(elements) {
+    device_.reserve_shared(elements_ * 2);
+  }
+  void run(const ConvolutionOperands& o) override {
+    std::byte* const narrow = device_.shared();
+    library_->run({o.source, {narrow, true}, o.destination});
+    for_items(device_.queue(), elements_, CastItem{Element::kBfloat16, Element::kFloat32, narrow, o.weights.data});
+  }
+  [[nodiscard]] std::int64_t workspace_bytes() const override { return library_->workspace_bytes(); }
+
+ private:
+  Device& device_;
+  std::unique_ptr<Convolution> library_;
+  std::int64_t elements_;
+};
+
 std::shared_ptr<Convolution> make_convolution(const KernelCall& call, const ConvolutionShape& shape,
                                               ConvolutionPass pass) {
   call.require_real(call.input(0).type);
-  std::unique_ptr<Convolution> library =
-      call.device.make_convolution(shape, pass, call.input(0).type == DataType::kBfloat16);
+  const bool is_bfloat16 = call.input(0).type == DataType::kBfloat16;
+  std::unique_ptr<Convolution> library = call.device.make_convolution(shape, pass, is_bfloat16);
+  if (library && is_bfloat16 && call.output(0).type == DataType::kFloat32) {
+    return std::make_shared<WidenedWeightGradient>(call.device, std::move(library), elements(call.output(0).shape));
+  }
   if (library) return library;
   return std::make_shared<PlainConvolution>(call.device, shape, pass);
 }
