@@ -1,14 +1,23 @@
 # The emulated GPU of the tests (tests/emulation/). Its objects are linked before NVIDIA's libraries, and the kernels,
-# compiled for the host, before those of mp_runtime, whose objects then are not taken. cuDNN is not emulated.
+# compiled for the host, before those of mp_runtime, whose objects then are not taken.
 if(NOT MP_HAVE_CUDA)
   return()
 endif()
+
+# Leaves out nccl*.cpp and cudnn*.cpp where the library was not found.
+macro(mp_keep_found_libraries files)
+  foreach(library nccl cudnn)
+    string(TOUPPER "MP_HAVE_${library}" have)
+    if(NOT ${have})
+      list(FILTER ${files} EXCLUDE REGEX "/${library}[^/]*\\.cpp$")
+    endif()
+  endforeach()
+endmacro()
+
 set(emulation "${PROJECT_SOURCE_DIR}/tests/emulation")
 file(GLOB sources CONFIGURE_DEPENDS "${emulation}/*.cpp")
 list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
-if(NOT MP_HAVE_NCCL)
-  list(FILTER sources EXCLUDE REGEX "/nccl[^/]*\\.cpp$")
-endif()
+mp_keep_found_libraries(sources)
 file(GLOB kernels CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/cuda/kernels/*.cu")
 foreach(kernel IN LISTS kernels)
   cmake_path(GET kernel STEM name)
@@ -18,7 +27,7 @@ foreach(kernel IN LISTS kernels)
     OBJECT_DEPENDS "${emulation}/device_code.hpp")
   list(APPEND sources "${wrapper}")
 endforeach()
-add_library(mp_emulated_gpu OBJECT ${sources} "${PROJECT_SOURCE_DIR}/runtime/no_cudnn.cpp")
+add_library(mp_emulated_gpu OBJECT ${sources})
 target_link_libraries(mp_emulated_gpu PRIVATE mp_options mp_runtime)
 
 # mprun on it: what GPUs it finds, MP_EMULATED_GPUS says (tests/emulation/machine.hpp).
@@ -28,9 +37,7 @@ set_target_properties(mprun-emulated PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJ
 
 # All tests of the runtime are in it; those for GPUs are run. [emulation]: what only an emulated GPU can be asked for.
 file(GLOB tests CONFIGURE_DEPENDS "${emulation}/*_test.cpp")
-if(NOT MP_HAVE_NCCL)
-  list(FILTER tests EXCLUDE REGEX "/nccl[^/]*\\.cpp$")
-endif()
+mp_keep_found_libraries(tests)
 add_executable(test_emulated_gpu ${tests} $<TARGET_OBJECTS:test_runtime> $<TARGET_OBJECTS:mp_emulated_gpu>)
 target_link_libraries(test_emulated_gpu PRIVATE mp_options mp_runtime mp_catch_main)
 mp_compile_quickly(test_emulated_gpu)

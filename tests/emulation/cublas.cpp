@@ -2,12 +2,9 @@
 #include <cublas_v2.h>
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
-#include <utility>
 
 #include "tests/emulation/blas.hpp"
-#include "tests/emulation/memory.hpp"
+#include "tests/emulation/library.hpp"
 #include "tests/emulation/state.hpp"
 
 struct cublasContext {
@@ -25,19 +22,6 @@ bool are_supported(const Product& p, cublasComputeType_t compute_type) {
   if (compute_type == CUBLAS_COMPUTE_32F_FAST_TF32) return are_alike && !is_narrow && p.c.type == CUDA_R_32F;
   if (compute_type != CUBLAS_COMPUTE_32F) return false;
   return are_alike && (is_narrow || p.c.type == CUDA_R_32F);
-}
-
-cublasStatus_t put_in_library(int device, cudaStream_t stream, void* workspace, std::size_t workspace_size,
-                              std::function<void()> work) {
-  if (device != current_device() || device_of(stream) != device) return CUBLAS_STATUS_EXECUTION_FAILED;
-  constexpr std::size_t kUsed = 4096;
-  const std::size_t used = std::min(workspace_size, kUsed);
-  const cudaError_t error = put_in(stream, [workspace, used, work = std::move(work)] {
-    if (used > 0) std::memset(workspace, 0xff, used);
-    add_to(mutable_counts().launches, 1);
-    work();
-  });
-  return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 }  // namespace mp::emulation
@@ -105,8 +89,9 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   if (!are_supported(p, compute_type)) return CUBLAS_STATUS_NOT_SUPPORTED;
-  return put_in_library(handle->device, handle->stream, handle->workspace, handle->workspace_size,
-                        [p] { multiply(p); });
+  const bool is_put_in =
+      put_in_library(handle->device, handle->stream, handle->workspace, handle->workspace_size, [p] { multiply(p); });
+  return is_put_in ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 const char* cublasGetStatusName(cublasStatus_t status) {

@@ -7,6 +7,7 @@
 
 #include "tests/emulation/blas.hpp"
 #include "tests/emulation/epilogue.hpp"
+#include "tests/emulation/library.hpp"
 #include "tests/emulation/state.hpp"
 
 using namespace mp::emulation;
@@ -232,5 +233,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
       if (!is_for_this || !matrix->is_aligned(chosen.alignment)) return CUBLAS_STATUS_INVALID_VALUE;
     }
   }
-  return put_in_library(handle->device, stream, workspace, workspace_size, [p, epilogue] { multiply(p, epilogue); });
+  const bool is_put_in =
+      put_in_library(handle->device, stream, workspace, workspace_size, [p, epilogue] { multiply(p, epilogue); });
+  return is_put_in ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

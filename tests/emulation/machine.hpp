@@ -1,5 +1,5 @@
 // The emulated GPUs: how many, how large, under what driver, and when their work is done. Own implementations of the
-// functions of the CUDA runtime, cuBLAS and cuBLASLt that runtime/ calls stand behind it, compiled against the
+// functions of the CUDA runtime, cuBLAS, cuBLASLt and cuDNN that runtime/ calls stand behind it, compiled against the
 // toolkit's headers: what they refuse, a GPU refuses; what they leave undone until somebody waits, a GPU may leave
 // undone. "Device memory" is host memory, a stream a queue with a thread. A function that is not emulated is missing
 // when the program is linked.
@@ -22,6 +22,7 @@ struct Machine {
   std::int64_t memory_bytes = std::int64_t{4} << 30;  // of each device
   int driver_version = 13000;                         // as cudaDriverGetVersion tells it; 0: no driver
   bool has_peer_access = true;                        // between any two devices
+  std::int64_t cudnn_version = 91900;                 // as cudnnGetVersion tells it
   Timing timing = Timing::kPrompt;
   std::uint64_t seed = 1;  // of pauses, and of the order of the threads of a block and the blocks of a grid
   // Mistakes of a program, made by the machine in its stead: tests must see them.
@@ -52,6 +53,8 @@ struct Counts {
   std::int64_t peer_bytes = 0;      // copied from device to device
   std::int64_t staged_bytes = 0;    // likewise, but through host memory, for want of cudaDeviceEnablePeerAccess
   std::int64_t pageable_bytes = 0;  // copied to or from host memory that is not pinned
+  std::int64_t convolutions = 0;    // by cuDNN
+  std::int64_t attentions = 0;      // likewise, forwards or backwards
   std::int64_t late_uses = 0;       // copies of memory that had been freed meanwhile
 };
 [[nodiscard]] Counts counts();

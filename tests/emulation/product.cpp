@@ -17,18 +17,17 @@
 namespace mp::emulation {
 namespace {
 
-// To 10 bits of mantissa, to the nearest.
-float to_tf32(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7f800000U) == 0x7f800000U) return value;
-  return std::bit_cast<float>((bits + 0xfffU + ((bits >> 13U) & 1U)) & ~0x1fffU);
-}
-
 MP_VECTORS void add_scaled(float* sum, const float* addend, float factor, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) sum[i] += factor * addend[i];
 }
 
 }  // namespace
+
+float to_tf32(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7f800000U) == 0x7f800000U) return value;
+  return std::bit_cast<float>((bits + 0xfffU + ((bits >> 13U) & 1U)) & ~0x1fffU);
+}
 
 float Matrix::get(std::int64_t i) const {
   return type == CUDA_R_16BF ? from_bfloat16(static_cast<const std::uint16_t*>(data)[i])

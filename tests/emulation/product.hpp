@@ -10,6 +10,9 @@
 
 namespace mp::emulation {
 
+// To 10 bits of mantissa, to the nearest.
+[[nodiscard]] float to_tf32(float value);
+
 // float32 or bfloat16.
 struct Matrix {
   void* data = nullptr;

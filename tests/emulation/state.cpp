@@ -45,6 +45,7 @@ void read_field(std::string_view field, Machine& machine) {
   if (name == "devices") return read_number(value, machine.devices);
   if (name == "memory_bytes") return read_number(value, machine.memory_bytes);
   if (name == "driver_version") return read_number(value, machine.driver_version);
+  if (name == "cudnn_version") return read_number(value, machine.cudnn_version);
   if (name == "seed") return read_number(value, machine.seed);
   if (name == "timing") {
     machine.timing = timing_of(value);
@@ -103,6 +104,8 @@ Counts counts() {
           .peer_bytes = all.peer_bytes,
           .staged_bytes = all.staged_bytes,
           .pageable_bytes = all.pageable_bytes,
+          .convolutions = all.convolutions,
+          .attentions = all.attentions,
           .late_uses = all.late_uses};
 }
 
