@@ -1,14 +1,23 @@
 #include "runtime/device_threads.hpp"
 
+#include <fmt/core.h>
+
 #include <utility>
 
+#include "lib/base/thread_name.hpp"
 #include "runtime/transport.hpp"
 
 namespace mp::runtime {
 
-DeviceThreads::DeviceThreads(std::size_t count, std::function<void()> on_failure) : on_failure_(std::move(on_failure)) {
+DeviceThreads::DeviceThreads(std::size_t first, std::size_t count, std::function<void()> on_failure)
+    : on_failure_(std::move(on_failure)) {
   threads_.reserve(count);
-  for (std::size_t device = 0; device < count; ++device) threads_.emplace_back([this, device] { work(device); });
+  for (std::size_t thread = 0; thread < count; ++thread) {
+    threads_.emplace_back([this, thread, device = first + thread] {
+      name_this_thread(fmt::format("device {}", device));
+      work(thread);
+    });
+  }
 }
 
 DeviceThreads::~DeviceThreads() {
@@ -45,7 +54,7 @@ void DeviceThreads::record(std::exception_ptr error, bool is_cause) {
   on_failure_();
 }
 
-void DeviceThreads::work(std::size_t device) {
+void DeviceThreads::work(std::size_t thread) {
   std::uint64_t seen = 0;
   while (true) {
     {
@@ -55,7 +64,7 @@ void DeviceThreads::work(std::size_t device) {
       seen = round_;
     }
     try {
-      (*task_)(device);
+      (*task_)(thread);
     } catch (const Aborted&) {
       record(std::current_exception(), false);
     } catch (...) {

@@ -14,18 +14,19 @@ namespace mp::runtime {
 
 class DeviceThreads {
  public:
-  // `on_failure` is called, from the thread concerned, as soon as a task throws: it must wake the other threads.
-  DeviceThreads(std::size_t count, std::function<void()> on_failure);
+  // Thread i is named "device {first + i}". `on_failure` is called, from the thread concerned, as soon as a task
+  // throws: it must wake the other threads.
+  DeviceThreads(std::size_t first, std::size_t count, std::function<void()> on_failure);
   DeviceThreads(const DeviceThreads&) = delete;
   DeviceThreads& operator=(const DeviceThreads&) = delete;
   ~DeviceThreads();
 
-  // Runs task(device) in every thread and returns when all have ended. If any threw, throws the first exception in time
+  // Runs task(i) in every thread i and returns when all have ended. If any threw, throws the first exception in time
   // that is not Aborted. Allocates nothing as long as none throws.
   void run(const std::function<void(std::size_t)>& task);
 
  private:
-  void work(std::size_t device);
+  void work(std::size_t thread);
   void record(std::exception_ptr error, bool is_cause);
 
   std::function<void()> on_failure_;

@@ -15,7 +15,7 @@ Executor::Executor(Program program, const BackendFactory& make_backend, RankGrou
       microbatch_losses_(static_cast<std::size_t>(program_.microbatches)),
       times_(program_.devices.size()),
       memory_(program_.devices.size()),
-      threads_(share_.last - share_.first, [this] {
+      threads_(share_.first, share_.last - share_.first, [this] {
         if (transport_) transport_->abort();
       }) {
   on_devices([&](std::size_t d) { backends_[d] = make_backend(make_id<DeviceId>(d)); });

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/base/thread_name.hpp"
 #include "runtime/checkpoint/checkpoint_folder.hpp"
 
 namespace mp::runtime {
@@ -63,6 +64,7 @@ void CheckpointWriter::start(std::int64_t step, const Metadata& progress) {
   copied_at_ = Clock::now();
   if (!executor_.is_first()) return;
   writing_ = std::async(std::launch::async, [this, step] {
+    name_this_thread("checkpoint");
     snapshot_.write(checkpoint_path(options_.folder, step));
     remove_old_checkpoints(options_.folder, options_.keep);
   });

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/thread_name.hpp"
+
 namespace mp::runtime {
 namespace {
 
@@ -42,7 +44,10 @@ class PrefetchedSource final : public DataSource {
       step.values.reset(new std::byte[offsets_.back()]);  // untouched until it is used
       step.states.assign(wanted_.size(), State::kAbsent);
     }
-    thread_ = std::thread([this] { work(); });
+    thread_ = std::thread([this] {
+      name_this_thread("samples");
+      work();
+    });
   }
   PrefetchedSource(const PrefetchedSource&) = delete;
   PrefetchedSource& operator=(const PrefetchedSource&) = delete;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "lib/base/error.hpp"
+#include "lib/base/thread_name.hpp"
 #include "runtime/mpi/check.hpp"
 
 namespace mp::runtime {
@@ -48,7 +49,10 @@ MpiTransport::MpiTransport(RankGroup& ranks, std::span<const Message> messages)
   posted_.reserve(messages.size());
   MP_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &communicator_));
   MP_MPI(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN));
-  thread_ = std::thread([this] { communicate(); });
+  thread_ = std::thread([this] {
+    name_this_thread("mpi");
+    communicate();
+  });
 }
 
 MpiTransport::~MpiTransport() {

@@ -64,7 +64,7 @@ class LinkBench {
       : messages_(messages_between(devices)),
         devices_(devices),
         values_(static_cast<std::size_t>(kSizesBytes.back())),
-        threads_(devices, [this] {
+        threads_(0, devices, [this] {
           failed_ = true;
           if (transport_) transport_->abort();
         }) {

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "lib/base/thread_name.hpp"
+
 namespace mp::runtime {
 namespace {
 
@@ -36,7 +38,10 @@ Watch::Watch(WatchOptions options, std::vector<Socket> control)
     if (!control[r].is_open()) continue;
     peers_[r] = {.socket = std::move(control[r]), .state = State::kHere, .heard = now, .unread = {}, .pulse = {}};
   }
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("rank watch");
+    run();
+  });
 }
 
 Watch::~Watch() {

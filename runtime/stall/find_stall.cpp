@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace mp::runtime {
@@ -37,20 +39,34 @@ std::string text_of(const Program& program, DeviceId device, const DevicePlace& 
   return start + fmt::format("moving tensor '{}'", tensor);
 }
 
-// Whether a device is past (or in) its instruction of that kind, message and collective in step `step`.
-bool has_come_to(const Program& program, DeviceId device, const DevicePlace& place, std::int64_t step,
-                 const Instruction& wanted) {
-  if (place.step != step) return place.step > step;
-  if (place.instruction < 0) return true;
+enum class Reached : std::uint8_t { kBefore, kIn, kPast };
+
+// Where a device is in step `step`, seen from its instruction of that kind, message and collective.
+Reached reached(const Program& program, DeviceId device, const DevicePlace& place, std::int64_t step,
+                const Instruction& wanted) {
+  if (place.step != step) return place.step > step ? Reached::kPast : Reached::kBefore;
+  if (place.instruction < 0) return Reached::kPast;
   const std::vector<Instruction>& instructions = program.devices[device].instructions;
-  const std::size_t end = std::min(instructions.size(), static_cast<std::size_t>(place.instruction) + 1);
-  return std::any_of(
-      instructions.begin(), instructions.begin() + static_cast<std::ptrdiff_t>(end), [&](const Instruction& i) {
-        return i.opcode == wanted.opcode && i.message == wanted.message && i.collective == wanted.collective;
-      });
+  const auto found = std::find_if(instructions.begin(), instructions.end(), [&](const Instruction& i) {
+    return i.opcode == wanted.opcode && i.message == wanted.message && i.collective == wanted.collective;
+  });
+  const std::ptrdiff_t at = found - instructions.begin();
+  if (place.instruction == at) return Reached::kIn;
+  return place.instruction > at ? Reached::kPast : Reached::kBefore;
 }
 
-Stall in_transit(const Program& program, DeviceId device, const DevicePlace& place, const Instruction& waiting) {
+// The other end of a message that a device sends or receives, and how far that device has come to it.
+std::pair<DeviceId, Reached> other_end(const Program& program, const Places& places, const Instruction& waiting,
+                                       std::int64_t step) {
+  const Message& message = program.messages[static_cast<std::size_t>(waiting.message)];
+  const bool receives = waiting.opcode == Opcode::kReceive;
+  const DeviceId peer = receives ? message.from : message.to;
+  return {peer, reached(program, peer, places[peer], step,
+                        {.opcode = receives ? Opcode::kSend : Opcode::kReceive, .message = waiting.message})};
+}
+
+Stall in_transit(const Program& program, const Places& places, DeviceId device, const Instruction& waiting) {
+  const DevicePlace& place = places[device];
   if (waiting.collective >= 0) {
     return {.device = device,
             .kind = Stall::Kind::kInTransit,
@@ -58,6 +74,13 @@ Stall in_transit(const Program& program, DeviceId device, const DevicePlace& pla
                                                         program.training.graph.tensor(waiting.tensor).name)};
   }
   const Message& message = program.messages[static_cast<std::size_t>(waiting.message)];
+  if (waiting.opcode == Opcode::kWaitSend && other_end(program, places, waiting, place.step).second == Reached::kPast) {
+    return {.device = device,
+            .kind = Stall::Kind::kInTransit,
+            .text = where(place, waiting) +
+                    fmt::format("tensor '{}' has got to device {}, and its sending does not end",
+                                program.training.graph.tensor(message.tensor).name, index(message.to))};
+  }
   return {.device = message.to,
           .kind = Stall::Kind::kInTransit,
           .text = where(place, waiting) + fmt::format("tensor '{}', sent by device {}, does not get to device {}",
@@ -70,16 +93,13 @@ DeviceId awaited(const Program& program, const Places& places, const Instruction
   if (waiting.opcode == Opcode::kStartCollective || waiting.opcode == Opcode::kFinishCollective) {
     const std::vector<DeviceId>& members = program.collectives[static_cast<std::size_t>(waiting.collective)].members;
     const auto late = std::find_if(members.begin(), members.end(), [&](DeviceId member) {
-      return !has_come_to(program, member, places[member], step,
-                          {.opcode = Opcode::kStartCollective, .collective = waiting.collective});
+      return reached(program, member, places[member], step,
+                     {.opcode = Opcode::kStartCollective, .collective = waiting.collective}) == Reached::kBefore;
     });
     return late == members.end() ? kNone<DeviceId> : *late;
   }
-  const Message& message = program.messages[static_cast<std::size_t>(waiting.message)];
-  const bool receives = waiting.opcode == Opcode::kReceive;
-  const DeviceId peer = receives ? message.from : message.to;
-  const Instruction counterpart{.opcode = receives ? Opcode::kSend : Opcode::kReceive, .message = waiting.message};
-  return has_come_to(program, peer, places[peer], step, counterpart) ? kNone<DeviceId> : peer;
+  const auto [peer, how_far] = other_end(program, places, waiting, step);
+  return how_far == Reached::kBefore ? peer : kNone<DeviceId>;
 }
 
 bool waits_for_others(Opcode opcode) {
@@ -97,7 +117,7 @@ Stall follow(const Program& program, const Places& places, DeviceId device) {
       return {device, Stall::Kind::kAtWork, text_of(program, device, place)};
     }
     const DeviceId peer = awaited(program, places, *instruction, place.step);
-    if (peer == kNone<DeviceId>) return in_transit(program, device, place, *instruction);
+    if (peer == kNone<DeviceId>) return in_transit(program, places, device, *instruction);
     if (places[peer].instruction < 0) {
       return {peer, Stall::Kind::kNotBegun, fmt::format("step {}: not begun", place.step + 1)};
     }

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "lib/base/thread_name.hpp"
 #include "runtime/stall/find_stall.hpp"
 
 namespace mp::runtime {
@@ -28,7 +29,10 @@ static_assert(std::is_trivially_copyable_v<DevicePlace>);  // sent as bytes betw
 }  // namespace
 
 StallWatch::StallWatch(StallWatchOptions options) : options_(std::move(options)) {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("stall watch");
+    run();
+  });
 }
 
 StallWatch::~StallWatch() {

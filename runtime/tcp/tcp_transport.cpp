@@ -11,6 +11,7 @@
 
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
+#include "lib/base/thread_name.hpp"
 
 namespace mp::runtime {
 namespace {
@@ -59,7 +60,11 @@ TcpTransport::TcpTransport(RankGroup& ranks, std::span<const Message> messages)
   connect_lanes();
   for (const std::unique_ptr<Lane>& lane : lanes_) {
     lane->queue.reserve(lane->messages);
-    if (lane->is_outgoing) lane->writer = std::thread([this, l = lane.get()] { write_all(*l); });
+    if (!lane->is_outgoing) continue;
+    lane->writer = std::thread([this, l = lane.get()] {
+      name_this_thread(fmt::format("to device {}", index(l->to)));
+      write_all(*l);
+    });
   }
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Freezes one thread of a program that trains, so that the rest of it lives on: freeze_thread.py RANK FILE COMMAND…
 
-Starts the command, waits until FILE has some lines (metrics: steps are being done), and stops, as a debugger does, the
-thread of process RANK (of those that train) which has computed most, the first aside: a device's. Exits as the command does. Exit code 77:
-this system lets nobody debug. With RANK "again/N", N > 0 times, whenever a new process trains in place of a frozen one.
+Starts the command, waits until FILE has some lines (metrics: steps are being done), and stops, as a debugger does, a
+device's thread of process RANK (of those that train). Exits as the command does. Exit code 77: this system lets nobody
+debug. With "RANK/N" instead of RANK N times, whenever a new process trains in place of a frozen one.
 """
 import ctypes
 import os
@@ -41,13 +41,13 @@ def trainers(pid):
     return [leaf for child in below for leaf in trainers(child)] if below else [pid]
 
 
-def computed_ns(pid, task):
-    with open(f"/proc/{pid}/task/{task}/schedstat") as file:
-        return int(file.read().split()[0])
+def name(pid, task):
+    with open(f"/proc/{pid}/task/{task}/comm") as file:
+        return file.read().strip()
 
 
 def freeze(pid):
-    task = max((t for t in numbers(f"/proc/{pid}/task") if t != pid), key=lambda t: computed_ns(pid, t))
+    task = next(t for t in numbers(f"/proc/{pid}/task") if name(pid, t).startswith("device "))
     if libc.ptrace(SEIZE, task, 0, 0) != 0:
         print("SKIPPED: no thread can be stopped here:", os.strerror(ctypes.get_errno()))
         os.kill(pid, 9)

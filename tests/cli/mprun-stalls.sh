@@ -41,7 +41,7 @@ case_a_device_that_hangs_is_started_again_from_the_checkpoint() {
   frozen 1/2 "$mprun" launch -n 2 train plan.json "${flags[@]}" --checkpoint-dir run --checkpoint-every 2 \
     --max-restarts 1 || return 0
   expect_code 5
-  # The thread that has computed most may be the one that writes checkpoints.
+  # Stopped in a step, or before the copy for a checkpoint.
   expect_err '^mprun: rank 1 \(host .*, device 1\)(: device 1 is stuck: step [0-9]+| is stuck between two steps)'
   expect_err '^mprun: the training failed: restart 1 of 1, from step [0-9]+$'
   expect_err '^mprun: the training failed after 1 restart; the newest checkpoint is that of step [0-9]+$'

@@ -119,6 +119,10 @@ TEST_CASE("a step not begun and a message under way are told apart", "[stall]") 
   require_stall(
       {{4, -1}, {4, -1}, {4, 0}},
       {2, Kind::kInTransit, "step 5, microbatch 1: tensor 'second', sent by device 1, does not get to device 2"});
+  // Whoever has got it has gone on: it is the sender that does not.
+  const std::string sent = "step 5, microbatch 1: tensor 'first' has got to device 1, and its sending does not end";
+  require_stall({{4, 3}, {4, -1}, {4, -1}}, {0, Kind::kInTransit, sent});
+  require_stall({{4, 3}, {5, 0}, {4, -1}}, {0, Kind::kInTransit, sent});
   REQUIRE(find_stall(chain(), {{4, -1}, {4, -1}, {4, -1}}).device == kNone<DeviceId>);
 }
 
