@@ -13,6 +13,7 @@
 #include "apps/mpplan/step_time_command.hpp"
 #include "lib/base/error.hpp"
 #include "lib/graph/choose_splits.hpp"
+#include "lib/graph/split_nodes.hpp"
 #include "lib/plan/prepare.hpp"
 #include "partition/search/split_search.hpp"
 
@@ -67,6 +68,7 @@ std::vector<NodeSplit> chosen_splits(const PartitionOptions& options, const Mode
     const std::optional<std::int64_t> parts = tensor_parallel_parts(text);
     add(splits, parts ? pairs_of_products(graph, *parts) : std::vector<NodeSplit>{parse_node_split(text)});
   }
+  static_cast<void>(model_in_parts(model, splits, options.input, options.step.bindings()));  // what is told can be done
   fmt::print(stderr, "mpplan: {}\n", splits.empty() ? "no node is more than a device's share: nothing is split"
                                                     : "split: " + text_of(splits));
   return splits;

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "apps/mprun/interrupt.hpp"
 #include "lib/base/error.hpp"
 #include "runtime/checkpoint/checkpoint_folder.hpp"
 
@@ -100,8 +101,15 @@ std::unique_ptr<runtime::CheckpointWriter> checkpoint_writer(const CheckpointFla
                                  .every_steps = flags.every_steps,
                                  .every_s = std::chrono::duration<double>(flags.every_minutes * kSecondsPerMinute),
                                  .keep = flags.keep,
-                                 .settings = settings},
+                                 .settings = settings,
+                                 .on_written = note_checkpoint},
       step);
+}
+
+void tell_of_stop(const CheckpointFlags& flags, std::int64_t step) {
+  if (!flags.folder) return tell(fmt::format("stopped after step {}; no checkpoint is kept without --checkpoint-dir", step));
+  tell(fmt::format("stopped after step {}, kept in {}: --resume goes on from there", step,
+                   runtime::checkpoint_path(*flags.folder, step)));
 }
 
 }  // namespace mp::apps

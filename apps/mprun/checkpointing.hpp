@@ -40,6 +40,9 @@ void check_checkpoint_flags(const CheckpointFlags& flags);
                                                                            const Metadata& settings,
                                                                            std::int64_t step);
 
+// Says what is left of a training that was interrupted after this step, its checkpoint being written.
+void tell_of_stop(const CheckpointFlags& flags, std::int64_t step);
+
 // Runs `train` in a process of its own and, while restarts are left, once more when it was killed or failed
 // (exit code 5): with `resume` set, from the newest checkpoint. Interrupts are passed on to it. A run that fails twice
 // without a new checkpoint in between is given up: it would fail at the same place again. `train` is given the number of

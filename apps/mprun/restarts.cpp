@@ -27,8 +27,7 @@ struct End {
 };
 
 [[noreturn]] void be_child(int restart, const std::function<ExitCode(int)>& train) {
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
+  forget_interrupts();
   prctl(PR_SET_PDEATHSIG, SIGTERM);  // nobody trains on unwatched
   int code = static_cast<int>(ExitCode::kRunFailed);
   try {

@@ -112,10 +112,11 @@ void after_step(runtime::StepReport step, const Observers& observers, Progress& 
   fmt::print(stderr, "{}\n", observers.held_out->text(step.step, *step.validation));
 }
 
-runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, const runtime::TrainingData& data,
-                                const Observers& observers) {
+runtime::TrainSummary run_steps(runtime::Executor& executor, const TrainFlags& flags, const Job& job,
+                                const runtime::TrainingData& data, const Observers& observers) {
   Progress progress(isatty(STDERR_FILENO) != 0);
   watch_for_interrupts();
+  if (executor.is_first()) tell_of_interrupts(flags.checkpoints.folder ? job.options.first_step : kNoCheckpoints);
   runtime::TrainSummary summary;
   {
     const runtime::StallWatch::Watched training(observers.stalls, &executor);
@@ -129,6 +130,7 @@ runtime::TrainSummary run_steps(runtime::Executor& executor, const Job& job, con
   }
   progress.finish();
   if (observers.checkpoints != nullptr) observers.checkpoints->finish(summary.steps, observers.progress());
+  if (was_interrupted()) tell_of_stop(flags.checkpoints, summary.steps);
   return summary;
 }
 
@@ -237,7 +239,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* sta
   const auto checkpoints = checkpoint_writer(flags.checkpoints, executor, settings, state.step);
 
   const Observers observers{metrics, checkpoints.get(), held_out ? &*held_out : nullptr, stalls};
-  runtime::RunSummary summary{.training = run_steps(executor, job, data, observers),
+  runtime::RunSummary summary{.training = run_steps(executor, flags, job, data, observers),
                               .memory = executor.memory(),
                               .validation_loss = std::nullopt,
                               .unigram_entropy = data.unigram_entropy};

@@ -184,7 +184,8 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
   command.add_flag("--dump-program", flags.dump_program, "Print what each device would do in a step, and stop")
       ->group(group);
   command.footer(
-      "Ctrl-C ends the training after the step and still saves what was asked, a checkpoint too (exit code 130).\n"
+      "Ctrl-C, SIGTERM and SIGUSR1 end the training after the step; what was asked is still saved, a checkpoint too\n"
+      "(exit code 130). Under mpirun Ctrl-C leaves two seconds for that; kill -USR1 on mpirun leaves as much as it takes.\n"
       "Examples:\n"
       "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n"
       "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"

@@ -66,6 +66,7 @@ void CheckpointWriter::start(std::int64_t step, const Metadata& progress) {
   writing_ = std::async(std::launch::async, [this, step] {
     name_this_thread("checkpoint");
     snapshot_.write(checkpoint_path(options_.folder, step));
+    if (options_.on_written) options_.on_written(step);
     remove_old_checkpoints(options_.folder, options_.keep);
   });
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <string>
 
@@ -16,6 +17,7 @@ struct CheckpointOptions {
   std::chrono::duration<double> every_s{0};   // 0: not by time
   std::int64_t keep = 3;                      // newest to keep, at least 1
   Metadata settings;                          // RunState::settings
+  std::function<void(std::int64_t step)> on_written{};  // on disk; called in the thread that writes
 };
 
 // Between two steps the values are copied (that alone holds up training); a thread of its own writes and synchronises

@@ -41,3 +41,15 @@ case_wrong_splits_are_exit_code_2() {
   expect_code 3
   expect_files
 }
+
+case_a_split_that_cannot_be_is_told_and_nothing_else() {
+  for split in nowhere=columns:2 loss=columns:2; do
+    for objective in cut step-time; do
+      run "$mpplan" partition "$source/models/mlp.json" --devices 2 --split $split --objective $objective
+      expect_code 2
+      expect_silent
+      [[ $(grep -c '^mpplan' "$err") == 1 ]] || fail "one message expected: $(cat "$err")"
+      expect_files
+    done
+  done
+}
