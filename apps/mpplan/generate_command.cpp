@@ -40,12 +40,7 @@ void add_gpt(CLI::App& parent, Action& action) {
   const auto [command, kind] =
       add_kind(parent, action, "gpt", "Decoder-only transformer in the manner of GPT-2", models::build_gpt);
   models::GptOptions& o = kind->options;
-  command->add_option("--layers", o.layers, "Transformer blocks")->type_name("N");
-  command->add_option("--hidden", o.hidden, "Width of the residual stream")->type_name("N");
-  command->add_option("--heads", o.heads, "Attention heads; they divide the width")->type_name("N");
-  command->add_option("--feed-forward", o.feed_forward, "Width of the inner layer; 0: 4 x hidden")->type_name("N");
-  command->add_option("--vocabulary", o.vocabulary, "Tokens; 256: bytes")->type_name("N");
-  command->add_option("--context", o.context, "Tokens a sequence")->type_name("N");
+  add_transformer_flags(*command, o, "; they divide the width", "4 x hidden");
   command->add_option("--dropout", o.dropout, "Share of the residual branches dropped")->type_name("P");
   auto preset = std::make_shared<std::string>();
   command

@@ -46,6 +46,17 @@ std::pair<CLI::App*, std::shared_ptr<GeneratedKind<Options>>> add_kind(CLI::App&
   return {command, kind};
 }
 
+// The sizes of a transformer over tokens; `heads` and `inner` say what is special about these.
+template <class Options>
+void add_transformer_flags(CLI::App& command, Options& o, const std::string& heads, const std::string& inner) {
+  command.add_option("--layers", o.layers, "Transformer blocks")->type_name("N");
+  command.add_option("--hidden", o.hidden, "Width of the residual stream")->type_name("N");
+  command.add_option("--heads", o.heads, "Attention heads" + heads)->type_name("N");
+  command.add_option("--feed-forward", o.feed_forward, "Width of the inner layer; 0: " + inner)->type_name("N");
+  command.add_option("--vocabulary", o.vocabulary, "Tokens; 256: bytes")->type_name("N");
+  command.add_option("--context", o.context, "Tokens a sequence")->type_name("N");
+}
+
 // generate_sequences.cpp: llama, bert, lstm.
 void add_generate_sequences(CLI::App& parent, Action& action);
 // generate_images.cpp: vit, resnet, unet, speech.

@@ -11,26 +11,16 @@ void add_llama(CLI::App& parent, Action& action) {
   const auto [command, kind] =
       add_kind(parent, action, "llama", "Decoder-only transformer in the manner of LLaMA", models::build_llama);
   models::LlamaOptions& o = kind->options;
-  command->add_option("--layers", o.layers, "Transformer blocks")->type_name("N");
-  command->add_option("--hidden", o.hidden, "Width of the residual stream")->type_name("N");
-  command->add_option("--heads", o.heads, "Attention heads, of even size")->type_name("N");
+  add_transformer_flags(*command, o, ", of even size", "8/3 x hidden");
   command->add_option("--key-value-heads", o.key_value_heads, "Heads of keys and values; they divide the heads")
       ->type_name("N");
-  command->add_option("--feed-forward", o.feed_forward, "Width of the inner layer; 0: 8/3 x hidden")->type_name("N");
-  command->add_option("--vocabulary", o.vocabulary, "Tokens; 256: bytes")->type_name("N");
-  command->add_option("--context", o.context, "Tokens a sequence")->type_name("N");
 }
 
 void add_bert(CLI::App& parent, Action& action) {
   const auto [command, kind] =
       add_kind(parent, action, "bert", "Transformer encoder in the manner of BERT", models::build_bert);
   models::BertOptions& o = kind->options;
-  command->add_option("--layers", o.layers, "Transformer blocks")->type_name("N");
-  command->add_option("--hidden", o.hidden, "Width of the residual stream")->type_name("N");
-  command->add_option("--heads", o.heads, "Attention heads; they divide the width")->type_name("N");
-  command->add_option("--feed-forward", o.feed_forward, "Width of the inner layer; 0: 4 x hidden")->type_name("N");
-  command->add_option("--vocabulary", o.vocabulary, "Tokens; 256: bytes")->type_name("N");
-  command->add_option("--context", o.context, "Tokens a sequence")->type_name("N");
+  add_transformer_flags(*command, o, "; they divide the width", "4 x hidden");
   command->add_option("--hidden-share", o.hidden_share, "Share of the tokens hidden")->type_name("P");
 }
 

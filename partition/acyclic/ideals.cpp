@@ -83,8 +83,8 @@ class Search {
         totals_(total_weights(graph_)),
         vertices_(static_cast<std::size_t>(graph_.vertices())) {}
 
-  IdealResult run() {
-    IdealResult result;
+  BelowBound run() {
+    BelowBound result;
     if (vertices_ > kMostVertices || !spending_.fits() || !prepare()) return result;
     states_.push_back({.ideal = BitSet(vertices_), .weight = std::vector<Weight>(totals_.size(), 0)});
     std::size_t begin = 0;
@@ -286,7 +286,7 @@ class Search {
   }
 
   // The cheapest state of the last layer that holds all vertices, and the blocks on the way to it.
-  void read_off(std::size_t begin, IdealResult& result) const {
+  void read_off(std::size_t begin, BelowBound& result) const {
     std::int64_t best = -1;
     for (std::size_t i = begin; i < states_.size(); ++i)
       if (holds_all(states_[i]) && (best < 0 || states_[i].cost < states_[static_cast<std::size_t>(best)].cost))
@@ -342,7 +342,7 @@ class Search {
 
 }  // namespace
 
-IdealResult best_chain_of_ideals(const TaskDag& dag, const BalanceLimits& limits, const IdealOptions& options) {
+BelowBound best_chain_of_ideals(const TaskDag& dag, const BalanceLimits& limits, const IdealOptions& options) {
   return Search(dag, limits, options).run();
 }
 

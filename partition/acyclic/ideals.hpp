@@ -7,6 +7,7 @@
 #include <span>
 
 #include "partition/acyclic/task_dag.hpp"
+#include "partition/exact/exact_result.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
@@ -20,13 +21,6 @@ struct IdealOptions {
   std::optional<std::chrono::steady_clock::time_point> deadline{};
 };
 
-struct IdealResult {
-  bool finished = false;                   // false: a limit was reached, nothing is known
-  std::optional<Assignment> assignment{};  // the best of cut below `bound`; nothing if there is none
-  Weight cut = 0;
-  std::int64_t steps = 0;
-};
-
 // Among the acyclic partitions that keep the limits and `fixed` and cut less than `bound`: the one of least cut.
 //
 // An acyclic partition is a chain of ideals (sets closed under predecessors), one block between each two. The table
@@ -37,7 +31,7 @@ struct IdealResult {
 //
 // Reference: J. Tarnawski et al., Efficient algorithms for device placement of DNN graph operators, NeurIPS 2020
 // (dynamic programming over ideals, there for the greatest load). The bounds are ours.
-[[nodiscard]] IdealResult best_chain_of_ideals(const TaskDag& dag, const BalanceLimits& limits,
-                                               const IdealOptions& options);
+[[nodiscard]] BelowBound best_chain_of_ideals(const TaskDag& dag, const BalanceLimits& limits,
+                                              const IdealOptions& options);
 
 }  // namespace mp::partition

@@ -55,7 +55,7 @@ class Search {
     result_.cut = options.bound;
   }
 
-  BranchResult run() {
+  BelowBound run() {
     place_next(0);
     result_.finished = !exhausted_;
     return std::move(result_);
@@ -164,12 +164,12 @@ class Search {
   Weight cut_ = 0;            // among placed vertices
   Weight surely_ = 0;         // Σ over the others of what they must add
   bool exhausted_ = false;
-  BranchResult result_;
+  BelowBound result_;
 };
 
 }  // namespace
 
-BranchResult branch_and_bound(const WeightedGraph& graph, const BalanceLimits& limits, const BranchOptions& options) {
+BelowBound branch_and_bound(const WeightedGraph& graph, const BalanceLimits& limits, const BranchOptions& options) {
   if (graph.vertices() > kMostVertices) return {};
   return Search(graph, limits, options).run();
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "partition/exact/exact_result.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
@@ -18,17 +19,10 @@ struct BranchOptions {
   std::optional<std::chrono::steady_clock::time_point> deadline{};
 };
 
-struct BranchResult {
-  bool finished = false;                 // false: out of steps or time, nothing is known but what was found
-  std::optional<Assignment> assignment{};  // the best of cut below the bound; if finished, the optimum
-  Weight cut = 0;
-  std::int64_t steps = 0;
-};
-
 // Places vertex after vertex, the one most attached to those placed first. Below the bound must stay: the cut among
 // placed vertices, plus for each other vertex all its edges to placed vertices but those to its best block. Of empty
 // blocks that are alike only the first is tried. The weight left must fit the room left.
-[[nodiscard]] BranchResult branch_and_bound(const WeightedGraph& graph, const BalanceLimits& limits,
-                                            const BranchOptions& options);
+[[nodiscard]] BelowBound branch_and_bound(const WeightedGraph& graph, const BalanceLimits& limits,
+                                          const BranchOptions& options);
 
 }  // namespace mp::partition

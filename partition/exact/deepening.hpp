@@ -2,12 +2,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "lib/base/check.hpp"
+#include "partition/exact/exact_result.hpp"
 #include "partition/exact/inseparable.hpp"
+#include "partition/graph/metrics.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
@@ -27,6 +32,34 @@ inline std::vector<Weight> bounds_up_to(Weight last) {
 // The weight of all edges: no cut is greater.
 inline Weight total_edge_weight(const WeightedGraph& graph) {
   return std::reduce(graph.edge_weights.begin(), graph.edge_weights.end(), Weight{0}) / 2;
+}
+
+// Improves `known` (in balance or not) to the optimum by refuting ever greater bounds on the cut, until one holds a
+// solution: search_below(bound, steps) looks for the best one below, in so many steps at most.
+template <class SearchBelow>
+ExactResult deepen(const WeightedGraph& graph, const BalanceLimits& limits, Assignment known, std::int64_t steps,
+                   const SearchBelow& search_below) {
+  const bool usable = is_feasible(graph, known, limits) && empty_blocks_of(known, limits.blocks) == 0;
+  const Weight last = usable ? cut_of(graph, known) : total_edge_weight(graph) + 1;
+  ExactResult result{.assignment = std::move(known)};
+  for (const Weight bound : bounds_up_to(last)) {
+    const BelowBound below = search_below(bound, steps - result.steps);
+    result.steps += below.steps;
+    if (below.assignment) {  // better than what was known, even if not proved best
+      MP_CHECK(cut_of(graph, *below.assignment) == below.cut && is_feasible(graph, *below.assignment, limits));
+      result.assignment = *below.assignment;
+    }
+    if (!below.finished) return result;
+    if (below.assignment) {
+      result.lower_bound = below.cut;
+      result.optimal = true;
+      return result;
+    }
+    result.lower_bound = bound;
+  }
+  result.optimal = usable;
+  result.impossible = !usable;
+  return result;
 }
 
 // Where the members of each class must lie; nothing if two of one class must lie apart. Empty if `fixed` is.

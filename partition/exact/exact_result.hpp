@@ -17,6 +17,14 @@ struct ExactOptions {
   std::optional<std::chrono::steady_clock::time_point> deadline{};
 };
 
+// Of a search for the best assignment of cut below a bound.
+struct BelowBound {
+  bool finished = false;                   // false: a limit was reached, nothing is known but what was found
+  std::optional<Assignment> assignment{};  // the best one found; if finished, the best there is
+  Weight cut = 0;
+  std::int64_t steps = 0;
+};
+
 struct ExactResult {
   Assignment assignment;    // the best known
   Weight lower_bound = 0;   // proved: no partition (of the kind searched) within the limits, with no block empty where
