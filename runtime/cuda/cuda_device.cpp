@@ -84,10 +84,18 @@ void CudaDevice::multiply(const runtime::gpu::MatrixProduct& product) {
 std::unique_ptr<runtime::gpu::Convolution> CudaDevice::make_convolution(const runtime::gpu::ConvolutionShape& shape,
                                                                         runtime::gpu::ConvolutionPass pass,
                                                                         bool is_bfloat16) {
-  if (!has_cudnn()) return nullptr;
-  return runtime::make_cudnn_convolution(
-      cudnn_, {.shape = shape, .pass = pass, .is_bfloat16 = is_bfloat16, .allow_tf32 = options_.allow_tf32},
-      [this](std::int64_t size_bytes) { return allocate_scratch(size_bytes); });
+  std::string reason = "this build is without cuDNN";
+  std::unique_ptr<runtime::gpu::Convolution> convolution;
+  if (has_cudnn()) {
+    convolution = runtime::make_cudnn_convolution(
+        cudnn_, {.shape = shape, .pass = pass, .is_bfloat16 = is_bfloat16, .allow_tf32 = options_.allow_tf32}, *this,
+        reason);
+  }
+  if (!convolution) {
+    remark(fmt::format("a convolution between {} and {} channels runs by plain kernels, which are slow: {}",
+                       shape.source_channels, shape.destination_channels, reason));
+  }
+  return convolution;
 }
 
 std::unique_ptr<runtime::gpu::FusedAttention> CudaDevice::make_attention(

@@ -3,6 +3,7 @@
 #include <cudnn.h>
 
 #include <array>
+#include <string>
 #include <utility>
 
 #include "lib/base/check.hpp"
@@ -58,22 +59,28 @@ struct Descriptors {
                                              narrow(s.strides[0]), narrow(s.strides[1]), narrow(s.dilations[0]),
                                              narrow(s.dilations[1]), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
     MP_CUDNN(cudnnSetConvolutionGroupCount(convolution.get(), narrow(s.groups)));
-    // The default would let float32 be rounded to TF32.
-    const bool on_tensor_cores = p.is_bfloat16 || p.allow_tf32;
-    MP_CUDNN(cudnnSetConvolutionMathType(convolution.get(), on_tensor_cores ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
+    MP_CUDNN(cudnnSetConvolutionMathType(convolution.get(), math_of(p)));
+  }
+  // The default lets float32 be rounded to TF32.
+  static cudnnMathType_t math_of(const CudnnProblem& p) {
+    if (p.is_bfloat16) return CUDNN_TENSOR_OP_MATH;
+    return p.allow_tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
   }
 };
 
-// cuDNN pads both ends alike, and its output must be ours.
-bool can_describe(const ConvolutionShape& s) {
+// Why cuDNN cannot be asked; empty: it can. It pads both ends alike, and its output must be ours.
+std::string obstacle(const ConvolutionShape& s) {
   for (const int axis : {0, 1}) {
-    if (s.pads_begin[axis] != s.pads_end[axis]) return false;
+    if (s.pads_begin[axis] != s.pads_end[axis]) return "cuDNN pads both ends of an axis alike";
     const std::int64_t reach = s.dilations[axis] * (s.kernel[axis] - 1) + 1;
     const std::int64_t room = s.source[axis] + 2 * s.pads_begin[axis] - reach;
-    if (room < 0 || room / s.strides[axis] + 1 != s.destination[axis]) return false;
+    if (room < 0 || room / s.strides[axis] + 1 != s.destination[axis]) return "cuDNN's output would be of another size";
   }
-  return s.batch > 0 && s.batch * s.source_channels * s.source[0] * s.source[1] < (std::int64_t{1} << 31) &&
-         s.batch * s.destination_channels * s.destination[0] * s.destination[1] < (std::int64_t{1} << 31);
+  constexpr std::int64_t kMostElements = (std::int64_t{1} << 31) - 1;
+  const std::int64_t source = s.batch * s.source_channels * s.source[0] * s.source[1];
+  const std::int64_t destination = s.batch * s.destination_channels * s.destination[0] * s.destination[1];
+  if (source > kMostElements || destination > kMostElements) return "a tensor has 2^31 elements or more";
+  return source == 0 || destination == 0 ? "a tensor has no elements" : "";
 }
 
 // The first that is deterministic and content with the workspace. `Performance` is cuDNN's for the pass.
@@ -93,8 +100,8 @@ constexpr float kZero = 0.0F;
 
 class CudnnConvolution final : public gpu::Convolution {
  public:
-  CudnnConvolution(std::shared_ptr<void> handle, const CudnnProblem& problem)
-      : handle_(std::move(handle)), problem_(problem), d_(problem) {}
+  CudnnConvolution(std::shared_ptr<void> handle, const CudnnProblem& problem, gpu::Device& device)
+      : handle_(std::move(handle)), problem_(problem), device_(device), d_(problem) {}
 
   // False where cuDNN has none.
   bool find_algorithm() {
@@ -121,8 +128,7 @@ class CudnnConvolution final : public gpu::Convolution {
     return false;
   }
 
-  void set_workspace(DeviceMemory workspace) { workspace_ = std::move(workspace); }
-  [[nodiscard]] std::int64_t workspace_bytes() const override { return static_cast<std::int64_t>(workspace_size_); }
+  [[nodiscard]] std::int64_t shared_bytes() const override { return static_cast<std::int64_t>(workspace_size_); }
 
   void run(const ConvolutionOperands& o) override {
     for (const gpu::Reals& operand : {o.source, o.weights, o.destination}) {
@@ -131,19 +137,19 @@ class CudnnConvolution final : public gpu::Convolution {
     switch (problem_.pass) {
       case ConvolutionPass::kForward:
         MP_CUDNN(cudnnConvolutionForward(cudnn(), &kOne, d_.source.get(), o.source.data, d_.weights.get(),
-                                         o.weights.data, d_.convolution.get(), forward_.algo, workspace_.get(),
+                                         o.weights.data, d_.convolution.get(), forward_.algo, device_.shared(),
                                          workspace_size_, &kZero, d_.destination.get(), o.destination.data));
         return;
       case ConvolutionPass::kSourceGradient:
         MP_CUDNN(cudnnConvolutionBackwardData(cudnn(), &kOne, d_.weights.get(), o.weights.data, d_.destination.get(),
                                               o.destination.data, d_.convolution.get(), source_gradient_.algo,
-                                              workspace_.get(), workspace_size_, &kZero, d_.source.get(),
+                                              device_.shared(), workspace_size_, &kZero, d_.source.get(),
                                               o.source.data));
         return;
       case ConvolutionPass::kWeightGradient:
         MP_CUDNN(cudnnConvolutionBackwardFilter(cudnn(), &kOne, d_.source.get(), o.source.data, d_.destination.get(),
                                                 o.destination.data, d_.convolution.get(), weight_gradient_.algo,
-                                                workspace_.get(), workspace_size_, &kZero, d_.weights.get(),
+                                                device_.shared(), workspace_size_, &kZero, d_.weights.get(),
                                                 o.weights.data));
         return;
     }
@@ -161,6 +167,7 @@ class CudnnConvolution final : public gpu::Convolution {
     if (best == nullptr) return false;
     chosen = *best;
     workspace_size_ = best->memory;
+    device_.reserve_shared(shared_bytes());
     math_of(*best);
     return true;
   }
@@ -173,12 +180,12 @@ class CudnnConvolution final : public gpu::Convolution {
 
   std::shared_ptr<void> handle_;
   CudnnProblem problem_;
+  gpu::Device& device_;
   Descriptors d_;
   cudnnConvolutionFwdAlgoPerf_t forward_{};
   cudnnConvolutionBwdDataAlgoPerf_t source_gradient_{};
   cudnnConvolutionBwdFilterAlgoPerf_t weight_gradient_{};
   std::size_t workspace_size_ = 0;
-  DeviceMemory workspace_;
 };
 
 }  // namespace
@@ -191,14 +198,14 @@ std::shared_ptr<void> make_cudnn_handle(void* stream) {
   return owner;
 }
 
-std::unique_ptr<gpu::Convolution> make_cudnn_convolution(
-    const std::shared_ptr<void>& handle, const CudnnProblem& problem,
-    const std::function<DeviceMemory(std::int64_t size_bytes)>& allocate) {
-  if (!can_describe(problem.shape)) return nullptr;
-  auto convolution = std::make_unique<CudnnConvolution>(handle, problem);
-  if (!convolution->find_algorithm()) return nullptr;
-  convolution->set_workspace(allocate(convolution->workspace_bytes()));
-  return convolution;
+std::unique_ptr<gpu::Convolution> make_cudnn_convolution(const std::shared_ptr<void>& handle,
+                                                         const CudnnProblem& problem, gpu::Device& device,
+                                                         std::string& reason) {
+  if (reason = obstacle(problem.shape); !reason.empty()) return nullptr;
+  auto convolution = std::make_unique<CudnnConvolution>(handle, problem, device);
+  if (convolution->find_algorithm()) return convolution;
+  reason = "cuDNN has no algorithm that adds in a fixed order, in 512 MiB of scratch";
+  return nullptr;
 }
 
 }  // namespace mp::runtime

@@ -2,9 +2,8 @@
 // elsewhere, which has none: the kernels of runtime/gpu convolve then.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
+#include <string>
 
 #include "runtime/gpu/device.hpp"
 
@@ -20,9 +19,10 @@ struct CudnnProblem {
 // A handle of the current device for this stream (cudaStream_t); null: this build has no cuDNN.
 [[nodiscard]] std::shared_ptr<void> make_cudnn_handle(void* stream);
 
-// Null where cuDNN has no deterministic algorithm for it (asymmetric padding, a type, too much scratch).
-[[nodiscard]] std::unique_ptr<gpu::Convolution> make_cudnn_convolution(
-    const std::shared_ptr<void>& handle, const CudnnProblem& problem,
-    const std::function<DeviceMemory(std::int64_t size_bytes)>& allocate);
+// Null where cuDNN has no deterministic algorithm for it (asymmetric padding, a type, too much scratch); `reason` says
+// why. `device` outlives it: its shared scratch is reserved here and used when it runs.
+[[nodiscard]] std::unique_ptr<gpu::Convolution> make_cudnn_convolution(const std::shared_ptr<void>& handle,
+                                                                       const CudnnProblem& problem, gpu::Device& device,
+                                                                       std::string& reason);
 
 }  // namespace mp::runtime

@@ -55,7 +55,8 @@ class Convolution {
  public:
   virtual ~Convolution() = default;
   virtual void run(const ConvolutionOperands& operands) = 0;
-  [[nodiscard]] virtual std::int64_t workspace_bytes() const = 0;
+  // Of the device's shared scratch, from its start: reserved, and overwritten by run().
+  [[nodiscard]] virtual std::int64_t shared_bytes() const { return 0; }
 };
 
 // Attention that keeps no scores in memory.

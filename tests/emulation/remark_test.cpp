@@ -4,6 +4,7 @@
 
 #include "runtime/cuda/cuda_backend.hpp"
 #include "tests/emulation/machine.hpp"
+#include "tests/runtime/gpu/support/compare.hpp"
 #include "tests/runtime/support/torch_runs.hpp"
 #include "tests/support/catch.hpp"
 
@@ -29,4 +30,23 @@ TEST_CASE("attention that is not fused is said once, and not where it was not to
   CHECK_THAT(remarks[1], Catch::StartsWith("the gradient of attention of "));
   CHECK(remarks_of(gpu::AttentionChoice::kBlocks, mp::Precision::kBfloat16).empty());
   CHECK(remarks_of(gpu::AttentionChoice::kFused, mp::Precision::kFloat32).empty());
+}
+
+TEST_CASE("a convolution that cuDNN does not do is said once, and has the CPU's numbers", "[emulation]") {
+  const auto remarks_of = [](const std::vector<std::int64_t>& pads) {
+    std::vector<std::string> remarks;
+    const testing::Sample sample{
+        .op = "Conv",
+        .inputs = {{.shape = {1, 2, 7, 6}}, {.shape = {3, 2, 4, 3}}},
+        .attributes = {{"pads", pads}},
+    };
+    testing::require_same_as_cpu(
+        sample, testing::Run::kBackward,
+        [&] { return make_cuda_backend({.remark = [&](const std::string& text) { remarks.push_back(text); }}); }, 5e-5);
+    return remarks;
+  };
+  CHECK(remarks_of({1, 1, 1, 1}).empty());
+  CHECK(remarks_of({0, 1, 2, 1}) ==
+        std::vector<std::string>{"a convolution between 2 and 3 channels runs by plain kernels, which are slow: cuDNN "
+                                 "pads both ends of an axis alike"});
 }

@@ -71,7 +71,6 @@ class PlainConvolution final : public Convolution {
         return for_rows(queue, weights, s_.batch * s_.destination[0] * s_.destination[1], ConvolutionWeightRow{s_, o});
     }
   }
-  [[nodiscard]] std::int64_t workspace_bytes() const override { return 0; }
 
  private:
   Device& device_;
@@ -80,24 +79,29 @@ class PlainConvolution final : public Convolution {
 };
 
 // A library's result has its operands' type. The gradient of weights is float32, also where they are bfloat16: it is
-// made in shared scratch (so it is rounded once more than the CPU's, as PyTorch's is) and widened.
+// made in shared scratch, behind the library's own (so it is rounded once more than the CPU's, as PyTorch's is), and
+// widened.
 class WidenedWeightGradient final : public Convolution {
  public:
   WidenedWeightGradient(Device& device, std::unique_ptr<Convolution> library, std::int64_t elements)
-      : device_(device), library_(std::move(library)), elements_(elements) {
-    device_.reserve_shared(elements_ * 2);
+      : device_(device),
+        library_(std::move(library)),
+        elements_(elements),
+        narrow_at_(divide_up(library_->shared_bytes(), kAlignment) * kAlignment) {
+    device_.reserve_shared(narrow_at_ + elements_ * 2);
   }
   void run(const ConvolutionOperands& o) override {
-    std::byte* const narrow = device_.shared();
+    std::byte* const narrow = device_.shared() + narrow_at_;
     library_->run({o.source, {narrow, true}, o.destination});
     for_items(device_.queue(), elements_, CastItem{Element::kBfloat16, Element::kFloat32, narrow, o.weights.data});
   }
-  [[nodiscard]] std::int64_t workspace_bytes() const override { return library_->workspace_bytes(); }
 
  private:
+  static constexpr std::int64_t kAlignment = 256;
   Device& device_;
   std::unique_ptr<Convolution> library_;
   std::int64_t elements_;
+  std::int64_t narrow_at_;
 };
 
 std::shared_ptr<Convolution> make_convolution(const KernelCall& call, const ConvolutionShape& shape,
@@ -143,13 +147,10 @@ KernelPointer make_conv(const KernelCall& call) {
   const Shape y = call.output(0).shape;
   const auto convolution = make_convolution(call, shape_of(call, x, y, windows_over(call, x, call.input(1).shape)),
                                             ConvolutionPass::kForward);
-  return function_kernel(
-      call,
-      [queue = call.device.queue(), convolution, y](const Operands& io) {
-        convolution->run({operand(io, 0), operand(io, 1), io.real_out(0)});
-        add_bias(queue, y, io.real(2), io.real_out(0));
-      },
-      convolution->workspace_bytes());
+  return function_kernel(call, [queue = call.device.queue(), convolution, y](const Operands& io) {
+    convolution->run({operand(io, 0), operand(io, 1), io.real_out(0)});
+    add_bias(queue, y, io.real(2), io.real_out(0));
+  });
 }
 
 KernelPointer make_conv_transpose(const KernelCall& call) {
@@ -158,13 +159,10 @@ KernelPointer make_conv_transpose(const KernelCall& call) {
   const Windows windows = transposed_windows_of({.inputs = {}, .attributes = call.attributes(), .outputs = 1},
                                                 spatial_of(x), spatial_of(call.input(1).shape));
   const auto convolution = make_convolution(call, shape_of(call, y, x, windows), ConvolutionPass::kSourceGradient);
-  return function_kernel(
-      call,
-      [queue = call.device.queue(), convolution, y](const Operands& io) {
-        convolution->run({io.real_out(0), operand(io, 1), operand(io, 0)});
-        add_bias(queue, y, io.real(2), io.real_out(0));
-      },
-      convolution->workspace_bytes());
+  return function_kernel(call, [queue = call.device.queue(), convolution, y](const Operands& io) {
+    convolution->run({io.real_out(0), operand(io, 1), operand(io, 0)});
+    add_bias(queue, y, io.real(2), io.real_out(0));
+  });
 }
 
 KernelPointer make_conv_weight_grad(const KernelCall& call) {
@@ -172,12 +170,9 @@ KernelPointer make_conv_weight_grad(const KernelCall& call) {
   const Shape& x = call.input(1).shape;
   const auto convolution = make_convolution(call, shape_of(call, x, dy, windows_over(call, x, call.output(0).shape)),
                                             ConvolutionPass::kWeightGradient);
-  return function_kernel(
-      call,
-      [convolution](const Operands& io) {
-        convolution->run({operand(io, 1), io.real_out(0), operand(io, 0)});
-      },
-      convolution->workspace_bytes());
+  return function_kernel(call, [convolution](const Operands& io) {
+    convolution->run({operand(io, 1), io.real_out(0), operand(io, 0)});
+  });
 }
 
 KernelPointer make_max_pool(const KernelCall& call) {
