@@ -1,7 +1,7 @@
 // What flags take, where CLI11's own checks let nonsense pass or name limits nobody reads.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "apps/common/command_line.hpp"
 
 namespace mp::apps {
 

@@ -1,10 +1,11 @@
 // The frame of both programs: command line in, one message and one exit code out.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 #include <utility>
+
+#include "apps/common/command_line.hpp"
 
 namespace mp::apps {
 

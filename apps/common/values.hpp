@@ -1,12 +1,12 @@
 // Values of flags that both programs take.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/common/command_line.hpp"
 #include "lib/graph/model.hpp"
 #include "lib/plan/plan.hpp"
 #include "lib/training/optimizer.hpp"

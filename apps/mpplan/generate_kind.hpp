@@ -38,7 +38,7 @@ std::pair<CLI::App*, std::shared_ptr<GeneratedKind<Options>>> add_kind(CLI::App&
                                                                        Model (*build)(const Options&)) {
   CLI::App* command = parent.add_subcommand(name, description);
   auto kind = std::make_shared<GeneratedKind<Options>>();
-  command->option_defaults()->always_capture_default();
+  command->show_defaults();
   command->add_option("-o,--output", kind->output, "File to write; - is standard output")->type_name("FILE");
   command->add_option("--name", kind->options.name, "Name of the model")->type_name("NAME");
   command->add_option("--batch", kind->options.batch, "Samples a step, unless bound otherwise")->type_name("N");

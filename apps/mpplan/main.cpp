@@ -2,8 +2,8 @@
 #include "apps/mpplan/commands.hpp"
 
 int main(int argc, char** argv) {
-  CLI::App app("mpplan places a model's computation graph on devices and writes the plan that mprun trains from.",
-               "mpplan");
+  mp::apps::CLI::App app(
+      "mpplan places a model's computation graph on devices and writes the plan that mprun trains from.", "mpplan");
   app.footer(
       "Two lines from a model to its training:\n"
       "  mpplan partition models/gpt-1m.json --devices 4\n"

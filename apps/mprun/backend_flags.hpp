@@ -1,9 +1,9 @@
 // The flags that say on what a plan runs.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "apps/common/command_line.hpp"
 #include "runtime/backends.hpp"
 
 namespace mp::apps {

@@ -1,13 +1,13 @@
 // What `mprun train` does about checkpoints: flags, resuming, starting again by itself.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "apps/common/command_line.hpp"
 #include "apps/common/run_main.hpp"
 #include "lib/files/safetensors.hpp"
 #include "runtime/checkpoint/checkpoint_writer.hpp"

@@ -1,12 +1,12 @@
 // --data: where training data comes from.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "apps/common/command_line.hpp"
 #include "lib/plan/data_sources.hpp"
 
 namespace mp::apps {

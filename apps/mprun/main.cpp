@@ -3,7 +3,7 @@
 #include "apps/mprun/rank_start.hpp"
 
 int main(int argc, char** argv) {
-  CLI::App app("mprun trains a model from a placement plan made by mpplan, or written by hand.", "mprun");
+  mp::apps::CLI::App app("mprun trains a model from a placement plan made by mpplan, or written by hand.", "mprun");
   app.footer(
       "Example:\n"
       "  mpplan partition models/gpt-1m.json --devices 4 -o plan.json\n"

@@ -1,11 +1,11 @@
 // Before the ranks of a run meet: who this process is, and where the others will be found.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "apps/common/command_line.hpp"
 #include "runtime/mpi/mpi_session.hpp"
 #include "runtime/ranks/meeting.hpp"
 #include "runtime/ranks/rank_environment.hpp"

@@ -1,11 +1,11 @@
 // --stall-timeout: what mprun does about a run that does not go on.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "apps/common/command_line.hpp"
 #include "apps/common/run_main.hpp"
 #include "apps/mprun/ranks.hpp"
 #include "runtime/stall/stall_watch.hpp"

@@ -1,12 +1,12 @@
 // The flags of `mprun train`, and what they make of a recipe.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/common/command_line.hpp"
 #include "apps/mprun/backend_flags.hpp"
 #include "apps/mprun/checkpointing.hpp"
 #include "apps/mprun/rank_start.hpp"
@@ -55,7 +55,8 @@ struct TrainFlags {
 void add_train_flags(CLI::App& command, TrainFlags& flags);
 // Those alone that say what to run and how, not where results go.
 void add_run_flags(CLI::App& command, TrainFlags& flags);
-// Those alone that shape a step (--recipe, --optimizer, --precision, --microbatches, --bind, --data) and say where it runs
+// Those alone that shape a step (--recipe, --optimizer, --precision, --microbatches, --bind, --data) and say where it
+// runs
 // (--backend, --threads).
 void add_step_shape_flags(CLI::App& command, TrainFlags& flags);
 // The same without --optimizer.

@@ -1,13 +1,13 @@
 // What `mprun train` does about held-out data: flags, and measuring while it trains.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/common/command_line.hpp"
 #include "apps/mprun/job.hpp"
 #include "lib/files/safetensors.hpp"
 #include "lib/plan/recipe.hpp"

@@ -1,8 +1,9 @@
 // --weights of the commands that answer with a trained model.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+#include "apps/common/command_line.hpp"
 
 namespace mp::apps {
 

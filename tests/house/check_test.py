@@ -28,7 +28,8 @@ class HouseRules(unittest.TestCase):
             "partition/b.cpp": '#include <metis.h>\n#include "lib/a.hpp"\n',
             "runtime/cuda/c.cu": '#include <cuda_runtime.h>\n#include "lib/a.hpp"\n',
             "runtime/cpu/d.cpp": "#include <oneapi/dnnl/dnnl.hpp>\n",
-            "apps/mpplan/e.cpp": "#include <CLI/CLI.hpp>\nint main() { std::exit(0); }\n",
+            "apps/common/run_main.cpp": "#include <CLI/CLI.hpp>\n",
+            "apps/mpplan/e.cpp": "int main() { std::exit(0); }\n",
             "docs/f.md": "`#include <metis.h>` in text\n" * 500,
         }), [])
 
@@ -47,7 +48,8 @@ class HouseRules(unittest.TestCase):
         self.expect("belong under runtime/", **{"apps/a.cpp": "#include <oneapi/dnnl/dnnl.hpp>\n"})
         self.expect("under partition/", **{"lib/a.cpp": "#include <metis.h>\n"})
         self.expect("one adapter", **{f"partition/{name}.cpp": "#include <metis.h>\n" for name in "ab"})
-        self.expect("under apps/", **{"lib/a.cpp": "#include <CLI/CLI.hpp>\n"})
+        for path in "lib/a.cpp", "apps/mprun/a.cpp":
+            self.expect("of CLI11", **{path: "#include <CLI/CLI.hpp>\n"})
         self.expect("json_fwd", **{"lib/a.hpp": "#pragma once\n#include <nlohmann/json.hpp>\n"})
 
     def test_only_programs_end_and_print(self):
