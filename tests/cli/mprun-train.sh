@@ -201,10 +201,10 @@ case_slips_of_the_keyboard_are_named() {
   run "$mprun" train "$source/models/simple.json"
   expect_code 3
   expect_err 'this is a model, and a plan is expected \(mpplan partition makes one of a model\)$'
-  run "$mpplan" partition plan.json --devices 2
+  run "$mpplan" partition plan.json --devices 2 -o other.json
   expect_code 3
   expect_err 'this is a plan, and a model is expected$'
-  run "$mprun" launch -n 2 generate plan.json
+  run "$mprun" launch -n 2 verify plan.json
   expect_code 2
-  expect_err "starts ranks of mprun train or mprun eval, not of 'generate'"
+  expect_err "starts ranks of mprun train, eval or generate, not of 'verify'"
 }
