@@ -117,7 +117,7 @@ LineFile::Start prepare(const std::string& path, std::int64_t steps_done) {
 
 std::string path_in(const std::string& folder) {
   std::error_code error;
-  std::filesystem::create_directory(folder, error);
+  std::filesystem::create_directories(folder, error);
   if (error) throw RunError(fmt::format("cannot make the folder '{}': {}", folder, error.message()));
   return (std::filesystem::path(folder) / "events.out.tfevents.mprun").string();
 }

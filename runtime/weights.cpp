@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "lib/base/error.hpp"
@@ -30,30 +32,60 @@ bool fits(std::optional<DataType> stored, DataType type) {
   return stored == type || (stored == DataType::kFloat32 && type == DataType::kBfloat16);
 }
 
-// What keeps the file from being the weights of this model.
-std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file,
-                              const std::vector<StoredParameter>& parameters) {
-  std::vector<Issue> issues;
-  std::set<std::string, std::less<>> known;
-  for (const StoredParameter& parameter : stored_parameters(training, Stored::kModelAndOptimizer)) {
-    known.insert(parameter.name);
-  }
-  for (const StoredParameter& parameter : parameters) {
-    const StoredTensor* stored = file.find(parameter.name);
-    if (stored == nullptr) {
-      issues.push_back({"", fmt::format("has no tensor {}, a parameter of the model", quoted(parameter.name))});
-    } else if (!fits(stored->type, parameter.type.type) || stored->shape != parameter.type.shape) {
-      issues.push_back({"", fmt::format("tensor {} is {}, but the model has {}", quoted(parameter.name),
-                                        described(*stored), to_string(parameter.type))});
-    }
-  }
-  // What answers without training has no place for the optimizer's state.
+bool is_checkpoint(const SafetensorsFile& file) {
   const auto format = file.metadata().find("format");
-  const bool is_checkpoint = format != file.metadata().end() && format->second.starts_with("mp.checkpoint/");
-  const bool leaves_state = is_checkpoint && training.trained.empty();
+  return format != file.metadata().end() && format->second.starts_with("mp.checkpoint/");
+}
+
+// "fc1.weight.adam.m" beside "fc1.weight": what an optimizer keeps of a parameter.
+bool is_optimizer_state(const SafetensorsFile& file, std::string_view name) {
+  constexpr std::array<std::string_view, 3> kStates = {".adam.m", ".adam.v", ".momentum"};
+  return is_checkpoint(file) && std::any_of(kStates.begin(), kStates.end(), [&](std::string_view state) {
+           return name.ends_with(state) && file.find(name.substr(0, name.size() - state.size())) != nullptr;
+         });
+}
+
+std::set<std::string, std::less<>> names_of(const std::vector<StoredParameter>& parameters) {
+  std::set<std::string, std::less<>> names;
+  for (const StoredParameter& parameter : parameters) names.insert(parameter.name);
+  return names;
+}
+
+// A run goes on with the optimizer of before. Its weights alone are good for any.
+bool has_state_of_another_optimizer(const TrainingGraph& training, const SafetensorsFile& file) {
+  const auto model = names_of(stored_parameters(training, Stored::kModel));
+  const auto all = names_of(stored_parameters(training, Stored::kModelAndOptimizer));
+  const auto lacks = [&](const std::string& name) { return !model.contains(name) && file.find(name) == nullptr; };
+  return std::any_of(all.begin(), all.end(), lacks) ||
+         std::any_of(file.tensors().begin(), file.tensors().end(), [&](const StoredTensor& stored) {
+           return !all.contains(stored.name) && is_optimizer_state(file, stored.name);
+         });
+}
+
+void add_mismatch(const SafetensorsFile& file, const StoredParameter& parameter, std::vector<Issue>& issues) {
+  const StoredTensor* stored = file.find(parameter.name);
+  if (stored == nullptr) {
+    issues.push_back({"", fmt::format("has no tensor {}, a parameter of the model", quoted(parameter.name))});
+  } else if (!fits(stored->type, parameter.type.type) || stored->shape != parameter.type.shape) {
+    issues.push_back({"", fmt::format("tensor {} is {}, but the model has {}", quoted(parameter.name),
+                                      described(*stored), to_string(parameter.type))});
+  }
+}
+
+// What keeps the file from being the weights of this model; where it is of another one, that comes first.
+std::vector<Issue> mismatches(const TrainingGraph& training, const SafetensorsFile& file) {
+  std::vector<Issue> issues;
+  const std::vector<StoredParameter> parameters = stored_parameters(training, Stored::kModel);
+  for (const StoredParameter& parameter : parameters) add_mismatch(file, parameter, issues);
+  const auto known = names_of(stored_parameters(training, Stored::kModelAndOptimizer));
   for (const StoredTensor& stored : file.tensors()) {
-    if (leaves_state || known.contains(stored.name)) continue;
+    if (known.contains(stored.name) || is_optimizer_state(file, stored.name)) continue;
     issues.push_back({"", fmt::format("tensor {} is no parameter of the model", quoted(stored.name))});
+  }
+  const auto of = file.metadata().find("model");
+  if (!issues.empty() && of != file.metadata().end() && of->second != training.graph.name()) {
+    issues.insert(issues.begin(), {"", fmt::format("holds model {}, but the plan's is {}", quoted(of->second),
+                                                   quoted(training.graph.name()))});
   }
   return issues;
 }
@@ -91,27 +123,32 @@ void save_weights(Executor& executor, const std::string& path) {
 }
 
 void load_weights(Executor& executor, const std::string& path) {
-  const std::vector<StoredParameter> parameters = stored_parameters(executor.program().training, Stored::kModel);
-  if (!executor.is_first()) return receive_parameters(executor, parameters);
-  load_parameters(executor, SafetensorsFile(path), parameters);
+  if (!executor.is_first()) return receive_parameters(executor, Stored::kModel);
+  load_parameters(executor, SafetensorsFile(path), Stored::kModel);
 }
 
-void receive_parameters(Executor& executor, const std::vector<StoredParameter>& parameters) {
-  for (const StoredParameter& parameter : parameters) receive_parameter(executor, parameter);
+void receive_parameters(Executor& executor, Stored which) {
+  for (const StoredParameter& parameter : stored_parameters(executor.program().training, which)) {
+    receive_parameter(executor, parameter);
+  }
 }
 
-void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<StoredParameter>& parameters) {
+void load_parameters(Executor& executor, const SafetensorsFile& file, Stored which) {
   constexpr std::size_t kMaxIssues = 10;
   const TrainingGraph& training = executor.program().training;
-  std::vector<Issue> issues = mismatches(training, file, parameters);
+  std::vector<Issue> issues = mismatches(training, file);
   if (issues.size() > kMaxIssues) {
     const std::size_t more = issues.size() - kMaxIssues;
     issues.resize(kMaxIssues);
     issues.push_back({"", fmt::format("and {} more like these", more)});
   }
+  if (issues.empty() && which == Stored::kModelAndOptimizer && has_state_of_another_optimizer(training, file)) {
+    issues.push_back({"", "has not the state that this run's optimizer keeps: go on with the optimizer of before, or start "
+                          "anew from these weights with --load"});
+  }
   if (!issues.empty()) throw InputError(file.path(), std::move(issues));
   file.verify();
-  for (const StoredParameter& parameter : parameters) {
+  for (const StoredParameter& parameter : stored_parameters(training, which)) {
     const StoredTensor& stored = *file.find(parameter.name);
     std::vector<std::byte> values(static_cast<std::size_t>(stored.size_bytes));
     file.read(stored, values);

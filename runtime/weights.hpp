@@ -24,11 +24,12 @@ void save_weights(Executor& executor, const std::string& path);
 // type.
 void load_weights(Executor& executor, const std::string& path);
 
-// Sets these parameters from a file that has them all and no tensor unknown to the model; verifies its checksum first.
-// Throws InputError like load_weights().
-void load_parameters(Executor& executor, const SafetensorsFile& file, const std::vector<StoredParameter>& parameters);
+// Sets the model's parameters, and where asked what its optimizer keeps, from a file that has them all and no tensor
+// unknown to both; verifies its checksum first. Throws InputError like load_weights(), and where the file has the state
+// of another optimizer.
+void load_parameters(Executor& executor, const SafetensorsFile& file, Stored which);
 // What the other ranks do meanwhile.
-void receive_parameters(Executor& executor, const std::vector<StoredParameter>& parameters);
+void receive_parameters(Executor& executor, Stored which);
 
 // The same from an executor whose model has them all.
 void copy_weights(Executor& from, Executor& to);

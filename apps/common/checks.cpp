@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace mp::apps {
 namespace {
@@ -19,7 +20,25 @@ bool parse_whole(const std::string& text, Number& number) {
   return error == std::errc{} && rest == end;
 }
 
+template <class Holds>
+CLI::Validator numbers_that(Holds holds, std::string wanted) {
+  return {[holds, wanted = std::move(wanted)](const std::string& text) -> std::string {
+            double value = 0.0;
+            const bool good = parse_whole(text, value) && std::isfinite(value) && holds(value);
+            return good ? "" : fmt::format("a {} is expected, not {}", wanted, text);
+          },
+          ""};
+}
+
 }  // namespace
+
+CLI::Validator not_negative() { return numbers_that([](double x) { return x >= 0.0; }, "number of 0 or more"); }
+
+CLI::Validator positive() { return numbers_that([](double x) { return x > 0.0; }, "number above 0"); }
+
+CLI::Validator between(double low, double high) {
+  return numbers_that([=](double x) { return x >= low && x <= high; }, fmt::format("number from {:g} to {:g}", low, high));
+}
 
 CLI::Validator positive_seconds() {
   return {[](const std::string& text) -> std::string {

@@ -4,25 +4,36 @@
 
 #include <string_view>
 
+#include "apps/common/checks.hpp"
 #include "apps/mprun/interrupt.hpp"
 #include "lib/base/error.hpp"
+#include "lib/plan/recipe.hpp"
 #include "runtime/checkpoint/checkpoint_folder.hpp"
 
 namespace mp::apps {
 namespace {
 
 constexpr double kSecondsPerMinute = 60.0;
+constexpr std::int64_t kDefaultKeep = 3;
 
 void tell(std::string_view message) { fmt::print(stderr, "{}\n", message); }
+
+// A longer run at a constant rate is the shorter one and more; on the way down a line or a cosine it is another one.
+bool changes_losses(std::string_view name, const Metadata& now) {
+  if (name != "steps") return true;
+  const auto schedule = now.find("learning_rate_schedule");
+  return schedule == now.end() || schedule->second.starts_with(name_of(LearningRateShape::kLinear)) ||
+         schedule->second.starts_with(name_of(LearningRateShape::kCosine));
+}
 
 // Everything may be changed on the way; but then the losses are not those of a run that never stopped.
 void tell_of_changes(const Metadata& before, const Metadata& now) {
   for (const auto& [name, value] : now) {
     const auto old = before.find(name);
     if (old == before.end() || old->second == value) continue;
-    tell(fmt::format("the checkpoint was made with {} {}, this run has {}: it goes on with the new value, and its losses "
-                     "are not those of a run that was never stopped",
-                     name, old->second, value));
+    tell(fmt::format("the checkpoint was made with {} {}, this run has {}: it goes on with the new value{}", name,
+                     old->second, value,
+                     changes_losses(name, now) ? ", and its losses are not those of a run that was never stopped" : ""));
   }
 }
 
@@ -38,7 +49,7 @@ void add_checkpoint_flags(CLI::App& command, CheckpointFlags& flags) {
       ->type_name("N")
       ->group(group);
   command.add_option("--checkpoint-minutes", flags.every_minutes, "Write one every M minutes (both may be given)")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->type_name("M")
       ->group(group);
   command.add_option("--keep", flags.keep, "Newest checkpoints to keep [3]")
@@ -62,7 +73,9 @@ void check_checkpoint_flags(const CheckpointFlags& flags) {
   if (!flags.folder) {
     const char* name = flags.resume              ? "--resume"
                        : flags.max_restarts > 0  ? "--max-restarts"
-                       : periodic                ? "--checkpoint-every"
+                       : flags.every_steps > 0   ? "--checkpoint-every"
+                       : periodic                ? "--checkpoint-minutes"
+                       : flags.keep              ? "--keep"
                                                  : nullptr;
     if (name != nullptr) throw UsageError(fmt::format("{} needs --checkpoint-dir, the folder of the checkpoints", name));
     return;
@@ -100,7 +113,7 @@ std::unique_ptr<runtime::CheckpointWriter> checkpoint_writer(const CheckpointFla
       runtime::CheckpointOptions{.folder = *flags.folder,
                                  .every_steps = flags.every_steps,
                                  .every_s = std::chrono::duration<double>(flags.every_minutes * kSecondsPerMinute),
-                                 .keep = flags.keep,
+                                 .keep = flags.keep.value_or(kDefaultKeep),
                                  .settings = settings,
                                  .on_written = note_checkpoint},
       step);

@@ -18,7 +18,7 @@ struct CheckpointFlags {
   std::optional<std::string> folder;
   std::int64_t every_steps = 0;
   double every_minutes = 0.0;
-  std::int64_t keep = 3;
+  std::optional<std::int64_t> keep;  // absent: 3
   bool resume = false;
   int max_restarts = 0;
 };

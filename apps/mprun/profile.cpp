@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "apps/common/outputs.hpp"
+#include "apps/common/checks.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/train_flags.hpp"
@@ -121,14 +122,14 @@ void add_profile(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}))
       ->type_name("N");
   command->add_option("--seconds", flags->seconds, "How long each of the two measurements lasts, at least 3 steps [2]")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(between(0, 3600))
       ->type_name("X");
   auto* microbatch = command->add_option("--microbatch", flags->microbatch, "Samples of a microbatch");
   microbatch->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31))->type_name("N");
   add_step_shape_flags(*command, flags->train);
   command
       ->add_option("--clip-norm", flags->train.clip_norm, "More than 0: measure the norms of gradients, too [recipe]")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->type_name("X");
   command->footer(
       "Example:\n"

@@ -15,6 +15,7 @@
 #include <sstream>
 #include <utility>
 
+#include "apps/common/checks.hpp"
 #include "lib/base/error.hpp"
 
 namespace mp::apps {
@@ -135,11 +136,11 @@ void add_rank_flags(CLI::App& command, RankFlags& flags) {
       ->type_name("NAME")
       ->group(group);
   command.add_option("--rank-timeout", flags.timeout_s, "Seconds without a sign of life after which a rank is given up [8]")
-      ->check(CLI::Range(0.5, 86400.0))
+      ->check(between(0.5, 86400))
       ->type_name("S")
       ->group(group);
   command.add_option("--start-timeout", flags.patience_s, "Seconds that ranks wait for each other at the start [60]")
-      ->check(CLI::Range(0.5, 86400.0))
+      ->check(between(0.5, 86400))
       ->type_name("S")
       ->group(group);
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string>
 
+#include "apps/common/checks.hpp"
 #include "lib/base/error.hpp"
 #include "runtime/transport.hpp"
 
@@ -18,7 +19,7 @@ void add_stall_flag(CLI::App& command, std::optional<double>& timeout_s) {
       .add_option("--stall-timeout", timeout_s,
                   "Seconds in which no device gets anything done after which the run has failed; 0: wait for ever [20 "
                   "times the slowest of the last steps, at least 60]")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(between(0, 1e6))
       ->type_name("S")
       ->group("Running");
 }

@@ -16,6 +16,7 @@
 #include "apps/mprun/job.hpp"
 #include "apps/mprun/progress.hpp"
 #include "apps/mprun/ranks.hpp"
+#include "apps/mprun/run_settings.hpp"
 #include "apps/mprun/stalls.hpp"
 #include "apps/mprun/train_flags.hpp"
 #include "apps/mprun/validation.hpp"
@@ -154,25 +155,6 @@ void add_validation(runtime::Validator& validator, runtime::RunSummary& summary)
   summary.best_step = state.best_step;
   summary.stopped_early = validator.wants_stop();
   if (!was_interrupted()) summary.validation_loss = validator.measure().loss;
-}
-
-// What decides the numbers of every step, for checkpoints.
-Metadata settings_of(const Job& job, const PreparedPlan& prepared, const runtime::TrainingData& data) {
-  Metadata settings{
-      {"seed", std::to_string(job.options.seed)},
-      {"steps", std::to_string(job.options.steps)},
-      {"learning_rate", fmt::format("{}", job.options.learning_rate)},
-      {"learning_rate_schedule", fmt::format("{}, {} steps of warm-up, down to {}", name_of(job.options.schedule.shape),
-                                             job.options.schedule.warmup_steps, job.options.schedule.final_fraction)},
-      {"microbatches", std::to_string(prepared.shape.microbatches)},
-      {"optimizer", std::string(name_of(job.optimizer.kind))},
-      {"precision", std::string(name_of(prepared.shape.precision))},
-      {"clip_norm", fmt::format("{}", job.optimizer.clip_norm)},
-      {"validate_every", std::to_string(job.recipe.validation.every_steps.value_or(0))},
-      {"patience", std::to_string(job.recipe.validation.patience.value_or(0))},
-      {"data", data.description.empty() ? "random" : data.description}};
-  for (const auto& [name, extent] : prepared.shape.bindings) settings.emplace(name, std::to_string(extent));
-  return settings;
 }
 
 runtime::MetricsTargets metrics_targets(const Recipe& recipe) {

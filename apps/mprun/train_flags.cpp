@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <charconv>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
+#include "apps/common/checks.hpp"
 #include "apps/mprun/data_flags.hpp"
 #include "apps/mprun/stalls.hpp"
 #include "apps/mprun/validation.hpp"
@@ -50,9 +50,6 @@ void apply_optimizer(const TrainFlags& flags, const Optimizer& plan_optimizer, R
   }
   optimizer.momentum = flags.momentum.value_or(optimizer.momentum);
   optimizer.weight_decay = flags.weight_decay.value_or(optimizer.weight_decay);
-  if (flags.clip_norm && !std::isfinite(*flags.clip_norm)) {
-    throw UsageError(fmt::format("--clip-norm {}: must be a number of 0 or more", *flags.clip_norm));
-  }
   optimizer.clip_norm = flags.clip_norm.value_or(optimizer.clip_norm);
   recipe.optimizer = optimizer;
 }
@@ -105,28 +102,29 @@ void add_training_flags(CLI::App& command, TrainFlags& flags) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->type_name("N")
       ->group(group);
-  command.add_option("--learning-rate", flags.learning_rate, "[recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
-      ->check(CLI::NonNegativeNumber)
+  command.add_option("--learning-rate", flags.learning_rate, "Height of the learning rate's schedule [recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
+      ->check(not_negative())
       ->type_name("X")
       ->group(group);
   add_optimizer_flag(command, flags, group);
   add_precision_flag(command, flags, group);
   command.add_option("--momentum", flags.momentum, "Momentum of sgd")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0, 1))
       ->type_name("X")
       ->group(group);
   command.add_option("--weight-decay", flags.weight_decay, "Weight decay of the optimizer")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->type_name("X")
       ->group(group);
   command
       .add_option("--clip-norm", flags.clip_norm,
                   "Scale the gradients down where the norm of all together is larger; 0: never [recipe, else plan]")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->type_name("X")
       ->group(group);
   add_microbatches_flag(command, flags, group);
   command.add_option("--seed", flags.seed, "Seed of initial weights and data order [recipe, else 0]")
+      ->check(seed_number())
       ->type_name("N")
       ->group(group);
   add_bind_flag(command, flags, group);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/common/checks.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/job.hpp"
@@ -109,7 +110,7 @@ std::string difference_text(double value) { return value == 0.0 ? "none" : fmt::
 
 ExitCode verify(const VerifyFlags& flags) {
   Job job = make_job(flags.train);
-  if (!job.recipe.steps) job.options.steps = kDefaultVerifySteps;
+  job.options.steps = flags.train.steps.value_or(kDefaultVerifySteps);  // those of a recipe are for a whole training
   Run plan = run_job(job, flags.train);
   Run one = run_job(on_one_device(job), flags.train);
   Table losses({"step", "loss by the plan", "loss on one device", "difference"});
@@ -141,13 +142,14 @@ void add_verify(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("verify", "Train some steps by the plan and on one device, and compare");
   const auto flags = std::make_shared<VerifyFlags>();
   add_run_flags(*command, flags->train);
+  command->get_option("--steps")->description("Steps to train in both ways [3]");
   command
       ->add_option("--tolerance", flags->tolerance,
                    "Largest relative difference between losses that is let pass [1e-5]")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->type_name("X");
   command->footer(
-      "Exit code 0: the losses are the same within the tolerance; 1: they are not. Steps: 3, or --steps.\n"
+      "Exit code 0: the losses are the same within the tolerance; 1: they are not.\n"
       "A plan without replicas and splits gives equal bits. These add up in another order, which shows in the "
       "last\n"
       "digits of the losses; in parameters it may show more: Adam makes a whole step of a gradient that is nothing "

@@ -69,15 +69,7 @@ void Snapshot::write(const std::string& path) const {
   writer.commit();
 }
 
-namespace {
-
-std::vector<StoredParameter> all_parameters(const Executor& executor) {
-  return stored_parameters(executor.program().training, Stored::kModelAndOptimizer);
-}
-
-}  // namespace
-
-void receive_checkpoint(Executor& executor) { receive_parameters(executor, all_parameters(executor)); }
+void receive_checkpoint(Executor& executor) { receive_parameters(executor, Stored::kModelAndOptimizer); }
 
 RunState load_checkpoint(Executor& executor, const std::string& path) {
   const SafetensorsFile file(path);
@@ -86,7 +78,7 @@ RunState load_checkpoint(Executor& executor, const std::string& path) {
     if (name.starts_with(kSettingPrefix)) state.settings.emplace(name.substr(kSettingPrefix.size()), value);
     if (name.starts_with(kProgressPrefix)) state.progress.emplace(name.substr(kProgressPrefix.size()), value);
   }
-  load_parameters(executor, file, all_parameters(executor));
+  load_parameters(executor, file, Stored::kModelAndOptimizer);
   return state;
 }
 

@@ -54,7 +54,7 @@ std::vector<CheckpointFile> checkpoints_in(const std::string& folder) {
 
 void make_checkpoint_folder(const std::string& folder) {
   std::error_code error;
-  fs::create_directory(folder, error);
+  fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder)) {
     throw RunError(fmt::format("{}: cannot make the folder of the checkpoints: {}", folder,
                                error ? error.message() : "something else has that name"));

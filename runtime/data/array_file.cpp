@@ -90,7 +90,8 @@ void parse_npy(ArrayFile& array) {
                                                                                 {"i8", ArrayElement::kInt64},
                                                                                 {"f4", ArrayElement::kFloat32},
                                                                                 {"f8", ArrayElement::kFloat64}}};
-  const std::string_view type = value_of(header, "descr", array.path).substr(0, 5);  // '<f4'
+  const std::string_view rest = value_of(header, "descr", array.path);
+  const std::string_view type = rest.substr(0, rest.find(','));  // '<f4'
   const auto known = std::find_if(kTypes.begin(), kTypes.end(),
                                   [&](const auto& t) { return type.size() == 5 && type.substr(2, 2) == t.first; });
   if (known == kTypes.end() || type[0] != '\'' || type[4] != '\'') {
@@ -156,7 +157,7 @@ ArrayFile open_array(const std::string& path) {
   } else if (bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0) {
     parse_idx(array);
   } else {
-    fail(path, "is neither a .npy nor an IDX file (unpack a .gz first)");
+    fail(path, "is neither a .npy nor an IDX file (unpack a .gz or .npz first)");
   }
   check_size(array);
   return array;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -48,10 +49,13 @@ void SampleInputs::check_labels(const GraphInput& input, const ArrayFile& array)
   const std::int64_t bound = index_bound(graph_, input.tensor).value_or(std::int64_t{1} << 53);
   for (std::int64_t i = 0; i < elements(array.shape); ++i) {
     const double label = array.at(i);
-    if (label >= 0.0 && label < static_cast<double>(bound)) continue;
+    const bool is_within = label >= 0.0 && label < static_cast<double>(bound);
+    if (is_within && label == std::floor(label)) continue;
     throw InputError(array.path,
                      Issue{fmt::format("element {}", i),
-                           fmt::format("label {} is not within 0 … {}, the classes of the model", label, bound - 1)});
+                           is_within ? fmt::format("label {} is no whole number: labels are classes", label)
+                                     : fmt::format("label {} is not within 0 … {}, the classes of the model", label,
+                                                   bound - 1)});
   }
 }
 
@@ -199,9 +203,8 @@ FeedPair SampleInputs::open_labels(const GraphInput& input) {
   }
   if (!sources.labels) {
     fail_at_input(graph_, tensor,
-                  fmt::format("wants labels: give a .npy or IDX file with --data labels=FILE, a recipe that names one "
-                              "(--recipe; see configs/), or other values with --data {}=normal",
-                              tensor.name));
+                  "wants labels: give a .npy or IDX file with --data labels=FILE, a table with --data csv=FILE, or a "
+                  "recipe that names one (--recipe; see configs/)");
   }
   ArrayFile array = open_array(*sources.labels);
   check_sample_shape(tensor, array);

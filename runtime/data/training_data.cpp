@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 #include "lib/operators/operator.hpp"
 #include "runtime/data/feed.hpp"
 #include "runtime/data/prefetch.hpp"
@@ -16,6 +18,8 @@
 namespace mp::runtime {
 namespace {
 
+// What --data takes besides inputs, for slips of the keyboard.
+constexpr std::array<std::string_view, 6> kSources = {"text", "token-files", "vocabulary", "images", "labels", "csv"};
 constexpr std::string_view kKinds = "normal, tokens, next-tokens, images, labels, columns:<list>, copy:<input>";
 
 class BatchSource final : public DataSource {
@@ -44,6 +48,7 @@ class Opener {
   FeedPair open_normal(const Tensor& tensor) const;
   FeedPair copy_of(const Tensor& tensor, const std::string& source);
   [[nodiscard]] std::int64_t samples_a_step() const;
+  void check_is_input(const std::string& name) const;
 
   const Graph& graph_;
   const DataOptions& options_;
@@ -100,12 +105,18 @@ FeedPair Opener::copy_of(const Tensor& tensor, const std::string& source) {
   return feeds_[position];
 }
 
+// A name that is no source of data (`--data text=…`) is taken for that of an input.
+void Opener::check_is_input(const std::string& name) const {
+  std::vector<std::string_view> known;
+  for (const GraphInput& input : graph_.inputs()) known.push_back(graph_.tensor(input.tensor).name);
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  known.insert(known.end(), kSources.begin(), kSources.end());
+  throw InputError("model '" + graph_.name() + "'",
+                   Issue{"", fmt::format("has no input {} to fill{}", quoted(name), did_you_mean(name, known))});
+}
+
 TrainingData Opener::open() {
-  for (const auto& [name, kind] : options_.sources.fill) {
-    const bool is_input = std::any_of(graph_.inputs().begin(), graph_.inputs().end(),
-                                      [&](const GraphInput& i) { return graph_.tensor(i.tensor).name == name; });
-    if (!is_input) throw InputError("model '" + graph_.name() + "'", Issue{"", "has no input '" + name + "' to fill"});
-  }
+  for (const auto& [name, kind] : options_.sources.fill) check_is_input(name);
   feeds_.resize(graph_.inputs().size());
   for (std::size_t i = 0; i < feeds_.size(); ++i) {
     if (!feeds_[i].training) feeds_[i] = open_input(graph_.inputs()[i]);

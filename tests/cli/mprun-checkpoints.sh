@@ -112,9 +112,9 @@ case_wrong_uses_of_checkpoints_are_told() {
   run "$mprun" train plan.json --resume
   expect_code 2
   expect_err '--resume needs --checkpoint-dir'
-  run "$mprun" train plan.json --checkpoint-dir no/such/parent --checkpoint-every 5
+  run "$mprun" train plan.json --checkpoint-dir plan.json/run --checkpoint-every 5
   expect_code 5
-  expect_err 'no/such/parent'
+  expect_err 'plan.json/run: cannot make the folder of the checkpoints'
   run "$mprun" train plan.json --checkpoint-dir run --max-restarts 3
   expect_code 2
   expect_err '--max-restarts needs --checkpoint-every'

@@ -74,8 +74,8 @@ TEST_CASE("damaged arrays are refused, each with its reason") {
     }
     return std::string("no error");
   };
-  CHECK(message_of("text") == "is neither a .npy nor an IDX file (unpack a .gz first)");
-  CHECK(message_of("") == "is neither a .npy nor an IDX file (unpack a .gz first)");
+  CHECK(message_of("text") == "is neither a .npy nor an IDX file (unpack a .gz or .npz first)");
+  CHECK(message_of("") == "is neither a .npy nor an IDX file (unpack a .gz or .npz first)");
   CHECK(message_of(npy("<f4", "(2, 3)", "12345678")) ==
         "its header promises the shape [2, 3] of 4 bytes an element, but 8 bytes of data follow");
   CHECK(message_of(npy("<f4", "(4611686018427387904, 8)", "")) ==
