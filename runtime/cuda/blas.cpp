@@ -152,10 +152,10 @@ Blas::~Blas() {
 
 std::int64_t Blas::workspace_bytes() const { return kWorkspaceBytes; }
 
-bool Blas::takes_bias(const MatrixProduct& p) const {
-  return p.batch == 1 && p.beta == 0.0F && p.bias.is_bfloat16 == p.c.is_bfloat16 && is_aligned(p.a.data) &&
+bool Blas::takes_bias(const MatrixProduct& p) {
+  return p.batch == 1 && p.beta == 0.0F && p.k > 0 && p.bias.is_bfloat16 == p.c.is_bfloat16 && is_aligned(p.a.data) &&
          is_aligned(p.b.data) && is_aligned(p.c.data) && is_aligned(p.bias.data) &&
-         (p.a.is_bfloat16 || !p.c.is_bfloat16);
+         (p.a.is_bfloat16 || !p.c.is_bfloat16) && plan_of(p).is_found;
 }
 
 const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
@@ -197,9 +197,8 @@ void Blas::run(const LtPlan& plan, const MatrixProduct& p) {
   plan.point_to(p);
   const float zero = 0.0F;
   MP_CUBLAS(cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data,
-                           plan.b.layout, &zero, p.c.data, plan.c.layout, p.c.data, plan.c.layout,
-                           plan.is_found ? &plan.algorithm : nullptr, workspace_.get(),
-                           static_cast<std::size_t>(kWorkspaceBytes), stream_));
+                           plan.b.layout, &zero, p.c.data, plan.c.layout, p.c.data, plan.c.layout, &plan.algorithm,
+                           workspace_.get(), static_cast<std::size_t>(kWorkspaceBytes), stream_));
 }
 
 bool Blas::multiply_fused(const MatrixProduct& p) {

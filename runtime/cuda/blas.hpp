@@ -27,8 +27,8 @@ class Blas {
   void multiply(const runtime::gpu::MatrixProduct& product);
   // With the epilogue. False: cuBLASLt has no algorithm for it, or refuses the addresses; nothing was done.
   [[nodiscard]] bool multiply_fused(const runtime::gpu::MatrixProduct& product);
-  // Whether multiply() adds the product's bias; where not, the caller does.
-  [[nodiscard]] bool takes_bias(const runtime::gpu::MatrixProduct& product) const;
+  // Whether multiply() adds the product's bias; where not (cuBLASLt may have no algorithm for it), the caller does.
+  [[nodiscard]] bool takes_bias(const runtime::gpu::MatrixProduct& product);
   [[nodiscard]] std::int64_t workspace_bytes() const;
 
  private:

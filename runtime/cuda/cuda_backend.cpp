@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/error.hpp"
+#include "runtime/cuda/architectures.hpp"
 #include "runtime/cuda/cuda_device.hpp"
 #include "runtime/cuda/devices.hpp"
 #include "runtime/gpu/fusion.hpp"
@@ -120,6 +121,24 @@ class CudaBackend final : public Backend {
 
 }  // namespace
 
+namespace {
+
+// Kernels that are missing would be told at the first launch, without the remedy.
+void require_kernels(int device) {
+  int major = 0;
+  int minor = 0;
+  MP_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  MP_CUDA(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
+  const int least = cuda::least_compute_capability();
+  if (10 * major + minor >= least) return;
+  throw RunError(
+      fmt::format("cuda:{} has compute capability {}.{}, this build's kernels need {}.{}: build with "
+                  "-DCMAKE_CUDA_ARCHITECTURES={}{}",
+                  device, major, minor, least / 10, least % 10, major, minor));
+}
+
+}  // namespace
+
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   const DeviceList list = cuda_devices();
   if (list.devices.empty()) throw RunError(fmt::format("no CUDA device to train on: {}", list.no_cuda));
@@ -127,6 +146,7 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
     throw RunError(fmt::format("there is no cuda:{}: this machine has {} CUDA {}", options.device, list.devices.size(),
                                list.devices.size() == 1 ? "device" : "devices"));
   }
+  require_kernels(options.device);
   return std::make_unique<CudaBackend>(options);
 }
 

@@ -28,6 +28,7 @@ ncclUniqueId new_id() {
 void await(Communicator& end, const std::atomic<bool>& stop) {
   cudaError_t state = cudaErrorNotReady;
   while ((state = cudaStreamQuery(end.stream())) == cudaErrorNotReady) {
+    static_cast<void>(cudaGetLastError());  // or a launch that comes later is taken for what has failed
     if (stop) throw runtime::Aborted();
     if (const std::string failure = end.failure(); !failure.empty()) throw RunError(failure);
     std::this_thread::sleep_for(std::chrono::microseconds(100));

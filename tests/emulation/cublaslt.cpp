@@ -8,6 +8,7 @@
 #include "tests/emulation/blas.hpp"
 #include "tests/emulation/epilogue.hpp"
 #include "tests/emulation/library.hpp"
+#include "tests/emulation/machine.hpp"
 #include "tests/emulation/state.hpp"
 
 using namespace mp::emulation;
@@ -111,7 +112,8 @@ cublasStatus_t check(const Call& call, const Product& p, const Epilogue& e) {
       (p.transpose_b ? call.b.columns : call.b.rows) == p.k && call.c.rows == p.m && call.c.columns == p.n &&
       call.a.leading >= call.a.rows && call.b.leading >= call.b.rows && call.c.leading >= p.m && call.d.leading >= p.m;
   if (!fits) return CUBLAS_STATUS_INVALID_VALUE;
-  if (!are_supported(p, call.description.compute_type) || !is_emulated(e)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  const bool has_algorithm = machine().has_epilogues && is_emulated(e);
+  if (!are_supported(p, call.description.compute_type) || !has_algorithm) return CUBLAS_STATUS_NOT_SUPPORTED;
   if (e.needs_auxiliary() && (e.auxiliary.leading < p.m || e.auxiliary.leading % 8 != 0)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }

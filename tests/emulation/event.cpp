@@ -83,5 +83,5 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   const std::shared_ptr<Point> point = recorded_in(event);
   if (!point || point->is_reached()) return cudaSuccess;
   point->demand();
-  return cudaErrorNotReady;
+  return report(cudaErrorNotReady);
 }

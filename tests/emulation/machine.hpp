@@ -21,8 +21,10 @@ struct Machine {
   int devices = 2;
   std::int64_t memory_bytes = std::int64_t{4} << 30;  // of each device
   int driver_version = 13000;                         // as cudaDriverGetVersion tells it; 0: no driver
+  int compute_capability = 90;                        // 10 · major + minor
   bool has_peer_access = true;                        // between any two devices
   std::int64_t cudnn_version = 91900;                 // as cudnnGetVersion tells it
+  bool has_epilogues = true;                          // algorithms of cuBLASLt
   Timing timing = Timing::kPrompt;
   std::uint64_t seed = 1;  // of pauses, and of the order of the threads of a block and the blocks of a grid
   // Mistakes of a program, made by the machine in its stead: tests must see them.

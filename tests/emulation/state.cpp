@@ -180,8 +180,21 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "emulated GPU");
   properties->totalGlobalMem = static_cast<std::size_t>(machine().memory_bytes);
-  properties->major = 9;
-  properties->minor = 0;
+  properties->major = machine().compute_capability / 10;
+  properties->minor = machine().compute_capability % 10;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (const cudaError_t error = obstacle(); error != cudaSuccess) return report(error);
+  if (device < 0 || device >= machine().devices) return report(cudaErrorInvalidDevice);
+  if (attribute == cudaDevAttrComputeCapabilityMajor) {
+    *value = machine().compute_capability / 10;
+  } else if (attribute == cudaDevAttrComputeCapabilityMinor) {
+    *value = machine().compute_capability % 10;
+  } else {
+    return report(cudaErrorInvalidValue);  // not emulated
+  }
   return cudaSuccess;
 }
 

@@ -139,7 +139,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   if (const cudaError_t error = obstacle(); error != cudaSuccess) return report(error);
   if (!exists(stream)) return report(cudaErrorInvalidResourceHandle);
   if (const cudaError_t error = unsafe_in_capture(); error != cudaSuccess) return report(error);
-  if (!stream->queue->is_idle()) return cudaErrorNotReady;  // not an error that is kept
+  if (!stream->queue->is_idle()) return report(cudaErrorNotReady);
   const cudaError_t failure = failure_of(device_of(stream));
   return failure == cudaSuccess ? cudaSuccess : report(failure);
 }

@@ -92,6 +92,20 @@ TEST_CASE("a wait that is forgotten, or work that is missing from a graph, shows
   CHECK(losses({.devices = 3, .dropped_node = 0}) != good);
 }
 
+TEST_CASE("biases are added where cuBLASLt has no algorithm for it", "[emulation]") {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    std::vector<double> with;
+    {
+      const MachineForTest machine({.devices = 3});
+      with = train(true, 3, precision);
+    }
+    const MachineForTest machine({.devices = 3, .has_epilogues = false});
+    const std::vector<double> without = train(true, 3, precision);
+    const double tolerance = precision == Precision::kFloat32 ? 1e-5 : 5e-3;  // rounded before the bias, too
+    for (std::size_t i = 0; i < with.size(); ++i) CHECK(without[i] == Approx(with[i]).epsilon(tolerance));
+  }
+}
+
 TEST_CASE("GPUs that cannot reach each other copy through the host", "[emulation]") {
   std::vector<double> straight;
   {
@@ -180,6 +194,12 @@ TEST_CASE("a machine without a GPU that can be used says why", "[emulation]") {
              Catch::Matchers::StartsWith(start + "the NVIDIA driver is for CUDA 12.4 at most, this build needs ") &&
                  Catch::Matchers::EndsWith(": update the driver"));
   CHECK(reason({.devices = 0}) == start + "the NVIDIA driver finds no GPU (CUDA_VISIBLE_DEVICES may hide it)");
+}
+
+TEST_CASE("a GPU that this build has no kernels for is refused with the remedy", "[emulation]") {
+  const MachineForTest machine({.compute_capability = 80});
+  CHECK(failure_of([] { static_cast<void>(make_cuda_backend({})); }) ==
+        "cuda:0 has compute capability 8.0, this build's kernels need 9.0: build with -DCMAKE_CUDA_ARCHITECTURES=80");
 }
 
 TEST_CASE("a GPU beyond the last is refused", "[emulation]") {
