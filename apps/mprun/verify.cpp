@@ -142,14 +142,14 @@ void add_verify(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("verify", "Train some steps by the plan and on one device, and compare");
   const auto flags = std::make_shared<VerifyFlags>();
   add_run_flags(*command, flags->train);
-  command->get_option("--steps")->description("Steps to train in both ways [3]");
   command
       ->add_option("--tolerance", flags->tolerance,
                    "Largest relative difference between losses that is let pass [1e-5]")
       ->check(not_negative())
       ->type_name("X");
   command->footer(
-      "Exit code 0: the losses are the same within the tolerance; 1: they are not.\n"
+      "Exit code 0: the losses are the same within the tolerance; 1: they are not. Steps: 3, or --steps, whatever a recipe "
+      "says.\n"
       "A plan without replicas and splits gives equal bits. These add up in another order, which shows in the "
       "last\n"
       "digits of the losses; in parameters it may show more: Adam makes a whole step of a gradient that is nothing "

@@ -91,5 +91,5 @@ case_verify_takes_no_whole_training() {
   expect_out '^3 '
   expect_no_out '^4 '
   run "$mprun" verify --help
-  expect_out 'Steps to train in both ways \[3\]'
+  expect_out 'Steps: 3, or --steps, whatever a recipe says'
 }
