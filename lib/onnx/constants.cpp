@@ -1,8 +1,10 @@
 #include "lib/onnx/constants.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
+
+#include "lib/onnx/shapes.hpp"
+#include "lib/onnx/spatial_shapes.hpp"
 
 namespace mp::onnx {
 namespace {
@@ -12,11 +14,6 @@ bool is_known(const Dimension& value) { return value.name.empty(); }
 bool all_known(const std::vector<Dimension>& values) { return std::all_of(values.begin(), values.end(), is_known); }
 
 bool is_integer(ElementType type) { return type_of(type) == DataType::kInt64 || type_of(type) == DataType::kBool; }
-
-std::int64_t attribute_or(const Node& node, std::string_view name, std::int64_t fallback) {
-  const Attribute* found = node.find(name);
-  return found != nullptr && found->integer ? *found->integer : fallback;
-}
 
 // Two's complement: a model must not make us overflow.
 std::optional<std::int64_t> computed(std::string_view op, std::int64_t a, std::int64_t b) {
@@ -66,6 +63,31 @@ std::optional<double> Constants::number(std::string_view tensor) const {
   return static_cast<double>(constant->values[0].extent);
 }
 
+std::optional<std::vector<double>> Constants::numbers(std::string_view name) const {
+  const Tensor* constant = tensor(name);
+  const std::optional<std::int64_t> count = constant != nullptr ? checked_elements(constant->dims) : std::nullopt;
+  if (!count || *count > kMostValues || !type_of(constant->type)) return std::nullopt;
+  const Values values(*constant, folder_, source_);
+  std::vector<double> result;
+  for (std::int64_t i = 0; i < *count; ++i) result.push_back(values.number(i));
+  return result;
+}
+
+bool Constants::is_zero(std::string_view name) const {
+  return zeros_.find(name) != zeros_.end() || number(name) == 0.0;
+}
+
+// Filled with 0, or a part or view of what is.
+bool Constants::makes_zeros(const Node& node) const {
+  static const std::set<std::string_view> kViews = {"Expand",  "Identity",  "Reshape",  "Slice",
+                                                    "Squeeze", "Transpose", "Unsqueeze"};
+  if (node.op != "ConstantOfShape") return kViews.contains(node.op) && !node.inputs.empty() && is_zero(node.inputs[0]);
+  const Attribute* value = node.find("value");
+  if (value == nullptr) return true;
+  return value->tensor && checked_elements(value->tensor->dims) == 1 && type_of(value->tensor->type) &&
+         Values(*value->tensor, folder_, source_).number(0) == 0.0;
+}
+
 const Tensor* Constants::tensor(std::string_view name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : found->second;
@@ -96,65 +118,39 @@ void Constants::add_constant_node(const Node& node) {
 }
 
 bool Constants::evaluate(const Node& node) {
-  if (node.outputs.size() != 1 || !(node.domain.empty() || node.domain == "ai.onnx")) return false;
+  if (!(node.domain.empty() || node.domain == "ai.onnx")) return false;
+  if (node.outputs.size() != 1) {
+    learn_shapes(node);
+    return false;
+  }
   if (node.op == "Constant") {
     add_constant_node(node);
     return tensor(node.outputs[0])->type != ElementType::kUndefined;
   }
   std::optional<IntegerConstant> result = result_of(node);
   if (!result || result->values.size() > static_cast<std::size_t>(kMostValues)) {
-    learn_shape(node);
+    learn_shapes(node);
+    if (makes_zeros(node)) zeros_.insert(node.outputs[0]);
     return false;
   }
   integers_[node.outputs[0]] = *std::move(result);
   return true;
 }
 
-// Of what stands between the shapes that exporters compute: views, transpositions, functions of each element.
-void Constants::learn_shape(const Node& node) {
-  static const std::set<std::string_view> kSameShape = {"Relu",
-                                                        "Gelu",
-                                                        "Tanh",
-                                                        "Sigmoid",
-                                                        "Identity",
-                                                        "Cast",
-                                                        "Dropout",
-                                                        "Softmax",
-                                                        "Sqrt",
-                                                        "Erf",
-                                                        "Exp",
-                                                        "Neg",
-                                                        "LayerNormalization",
-                                                        "RMSNormalization",
-                                                        "Swish",
-                                                        "Elu",
-                                                        "LeakyRelu"};
-  const std::vector<Dimension>* input = node.inputs.empty() ? nullptr : shape(node.inputs[0]);
-  if (shape(node.outputs[0]) != nullptr) return;
-  if (node.op == "Reshape" && node.inputs.size() == 2) {
-    const IntegerConstant* target = integers(node.inputs[1]);
-    if (target == nullptr) return;
-    std::vector<Dimension> dims = target->values;
-    for (std::size_t i = 0; i < dims.size(); ++i) {
-      if (!is_known(dims[i]) || dims[i].extent > 0) continue;
-      const bool is_copied = dims[i].extent == 0 && input != nullptr && i < input->size();
-      dims[i] = is_copied ? (*input)[i] : Dimension{};
-    }
-    shapes_[node.outputs[0]] = std::move(dims);
-  } else if (input != nullptr && kSameShape.find(node.op) != kSameShape.end()) {
-    shapes_[node.outputs[0]] = std::vector<Dimension>(*input);
-  } else if (input != nullptr && node.op == "Transpose") {
-    const Attribute* perm = node.find("perm");
-    std::vector<Dimension> dims(input->rbegin(), input->rend());
-    if (perm != nullptr && perm->integers.size() == dims.size()) {
-      for (std::size_t i = 0; i < dims.size(); ++i) {
-        const std::int64_t from = perm->integers[i];
-        if (from < 0 || from >= static_cast<std::int64_t>(dims.size())) return;
-        dims[i] = (*input)[static_cast<std::size_t>(from)];
-      }
-    }
-    shapes_[node.outputs[0]] = std::move(dims);
+void Constants::learn_shapes(const Node& node) {
+  const std::vector<std::optional<Shape>> shapes = result_shapes(node, *this);
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    if (shapes[i] && !node.outputs[i].empty()) shapes_.emplace(node.outputs[i], *shapes[i]);
   }
+}
+
+std::optional<std::vector<Dimension>> Constants::shape_of(std::string_view name) const {
+  if (const std::vector<Dimension>* known = shape(name)) return *known;
+  const Tensor* constant = tensor(name);
+  if (constant == nullptr) return std::nullopt;
+  std::vector<Dimension> dims;
+  for (const std::int64_t extent : constant->dims) dims.push_back({extent, ""});
+  return dims;
 }
 
 std::optional<IntegerConstant> Constants::result_of(const Node& node) const {
@@ -165,8 +161,7 @@ std::optional<IntegerConstant> Constants::result_of(const Node& node) const {
   IntegerConstant first = *integers(node.inputs[0]);
   if (node.op == "Identity") return first;
   if (node.op == "Cast") {
-    const bool to_integer =
-        is_integer(static_cast<ElementType>(static_cast<std::int32_t>(attribute_or(node, "to", 0))));
+    const bool to_integer = is_integer(static_cast<ElementType>(static_cast<std::int32_t>(integer_or(node, "to", 0))));
     return to_integer ? std::optional(first) : std::nullopt;
   }
   if (node.op == "Unsqueeze" && first.is_scalar) return IntegerConstant{first.values, false};
@@ -180,27 +175,22 @@ std::optional<IntegerConstant> Constants::result_of(const Node& node) const {
 
 std::optional<IntegerConstant> Constants::shape_result(const Node& node) const {
   if (node.inputs.size() != 1) return std::nullopt;
-  std::vector<Dimension> dims;
-  if (const std::vector<Dimension>* known = shape(node.inputs[0])) {
-    dims = *known;
-  } else if (const Tensor* constant = tensor(node.inputs[0])) {
-    for (const std::int64_t extent : constant->dims) dims.push_back({extent, ""});
-  } else {
-    return std::nullopt;
-  }
+  const std::optional<std::vector<Dimension>> known = shape_of(node.inputs[0]);
+  if (!known) return std::nullopt;
+  const std::vector<Dimension>& dims = *known;
   const bool has_unknown =
       std::any_of(dims.begin(), dims.end(), [](const Dimension& d) { return d.name.empty() && d.extent == 0; });
   if (has_unknown) return std::nullopt;
   const auto rank = static_cast<std::int64_t>(dims.size());
   const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
-  const std::int64_t start = clamped(attribute_or(node, "start", 0));
-  const std::int64_t end = std::max(start, clamped(attribute_or(node, "end", rank)));
+  const std::int64_t start = clamped(integer_or(node, "start", 0));
+  const std::int64_t end = std::max(start, clamped(integer_or(node, "end", rank)));
   return IntegerConstant{{dims.begin() + start, dims.begin() + end}, false};
 }
 
 std::optional<IntegerConstant> Constants::gather_result(const Node& node) const {
   const IntegerConstant& data = *integers(node.inputs[0]);
-  if (node.inputs.size() != 2 || data.is_scalar || attribute_or(node, "axis", 0) != 0) return std::nullopt;
+  if (node.inputs.size() != 2 || data.is_scalar || integer_or(node, "axis", 0) != 0) return std::nullopt;
   const IntegerConstant& indices = *integers(node.inputs[1]);
   IntegerConstant result{.values = {}, .is_scalar = indices.is_scalar};
   const auto size = static_cast<std::int64_t>(data.values.size());

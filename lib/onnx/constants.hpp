@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,14 +29,18 @@ class Constants {
   Constants(const File& file, const std::string& folder, const std::string& source);
 
   // Tries to compute the outputs of a node (its inputs' nodes came before); whether it could. Otherwise learns the
-  // shape of its result, where that is simple: files need not say it.
+  // shapes of its results, which files need not say.
   bool evaluate(const Node& node);
 
   [[nodiscard]] const IntegerConstant* integers(std::string_view tensor) const;
   [[nodiscard]] std::optional<double> number(std::string_view tensor) const;  // of one element, float or integer
+  [[nodiscard]] std::optional<std::vector<double>> numbers(std::string_view tensor) const;  // of a constant
+  [[nodiscard]] bool is_zero(std::string_view tensor) const;  // whatever its shape: an initial state, say
   // An initializer, or the value of a Constant node.
   [[nodiscard]] const Tensor* tensor(std::string_view name) const;
   [[nodiscard]] const std::vector<Dimension>* shape(std::string_view tensor) const;
+  // The same, or that of a constant.
+  [[nodiscard]] std::optional<std::vector<Dimension>> shape_of(std::string_view name) const;
 
  private:
   [[nodiscard]] std::optional<IntegerConstant> result_of(const Node& node) const;
@@ -46,12 +51,14 @@ class Constants {
   [[nodiscard]] std::optional<IntegerConstant> concat_result(const Node& node) const;
   void add_tensor(const std::string& name, const Tensor& tensor);
   void add_constant_node(const Node& node);
-  void learn_shape(const Node& node);
+  void learn_shapes(const Node& node);
+  [[nodiscard]] bool makes_zeros(const Node& node) const;
 
   const std::string& folder_;
   const std::string& source_;
   std::map<std::string, IntegerConstant, std::less<>> integers_;
   std::map<std::string, double, std::less<>> numbers_;
+  std::set<std::string, std::less<>> zeros_;
   std::map<std::string, Tensor, std::less<>> made_;  // tensors of Constant nodes given by attributes
   std::map<std::string, const Tensor*, std::less<>> tensors_;
   std::map<std::string, std::vector<Dimension>, std::less<>> shapes_;

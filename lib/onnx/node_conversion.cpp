@@ -1,6 +1,7 @@
 #include "lib/onnx/node_conversion.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <utility>
@@ -36,6 +37,8 @@ class Converter {
   void fold_axes_of_reduction();
   void batch_normalization();
   void old_softmax();
+  void resize();
+  void recurrent();
 
   const Node& node_;
   const Constants& constants_;
@@ -53,14 +56,34 @@ class Converter {
 
 // Attributes without effect at these values, which our operators do not have; none: at any value.
 bool is_without_effect(const Attribute& attribute) {
-  static const std::map<std::string_view, std::optional<std::int64_t>> kNeutral = {
-      {"storage_order", 0},         {"allowzero", 0}, {"spatial", 1},          {"saturate", 1},
-      {"num_outputs", {}},          {"seed", {}},     {"consumed_inputs", {}}, {"noop_with_empty_axes", 0},
-      {"qk_matmul_output_mode", 0}, {"is_test", {}},  {"round_mode", {}}};
+  static const std::map<std::string_view, std::optional<std::int64_t>> kNeutral = {{"storage_order", 0},
+                                                                                   {"allowzero", {}},
+                                                                                   {"spatial", 1},
+                                                                                   {"saturate", 1},
+                                                                                   {"num_outputs", {}},
+                                                                                   {"seed", {}},
+                                                                                   {"consumed_inputs", {}},
+                                                                                   {"noop_with_empty_axes", 0},
+                                                                                   {"antialias", 0},
+                                                                                   {"exclude_outside", 0},
+                                                                                   {"cubic_coeff_a", {}},
+                                                                                   {"extrapolation_value", {}},
+                                                                                   {"qk_matmul_output_mode", 0},
+                                                                                   {"is_test", {}},
+                                                                                   {"round_mode", {}}};
   if (attribute.name == "auto_pad" && (attribute.text == "NOTSET" || attribute.text == "VALID")) return true;
+  if (attribute.name == "keep_aspect_ratio_policy" && attribute.text == "stretch") return true;
   if (attribute.name == "softcap" && attribute.number == 0.0) return true;
   const auto found = kNeutral.find(attribute.name);
   return found != kNeutral.end() && (!found->second || attribute.integer == found->second);
+}
+
+// So that ⌊from · scale⌋ is `to`, whatever the rounding.
+double scale_to(std::int64_t from, std::int64_t to) {
+  double scale = static_cast<double>(to) / static_cast<double>(from);
+  while (std::floor(static_cast<double>(from) * scale) < static_cast<double>(to))
+    scale = std::nextafter(scale, 2.0 * scale);
+  return scale;
 }
 
 void Converter::copy_attributes() {
@@ -139,7 +162,8 @@ void Converter::reshape() {
     open += shape.back() == -1 ? 1U : 0U;
   }
   const Attribute* allow_zero = node_.find("allowzero");
-  if (allow_zero != nullptr && allow_zero->integer == 1 && std::count(shape.begin(), shape.end(), 0) > 0)
+  const bool has_zero = std::count(target->values.begin(), target->values.end(), Dimension{}) > 0;
+  if (allow_zero != nullptr && allow_zero->integer == 1 && has_zero)
     problem("allowzero=1 with a 0 in the shape makes an empty tensor, which no operator here takes");
   if (open > 1)
     problem("more than one extent of its shape depends on named dimensions; export the model with them fixed");
@@ -217,12 +241,46 @@ void Converter::old_softmax() {
   result_.attributes.set("axis", std::int64_t{-1});
 }
 
+// Inputs: X, a region for cropping, and scales or sizes, of which one is absent or empty. Sizes with a named batch
+// become scales.
+void Converter::resize() {
+  const std::size_t first = node_.inputs.size() == 2 ? 1 : 2;  // opset 10 knows no region
+  std::optional<std::vector<double>> scales = has_input(first) ? constants_.numbers(node_.inputs[first]) : std::nullopt;
+  const IntegerConstant* sizes = has_input(3) ? constants_.integers(node_.inputs[3]) : nullptr;
+  const std::vector<Dimension>* source = constants_.shape(node_.inputs[0]);
+  if (sizes != nullptr && source != nullptr && sizes->values.size() == source->size()) {
+    scales.emplace();
+    for (std::size_t i = 0; i < source->size(); ++i) {
+      const Dimension& from = (*source)[i];
+      const Dimension& to = sizes->values[i];
+      const bool is_known = from.name.empty() && to.name.empty() && from.extent > 0 && to.extent > 0;
+      scales->push_back(from == to ? 1.0 : is_known ? scale_to(from.extent, to.extent) : 0.0);
+    }
+  }
+  if (scales && !scales->empty()) {
+    result_.attributes.set("scales", *std::move(scales));
+  } else if (has_input(3)) {
+    fold(3, "sizes");
+  } else if (node_.inputs.size() > 1) {
+    problem("its input 'scales' is computed while the model runs; it must be a constant");
+  }
+  keep_inputs(1);
+}
+
+// Initial states of zeros are what there is without them.
+void Converter::recurrent() {
+  for (std::size_t i = 5; i < std::min<std::size_t>(7, result_.inputs.size()); ++i)
+    if (constants_.is_zero(result_.inputs[i])) result_.inputs[i].clear();
+}
+
 void Converter::apply_rule() {
   static const std::map<std::string_view, void (*)(Converter&)> kRules = {
       {"BatchNormalization", [](Converter& c) { c.batch_normalization(); }},
       {"Cast", [](Converter& c) { c.cast(); }},
       {"Dropout", [](Converter& c) { c.dropout(); }},
       {"Expand", [](Converter& c) { c.fold(1, "shape"), c.keep_inputs(1); }},
+      {"GRU", [](Converter& c) { c.recurrent(); }},
+      {"LSTM", [](Converter& c) { c.recurrent(); }},
       {"LogSoftmax", [](Converter& c) { c.old_softmax(); }},
       {"Pad", [](Converter& c) { c.pad(); }},
       {"ReduceMax", [](Converter& c) { c.fold_axes_of_reduction(); }},
@@ -230,6 +288,7 @@ void Converter::apply_rule() {
       {"ReduceMin", [](Converter& c) { c.fold_axes_of_reduction(); }},
       {"ReduceSum", [](Converter& c) { c.fold_axes_of_reduction(); }},
       {"Reshape", [](Converter& c) { c.reshape(); }},
+      {"Resize", [](Converter& c) { c.resize(); }},
       {"Slice", [](Converter& c) { c.slice(); }},
       {"Softmax", [](Converter& c) { c.old_softmax(); }},
       {"Split", [](Converter& c) { c.fold(1, "split"), c.keep_inputs(1); }},
@@ -264,6 +323,7 @@ std::string unknown_operator(const std::string& op) {
 void drop_unused_outputs(ModelNode& node, const std::function<bool(std::string_view)>& is_used) {
   for (std::string& output : node.outputs)
     if (&output != &node.outputs.front() && !is_used(output)) output.clear();
+  if (node.op == "Split") return;  // how many there are says how large they are
   while (node.outputs.size() > 1 && node.outputs.back().empty()) node.outputs.pop_back();
 }
 

@@ -105,6 +105,29 @@ TEST_CASE("shapes computed from shapes are folded, whatever the batch", "[onnx]"
   CHECK(type_in(graph, "y").shape == Shape{5, 4, 8});
 }
 
+TEST_CASE("shapes that the file does not say are learnt from the nodes before", "[onnx]") {
+  const Model model = model_of("learned");
+  const std::vector<std::string> ops = ops_of(model);
+  CHECK(std::count(ops.begin(), ops.end(), "Reshape") == 17);
+  CHECK(std::count(ops.begin(), ops.end(), "Shape") == 0);
+  const Graph graph = bind_model(model, {{"batch", 5}}, "learned");  // every Reshape has the size of what it reads
+  CHECK(type_in(graph, "pool.again").shape == Shape{5, 4, 4, 4});
+  CHECK(type_in(graph, "up.again").shape == Shape{5, 2, 8, 8});
+  CHECK(type_in(graph, "sliced.again").shape == Shape{5, 4, 7, 5});
+  CHECK(type_in(graph, "sequence.again").shape == Shape{7, 1, 5, 4});
+  CHECK(type_in(graph, "picked.again").shape == Shape{2, 1, 4});
+}
+
+TEST_CASE("initial states of zeros are left out, and images resized by constants", "[onnx]") {
+  const Model model = model_of("states");
+  CHECK(ops_of(model) == std::vector<std::string>{"Resize", "Reshape", "Resize", "LSTM"});
+  CHECK(node_of(model, "LSTM").inputs == std::vector<std::string>{"x", "w", "r"});
+  const Graph graph = bind_model(model, {{"batch", 5}}, "states");
+  CHECK(type_in(graph, "large").shape == Shape{2, 3, 12, 18});
+  CHECK(type_in(graph, "small").shape == Shape{2, 3, 5, 7});
+  CHECK(type_in(graph, "y").shape == Shape{7, 1, 5, 4});
+}
+
 TEST_CASE("convolutions, running statistics and float16 weights come over", "[onnx]") {
   const Model model = model_of("convnet");
   const Graph graph = bind_model(model, {}, "convnet");

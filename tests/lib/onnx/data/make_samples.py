@@ -95,3 +95,58 @@ model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
 model.ir_version = 9
 (OUT / "external.data").unlink(missing_ok=True)
 onnx.save_model(model, OUT / "external.onnx", save_as_external_data=True, location="external.data", size_threshold=0)
+
+# What PyTorch writes around normalisations of groups: shapes of results that the file does not say, each taken and put
+# back by the same shape.
+around = []
+
+
+def again(tensor):
+    around.append(node("Shape", [tensor], [f"{tensor}.shape"]))
+    around.append(node("Reshape", [tensor, f"{tensor}.shape"], [f"{tensor}.again"], f"{tensor}.again", allowzero=1))
+    return f"{tensor}.again"
+
+
+def make(op, inputs, *outputs, **attributes):
+    around.append(node(op, inputs, list(outputs), outputs[0], **attributes))
+    return again(outputs[0])
+
+
+c = make("Conv", ["x", "conv.w"], "conv", strides=[2, 2], pads=[1, 1, 1, 1], dilations=[1, 1])
+p = make("MaxPool", [c], "pool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+u = make("ConvTranspose", [p, "up.w"], "up", strides=[2, 2], output_padding=[1, 1], pads=[1, 1, 1, 1])
+j = make("Concat", [u, c], "joined", axis=1)
+h = make("Split", [j, "halves"], "half", "other", axis=-3)
+l = make("Slice", [h, "starts", "ends", "axes"], "sliced")
+e = make("Add", [l, "row"], "broadcast")
+f = make("Flatten", [e], "flat")
+g = make("Gemm", [f, "fc.w"], "fc", transB=1)
+r = make("Unsqueeze", [g, "last"], "column")
+m = make("MatMul", [r, "mm.w"], "product")
+t = make("Transpose", [m], "transposed", perm=[2, 0, 1])
+y, last = make("LSTM", [t, "lstm.w", "lstm.r"], "sequence", "hidden", hidden_size=4), again("hidden")
+q = make("Squeeze", [y, "one"], "squeezed")
+z = make("ReduceMean", [q, "one"], "mean", keepdims=1)
+make("Gather", [z, "picks"], "picked", axis=0)
+save("learned", around, [value("x", ["batch", 3, 16, 16])],
+     [value("picked.again", [2, 1, 4]), value("hidden.again", [1, "batch", 4])],
+     [weights("conv.w", 4, 3, 3, 3), weights("up.w", 4, 2, 3, 3), integers("halves", 4, 2), integers("starts", 1, -6),
+      integers("ends", 9, -1), integers("axes", 2, 3), weights("row", 5), weights("fc.w", 6, 140),
+      integers("last", -1), weights("mm.w", 1, 7), weights("lstm.w", 1, 16, 6), weights("lstm.r", 1, 16, 4),
+      integers("one", 1), integers("picks", 0, 2)])
+
+# What PyTorch writes for an LSTM whose batch is open: initial states of zeros, as many as there are sequences; and for
+# interpolation: scales beside a region that is absent, and attributes at their defaults.
+save("states", [node("Resize", ["images", "", "scales"], ["large"], mode="linear", antialias=0, cubic_coeff_a=-0.75,
+                     exclude_outside=0, keep_aspect_ratio_policy="stretch", coordinate_transformation_mode="half_pixel"),
+                node("Shape", ["large"], ["size"]), node("Reshape", ["large", "size"], ["same"]),
+                node("Resize", ["same", "", "", "target"], ["small"], mode="nearest"),
+                node("Shape", ["x"], ["s"]), node("Gather", ["s", "one"], ["n"], axis=0),
+                node("Concat", ["direction", "n", "hidden"], ["state"], axis=0),
+                node("ConstantOfShape", ["state"], ["zeros"], value=numpy_helper.from_array(np.zeros(1, np.float32))),
+                node("Slice", ["zeros", "begin", "end"], ["first"]),
+                node("LSTM", ["x", "w", "r", "", "", "first", "zeros"], ["y"], hidden_size=4)],
+     [value("x", [7, "batch", 6]), value("images", [2, 3, 8, 9])], [value("y", [7, 1, "batch", 4]), value("small", [2, 3, 5, 7])],
+     [numpy_helper.from_array(np.array([1, 1, 1.5, 2], np.float32), "scales"), integers("target", 2, 3, 5, 7),
+      integers("one", 1), integers("direction", 1), integers("hidden", 4), integers("begin", 0), integers("end", 1),
+      weights("w", 1, 16, 6), weights("r", 1, 16, 4)])
