@@ -73,6 +73,10 @@ Cluster cluster_of_replica(const PartitionOptions& options, const Cluster& clust
   if (devices % replicas != 0) {
     throw UsageError(fmt::format("--replicas {}: {} devices do not divide into {} parts", replicas, devices, replicas));
   }
+  if (replicas == 1 && (options.zero > 0 || options.bucket_bytes)) {
+    throw UsageError(fmt::format("{} is for replicas, and there is one: say --replicas N, too",
+                                 options.zero > 0 ? "--zero" : "--bucket-bytes"));
+  }
   Cluster part = cluster;
   // What is sharded or made again is not in the partitioner's estimate: the compiled program tells whether it fits.
   if (options.zero > 0 || options.recompute != name_of(RecomputePattern::kNone)) {

@@ -90,6 +90,12 @@ case_wrong_values_are_told() {
   expect_err '4 replicas need as many microbatches, and there are 2; 4 would do'
   run "$mpplan" partition "$model" --devices 4 --zero 4
   expect_code 2
+  for flag in "--zero 2" "--bucket-bytes 1000"; do
+    # shellcheck disable=SC2086
+    run "$mpplan" partition "$model" --devices 4 $flag
+    expect_code 2
+    expect_err "${flag% *} is for replicas, and there is one: say --replicas N, too"
+  done
   run "$mpplan" partition "$model" --devices 4 --recompute some
   expect_code 2
   expect_err '\-\-recompute some: there are none, blocks, all, auto'
