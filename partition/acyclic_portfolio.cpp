@@ -61,10 +61,7 @@ std::vector<Candidate> run_acyclic_portfolio(const TaskDag& dag, const BalanceLi
   const Settings settings = settings_of(options.effort);
   const Clock::time_point begin = Clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-  std::optional<Clock::time_point> deadline;
-  if (options.time_limit_s)
-    deadline =
-        begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*options.time_limit_s));
+  const Deadline deadline(begin, options.time_limit_s, options.stop);
   const Assignment found = acyclic_partition(
       dag, limits,
       {.seed = options.seed, .fixed = options.fixed, .random_orders = settings.random_orders, .deadline = deadline});

@@ -100,11 +100,9 @@ std::vector<Candidate> run_portfolio(const WeightedGraph& graph, const BalanceLi
   const Clock::time_point begin = Clock::now();
   Task task{.effort = options.effort, .seed = options.seed, .fixed = options.fixed, .deadline = {}};
   task.threads = std::max(1, options.threads / std::max<std::int32_t>(1, static_cast<std::int32_t>(algorithms.size())));
-  if (options.time_limit_s)
-    task.deadline =
-        begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*options.time_limit_s));
+  task.deadline = Deadline(begin, options.time_limit_s, options.stop);
   task.progress = &options.progress;
-  const auto late = [&] { return task.deadline && Clock::now() >= *task.deadline; };
+  const auto late = [&] { return task.deadline.passed(); };
   const auto run = [&](const Algorithm& algorithm, const Task& with) {
     const Clock::time_point start = Clock::now();
     if (options.progress) options.progress(algorithm.name, graph.vertices(), 0);

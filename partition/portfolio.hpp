@@ -1,6 +1,7 @@
 // Every algorithm by its name, run side by side, and the best of what they found.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -26,6 +27,7 @@ struct PortfolioOptions {
   std::uint64_t seed = 0;
   std::int32_t threads = 1;              // algorithms at a time; changes nothing but the time
   std::optional<double> time_limit_s{};  // begin nothing more after it; at least one algorithm always finishes
+  const std::atomic<bool>* stop{};       // where not null: once true, as if the time limit had come
   std::vector<BlockId> fixed{};          // empty, or for every vertex its block or kNone
   PortfolioProgress progress{};          // may be empty
 };

@@ -81,7 +81,7 @@ std::vector<Assignment> metis_partitions(const WeightedGraph& graph, const Balan
       found.push_back(with_fixed(graph, limits, metis_partition(graph, limits, options), task.fixed));
       options.cuts = 1;
       options.iterations = MetisOptions{}.iterations;
-      if (task.deadline && std::chrono::steady_clock::now() >= *task.deadline) break;
+      if (task.deadline.passed()) break;
     }
     result.push_back(std::ranges::min(found, {}, worth));
   }
@@ -152,14 +152,23 @@ Solution run_linear(const WeightedGraph& graph, const BalanceLimits& limits, con
   return {.assignment = std::move(refined.assignment), .lower_bound = {}};
 }
 
+// Fewer where a graph has but a handful of partitions.
+std::int64_t annealing_moves(const WeightedGraph& graph, const BalanceLimits& limits, Effort effort) {
+  constexpr std::int64_t kPerPairAndBlock = 1000;
+  const std::int64_t vertices = std::min<std::int64_t>(graph.vertices(), 1 << 20);
+  return std::min(settings_of(effort).annealing_moves, kPerPairAndBlock * vertices * vertices * limits.blocks);
+}
+
 // Starts from the linear split, and from blocks grown greedily; what is found is refined.
 Solution run_annealing(const WeightedGraph& graph, const BalanceLimits& limits, const Task& task) {
   std::vector<RefineResult> found;
   for (Assignment start :
        {run_linear(graph, limits, task).assignment, run_kernighan_lin(graph, limits, task).assignment}) {
-    AnnealingResult walked =
-        anneal(graph, limits, std::move(start),
-               {.seed = task.seed, .fixed = task.fixed, .moves = settings_of(task.effort).annealing_moves});
+    AnnealingResult walked = anneal(graph, limits, std::move(start),
+                                    {.seed = task.seed,
+                                     .fixed = task.fixed,
+                                     .moves = annealing_moves(graph, limits, task.effort),
+                                     .deadline = task.deadline});
     found.push_back(refine(graph, limits, std::move(walked.assignment), {.seed = task.seed, .fixed = task.fixed}));
   }
   const auto worth = [&](const RefineResult& r) {

@@ -1,13 +1,12 @@
 // The one table that knows every concrete partitioner.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
 #include "partition/candidate.hpp"
+#include "partition/deadline.hpp"
 #include "partition/graph/weighted_graph.hpp"
 #include "partition/portfolio.hpp"
 
@@ -19,7 +18,7 @@ struct Task {
   std::uint64_t seed = 0;
   std::int32_t threads = 1;
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
-  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  Deadline deadline{};
   const Assignment* known = nullptr;            // the best that others have found, for an algorithm that runs last
   const PortfolioProgress* progress = nullptr;  // where to tell of it; may be null or empty
 };

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "apps/mpplan/interrupt.hpp"
 #include "apps/mpplan/max_load_report.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "lib/base/error.hpp"
@@ -85,6 +86,7 @@ ExitCode run_max_load(const PartitionOptions& options) {
       .seed = options.seed,
       .steps = annealing_steps(effort),
       .time_limit_s = options.time_limit_s,
+      .stop = &interrupted(),
       .progress = [](const std::string& line) { fmt::print(stderr, "mpplan: {}\n", line); }};
   const StepShape shape = step_shape_of(options);
   Cluster cluster = cluster_of(options);
@@ -107,7 +109,7 @@ ExitCode run_max_load(const PartitionOptions& options) {
   const MaxLoadReport report{
       .options = options, .output = output_of(options), .plan = plan, .found = found, .seconds = seconds};
   fmt::print("{}", options.json ? max_load_json(report) : max_load_text(report));
-  return ExitCode::kGood;
+  return end_of_search();
 }
 
 }  // namespace mp::apps

@@ -7,6 +7,7 @@
 #include "apps/common/outputs.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
+#include "apps/mpplan/interrupt.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/parallelism.hpp"
 #include "apps/mpplan/partition_graph_command.hpp"
@@ -139,10 +140,12 @@ void add_partition(CLI::App& app, Action& action) {
       "  mpplan partition mesh.graph --blocks 32 --imbalance 3%\n"
       "  mpplan partition models/convnet.json --cluster configs/clusters/4xa100-pcie.json --bind batch=256 -o "
       "plan.json\n"
-      "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 nothing keeps balance and memory, 5 disk.");
+      "Ctrl-C ends a search with the best found so far, which is written.\n"
+      "Exit codes: 0 good, 2 wrong usage, 3 bad input, 4 nothing keeps balance and memory, 5 disk, 130 interrupted.");
   command->callback([options, &action] {
     action = [options] {
       check_output(*options);
+      watch_for_interrupts();
       if (!is_graph_file(*options)) return run_partition_model(*options);
       refuse_parallelism_flags(*options, "a .graph file is no model");
       refuse_split_flag(*options, "a .graph file is no model");

@@ -11,6 +11,7 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/graph_progress.hpp"
+#include "apps/mpplan/interrupt.hpp"
 #include "lib/base/error.hpp"
 #include "lib/files/json_writer.hpp"
 #include "partition/files/metis_graph.hpp"
@@ -144,7 +145,7 @@ ExitCode run_partition_graph(const PartitionOptions& options) {
   const Result result{
       .graph = graph, .limits = limits, .candidates = candidates, .best = best, .output = output, .seconds = seconds};
   fmt::print("{}", options.json ? json_of(result, options) : text_of(result, options));
-  return ExitCode::kGood;
+  return end_of_search();
 }
 
 }  // namespace mp::apps

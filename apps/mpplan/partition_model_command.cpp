@@ -11,6 +11,7 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/fitting_changes.hpp"
+#include "apps/mpplan/interrupt.hpp"
 #include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/parallelism.hpp"
@@ -91,6 +92,7 @@ Planned planned_or_what_would_fit(const PartitionOptions& options, const ModelFi
   try {
     return planned(options, file, asked);
   } catch (const InfeasibleError& error) {
+    if (interrupted()) throw;
     fmt::print(stderr, "mpplan: looking for the smallest change that fits\n");
     const FitsWith fits = [&](const PartitionOptions& changed, const Cluster& cluster) {
       try {
@@ -142,7 +144,7 @@ ExitCode run_partition_model(const PartitionOptions& options) {
                                .has_loss = !file.model.loss.empty(),
                                .seconds = seconds};
   fmt::print("{}", options.json ? report_json(report) : report_text(report));
-  return ExitCode::kGood;
+  return end_of_search();
 }
 
 }  // namespace mp::apps

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "apps/mpplan/interrupt.hpp"
 #include "lib/base/error.hpp"
 #include "partition/acyclic_portfolio.hpp"
 
@@ -23,6 +24,7 @@ partition::PortfolioOptions portfolio_options(const PartitionOptions& options) {
   result.seed = options.seed;
   result.threads = options.threads;
   result.time_limit_s = options.time_limit_s;
+  result.stop = &interrupted();
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "apps/common/table.hpp"
+#include "apps/mpplan/interrupt.hpp"
 #include "apps/mpplan/max_load_command.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/report_fields.hpp"
@@ -168,7 +169,7 @@ ExitCode run_partition_pipeline(const PartitionOptions& options, const ModelFile
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Found report{.options = options, .plan = plan, .pipeline = *found, .seconds = seconds};
   fmt::print("{}", options.json ? report_json(report) : report_text(report));
-  return ExitCode::kGood;
+  return end_of_search();
 }
 
 }  // namespace mp::apps

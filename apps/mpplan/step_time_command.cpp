@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/mpplan/interrupt.hpp"
 #include "apps/mpplan/model_planning.hpp"
 #include "apps/mpplan/split_flag.hpp"
 #include "apps/mpplan/step_time_report.hpp"
@@ -99,7 +100,7 @@ ExitCode run_step_time(const PartitionOptions& options) {
                               .has_loss = !file.model.loss.empty(),
                               .seconds = seconds};
   fmt::print("{}", options.json ? step_time_json(report) : step_time_text(report));
-  return ExitCode::kGood;
+  return end_of_search();
 }
 
 }  // namespace mp::apps

@@ -117,7 +117,7 @@ Assignment acyclic_partition(const TaskDag& dag, const BalanceLimits& limits, co
   RandomSource random(options.seed);
   std::optional<Found> best;
   for (const OrderPolicy policy : policies) {
-    if (best && options.deadline && std::chrono::steady_clock::now() >= *options.deadline) break;
+    if (best && options.deadline.passed()) break;
     const std::vector<VertexId> order = topological_order(dag, policy, random);
     for (const std::vector<BlockId>& blocks : block_sequences(limits, order, options.fixed)) {
       std::optional<Assignment> split =

@@ -1,21 +1,20 @@
 // Partitions whose blocks follow one another: no cycle of blocks, so that a pipeline flows one way.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "partition/acyclic/task_dag.hpp"
+#include "partition/deadline.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
 
 struct AcyclicOptions {
   std::uint64_t seed = 0;
-  std::span<const BlockId> fixed{};                                 // empty, or for every vertex its block or kNone
-  std::int32_t random_orders = 4;                                   // beside the three systematic ones
-  std::optional<std::chrono::steady_clock::time_point> deadline{};  // no further order is tried after it
+  std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
+  std::int32_t random_orders = 4;    // beside the three systematic ones
+  Deadline deadline{};               // no further order is tried after it
 };
 
 struct AcyclicRefinement {

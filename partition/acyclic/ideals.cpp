@@ -190,9 +190,7 @@ class Search {
     if (!last_) refuse(v);
     available_.push_back(v);
   }
-  [[nodiscard]] bool late() const {
-    return options_.deadline && std::chrono::steady_clock::now() >= *options_.deadline;
-  }
+  [[nodiscard]] bool late() const { return options_.deadline.passed(); }
 
   [[nodiscard]] bool fits(VertexId v) const {
     const BlockId wanted = options_.fixed.empty() ? kNone<BlockId> : options_.fixed[index(v)];

@@ -1,12 +1,12 @@
 // The best acyclic partition of all, by dynamic programming over ideals.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 
 #include "partition/acyclic/task_dag.hpp"
+#include "partition/deadline.hpp"
 #include "partition/exact/exact_result.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
@@ -18,7 +18,7 @@ struct IdealOptions {
   bool may_leave_empty = false;      // whether blocks may stay empty
   std::int64_t steps = 20'000'000;   // most decisions of the search
   std::int64_t bytes = 512'000'000;  // most memory of the table
-  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  Deadline deadline{};
 };
 
 // Among the acyclic partitions that keep the limits and `fixed` and cut less than `bound`: the one of least cut.

@@ -50,7 +50,7 @@ class Annealing {
       const double cooling = std::pow(kCold / kWarmStart, 1.0 / static_cast<double>(kEpochs));
       double temperature = kWarmStart * scale;
       price_ = 20.0 * scale * static_cast<double>(partition_.blocks());
-      for (std::int64_t epoch = 0; epoch < kEpochs; ++epoch, temperature *= cooling) {
+      for (std::int64_t epoch = 0; epoch < kEpochs && !options_.deadline.passed(); ++epoch, temperature *= cooling) {
         result.moves_made += walk(temperature, options_.moves / kEpochs + 1);
         price_ *= partition_.feasible() ? 1.0 / kPriceChange : kPriceChange;
       }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "partition/deadline.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
@@ -13,6 +14,7 @@ struct AnnealingOptions {
   std::uint64_t seed = 0;
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone; the start must agree with it
   std::int64_t moves = 500'000;      // tried
+  Deadline deadline{};               // looked at some hundred times
 };
 
 struct AnnealingResult {

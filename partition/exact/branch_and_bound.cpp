@@ -79,9 +79,7 @@ class Search {
       if (exhausted_) return;
     }
   }
-  [[nodiscard]] bool late() const {
-    return options_.deadline && std::chrono::steady_clock::now() >= *options_.deadline;
-  }
+  [[nodiscard]] bool late() const { return options_.deadline.passed(); }
 
   [[nodiscard]] bool room_enough(std::size_t depth) const {
     if (!options_.may_leave_empty &&

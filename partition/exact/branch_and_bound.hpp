@@ -1,11 +1,11 @@
 // Depth-first search over all assignments, with bounds.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "partition/deadline.hpp"
 #include "partition/exact/exact_result.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
@@ -16,7 +16,7 @@ struct BranchOptions {
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
   bool may_leave_empty = false;      // whether blocks may stay empty
   std::int64_t steps = 20'000'000;   // most vertices placed
-  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  Deadline deadline{};
 };
 
 // Places vertex after vertex, the one most attached to those placed first. Below the bound must stay: the cut among

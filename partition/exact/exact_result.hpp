@@ -1,11 +1,10 @@
 // What exact solvers are given and what they prove.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 
+#include "partition/deadline.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
@@ -14,7 +13,7 @@ struct ExactOptions {
   std::span<const BlockId> fixed{};
   std::int64_t steps = 20'000'000;   // of the search in all; what bounds its time on every machine alike
   std::int64_t bytes = 512'000'000;  // of its tables
-  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  Deadline deadline{};
 };
 
 // Of a search for the best assignment of cut below a bound.

@@ -141,7 +141,7 @@ Assignment kernighan_lin_partition(const WeightedGraph& graph, const BalanceLimi
   const RandomSource random(options.seed);
   std::optional<RefineResult> best;
   for (std::int32_t restart = 0; restart < std::max(1, options.restarts); ++restart) {
-    if (best && options.deadline && std::chrono::steady_clock::now() >= *options.deadline) break;
+    if (best && options.deadline.passed()) break;
     RandomSource own = random.fork(static_cast<std::uint64_t>(restart));
     Assignment grown = Grower(graph, limits, options.fixed, own).grow();
     RefineResult result = refine(graph, limits, std::move(grown),

@@ -1,11 +1,10 @@
 // The built-in refiner, and partitions of its own from scratch.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 
+#include "partition/deadline.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
 namespace mp::partition {
@@ -14,7 +13,7 @@ struct RefineOptions {
   std::uint64_t seed = 0;
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone; assignments must agree with it
   std::int32_t rounds = 8;           // of localised searches at most; 0: whole passes only
-  std::optional<std::chrono::steady_clock::time_point> deadline{};  // no new pass begins after it
+  Deadline deadline{};               // no new pass begins after it
 };
 
 struct RefineResult {
@@ -38,7 +37,7 @@ struct GrowOptions {
   std::uint64_t seed = 0;
   std::span<const BlockId> fixed{};
   std::int32_t restarts = 4;
-  std::optional<std::chrono::steady_clock::time_point> deadline{};  // no restart begins after it
+  Deadline deadline{};  // no restart begins after it
 };
 
 // Blocks grown greedily from random vertices and refined, the best of several restarts.

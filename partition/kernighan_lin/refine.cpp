@@ -39,9 +39,7 @@ class Refiner {
   }
 
  private:
-  [[nodiscard]] bool late() const {
-    return options_.deadline && std::chrono::steady_clock::now() >= *options_.deadline;
-  }
+  [[nodiscard]] bool late() const { return options_.deadline.passed(); }
 
   [[nodiscard]] std::vector<VertexId> boundary() {
     std::vector<VertexId> result;

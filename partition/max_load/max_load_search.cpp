@@ -10,6 +10,7 @@
 
 #include "lib/base/error.hpp"
 #include "lib/base/quantities.hpp"
+#include "partition/deadline.hpp"
 #include "partition/max_load/contiguous.hpp"
 #include "partition/max_load/free_placement.hpp"
 #include "partition/max_load/load_bound.hpp"
@@ -55,7 +56,7 @@ class Search {
   [[nodiscard]] bool has_pins() const { return !problem_.fixed.empty(); }
 
   [[nodiscard]] std::function<bool()> stop() const {
-    return [this] { return options_.time_limit_s && seconds_since(start_) > *options_.time_limit_s; };
+    return [deadline = Deadline(start_, options_.time_limit_s, options_.stop)] { return deadline.passed(); };
   }
 
   [[nodiscard]] double best_seconds() const {

@@ -1,6 +1,7 @@
 // A model on a cluster at the least max-load: pipelines exactly, other placements by search, and how good that is.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -19,6 +20,7 @@ struct MaxLoadOptions {
   std::uint64_t seed = 1;
   std::int64_t steps = 60'000'000;       // of annealing
   std::optional<double> time_limit_s{};  // ends the search early; results then depend on the machine
+  const std::atomic<bool>* stop{};       // where not null: once true, as if the time limit had come
   std::function<void(const std::string& line)> progress = [](const std::string&) {};
 };
 

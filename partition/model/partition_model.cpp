@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <array>
 #include <optional>
 #include <string>
@@ -201,12 +202,16 @@ struct Search {
 };
 
 // Wider and wider balances, until something keeps one.
-Search search(const Problem& problem, const ModelPartitionOptions& options) {
+Search search(const Problem& problem, ModelPartitionOptions options) {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::optional<double> limit_s = options.portfolio.time_limit_s;
   Search result;
   for (const AllowedImbalance& imbalance :
        imbalances(options, static_cast<std::int32_t>(problem.cluster.devices.size()))) {
     result = {.found = run_with_room(problem, imbalance, options), .asked = imbalance};
     if (best_of(result.found).found.feasible) return result;
+    const std::chrono::duration<double> used = std::chrono::steady_clock::now() - begin;
+    if (limit_s) options.portfolio.time_limit_s = std::max(0.0, *limit_s - used.count());
   }
   fail(best_of(result.found).found, options);
 }

@@ -45,7 +45,7 @@ class Evolution {
 
  private:
   Individual& best() { return *std::ranges::min_element(population_, better); }
-  bool late() const { return options_.deadline && Clock::now() >= *options_.deadline; }
+  bool late() const { return options_.deadline.passed(); }
 
   // The first partitions, in batches so that a deadline can end them early.
   void found() {

@@ -1,9 +1,9 @@
 // Many multilevel runs that learn from each other.
 #pragma once
 
-#include <chrono>
 #include <optional>
 
+#include "partition/deadline.hpp"
 #include "partition/multilevel/multilevel_run.hpp"
 
 namespace mp::partition {
@@ -15,7 +15,7 @@ struct EvolutionOptions {
   int give_up_after = 0;  // generations in a row without a better best; 0: never
   std::uint64_t seed = 0;
   int threads = 1;
-  std::optional<std::chrono::steady_clock::time_point> deadline{};  // nothing new begins after it
+  Deadline deadline{};  // nothing new begins after it
 };
 
 struct EvolutionResult {

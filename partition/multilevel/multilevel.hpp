@@ -1,13 +1,12 @@
 // The built-in multilevel partitioner: k-way, any number of balance constraints, unequal blocks, fixed vertices.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string_view>
 
+#include "partition/deadline.hpp"
 #include "partition/effort.hpp"
 #include "partition/graph/weighted_graph.hpp"
 
@@ -26,7 +25,7 @@ struct MultilevelOptions {
   std::int32_t threads = 1;          // change the time, never the result
   std::span<const BlockId> fixed{};  // empty, or for every vertex its block or kNone
   // No new step of the search begins after it. Only Effort::kBest searches long enough to need one.
-  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  Deadline deadline{};
   std::function<void(const MultilevelProgress&)> progress{};  // may be empty; with several threads called by any
 };
 

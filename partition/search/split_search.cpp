@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "lib/base/error.hpp"
 #include "lib/graph/split_nodes.hpp"
+#include "partition/deadline.hpp"
 #include "partition/search/lanes.hpp"
 #include "partition/search/pipeline_candidates.hpp"
 
@@ -31,7 +33,11 @@ class SplitSearcher {
                 StepSearchOptions options)
       : model_(model), source_(source), shape_(shape), cluster_(cluster), options_(std::move(options)) {}
 
-  SplitSearch search(const std::vector<NodeSplit>& splits, const StepSearchOptions& options) const {
+  SplitSearch search(const std::vector<NodeSplit>& splits, StepSearchOptions options) const {
+    if (options.portfolio.time_limit_s) {  // which is that of all searches
+      const std::chrono::duration<double> used = Deadline::Clock::now() - start_;
+      options.portfolio.time_limit_s = std::max(0.0, *options.portfolio.time_limit_s - used.count());
+    }
     SplitSearch result{
         .splits = splits, .model = model_in_parts(model_, splits, source_, shape_.bindings), .found = {}};
     result.found = search_step_time(result.model, source_, shape_, cluster_, options);
@@ -51,6 +57,7 @@ class SplitSearcher {
     if (candidates.size() == 1) return search(candidates.front().splits, options_);
     std::optional<SplitSearch> best = search_if_fitting(candidates.front().splits, options_);
     for (const bool tensor_parallel : {false, true}) {
+      if (best && late()) break;
       std::optional<SplitSearch> likely = likeliest(candidates, tensor_parallel, best);
       if (!likely || !(step_of(*likely) < promising_s(best))) continue;
       StepSearchOptions thorough = options_;
@@ -64,6 +71,10 @@ class SplitSearcher {
   }
 
  private:
+  [[nodiscard]] bool late() const {
+    return Deadline(start_, options_.portfolio.time_limit_s, options_.portfolio.stop).passed();
+  }
+
   [[nodiscard]] static double promising_s(const std::optional<SplitSearch>& best) {
     constexpr double kPromising = 1.1;
     return best ? kPromising * step_of(*best) : std::numeric_limits<double>::infinity();
@@ -80,7 +91,7 @@ class SplitSearcher {
     if (tensor_parallel && known) quick.worth_s = promising_s(known);
     std::optional<SplitSearch> best;
     for (std::size_t i = 1; i < candidates.size(); ++i) {
-      if (candidates[i].tensor_parallel != tensor_parallel) continue;
+      if (candidates[i].tensor_parallel != tensor_parallel || ((known || best) && late())) continue;
       std::optional<SplitSearch> found = search_if_fitting(candidates[i].splits, quick);
       tell(candidates[i], found);
       if (found && (!best || step_of(*found) < step_of(*best))) best = std::move(found);
@@ -103,6 +114,7 @@ class SplitSearcher {
   const StepShape& shape_;
   const Cluster& cluster_;
   StepSearchOptions options_;
+  const Deadline::Clock::time_point start_ = Deadline::Clock::now();
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "lib/base/error.hpp"
 #include "lib/plan/predict.hpp"
+#include "partition/deadline.hpp"
 #include "partition/model/device_limits.hpp"
 #include "partition/model/partition_model.hpp"
 #include "partition/search/improve_plan.hpp"
@@ -73,8 +74,8 @@ class Searcher {
   }
 
   [[nodiscard]] bool out_of_time() const {
-    return options_.portfolio.time_limit_s && !result_.plans.empty() &&
-           std::chrono::duration<double>(Clock::now() - start_).count() > *options_.portfolio.time_limit_s;
+    return !result_.plans.empty() &&
+           Deadline(start_, options_.portfolio.time_limit_s, options_.portfolio.stop).passed();
   }
   [[nodiscard]] bool out_of_work() const { return judge_.instructions() >= budget_.instructions; }
 
