@@ -22,6 +22,16 @@ const DeviceOptions& chosen(const DeviceOptions& options) {
   return options;
 }
 
+// The part of one kernel in an attention that several have.
+class SharedAttention final : public runtime::gpu::FusedAttention {
+ public:
+  explicit SharedAttention(std::shared_ptr<runtime::gpu::FusedAttention> shared) : shared_(std::move(shared)) {}
+  void run(const runtime::gpu::AttentionOperands& operands) override { shared_->run(operands); }
+
+ private:
+  std::shared_ptr<runtime::gpu::FusedAttention> shared_;
+};
+
 }  // namespace
 
 CudaDevice::CudaDevice(const DeviceOptions& options)
@@ -102,19 +112,31 @@ std::unique_ptr<runtime::gpu::FusedAttention> CudaDevice::make_attention(
     const runtime::gpu::AttentionProblem& problem) {
   using runtime::gpu::AttentionChoice;
   if (options_.attention == AttentionChoice::kBlocks) return nullptr;
-  std::string reason = "this build is without cuDNN";
-  std::unique_ptr<runtime::gpu::FusedAttention> attention;
-  if (has_cudnn()) {
-    runtime::gpu::AttentionProblem wanted = problem;
-    wanted.is_deterministic = options_.attention == AttentionChoice::kFused;
-    attention = runtime::make_cudnn_attention(cudnn_, wanted, *this, reason);
+  runtime::gpu::AttentionProblem wanted = problem;
+  wanted.is_deterministic = options_.attention == AttentionChoice::kFused;
+  std::string reason;
+  if (FusedAttentionPointer planned = plan_attention(wanted, reason)) {
+    return std::make_unique<SharedAttention>(std::move(planned));
   }
-  if (!attention) {
-    remark(fmt::format("{} of {} heads of {} over {} keys runs by blocks of queries, not fused: {}",
-                       problem.is_backward ? "the gradient of attention" : "attention", problem.query_heads,
-                       problem.depth, problem.keys, reason));
+  remark(fmt::format("{} of {} heads of {} over {} keys runs by blocks of queries, not fused: {}",
+                     problem.is_backward ? "the gradient of attention" : "attention", problem.query_heads,
+                     problem.depth, problem.keys, reason));
+  return nullptr;
+}
+
+CudaDevice::FusedAttentionPointer CudaDevice::plan_attention(const runtime::gpu::AttentionProblem& problem,
+                                                             std::string& reason) {
+  const auto& p = problem;
+  const AttentionKey key{p.batch,       p.queries, p.keys,      p.query_heads, p.key_heads,       p.depth,
+                         p.value_depth, p.scale,   p.is_causal, p.is_backward, p.is_deterministic};
+  const auto [place, is_new] = attentions_.try_emplace(key);
+  auto& [planned, why_not] = place->second;
+  if (is_new) {
+    why_not = "this build is without cuDNN";
+    if (has_cudnn()) planned = runtime::make_cudnn_attention(cudnn_, problem, *this, why_not);
   }
-  return attention;
+  reason = why_not;
+  return planned;
 }
 
 bool CudaDevice::has_cudnn() {

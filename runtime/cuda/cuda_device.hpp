@@ -6,10 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "runtime/cuda/blas.hpp"
@@ -70,6 +73,13 @@ class CudaDevice final : public runtime::gpu::Device {
     friend bool operator==(const StepNumbers&, const StepNumbers&) = default;
   };
 
+  using FusedAttentionPointer = std::shared_ptr<runtime::gpu::FusedAttention>;
+  // Batch, queries, keys, heads of queries and of keys, both depths, scale; causal, backwards, the same bits each time.
+  using AttentionKey = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                                  std::int64_t, float, bool, bool, bool>;
+
+  [[nodiscard]] FusedAttentionPointer plan_attention(const runtime::gpu::AttentionProblem& problem,
+                                                     std::string& reason);
   [[nodiscard]] bool has_cudnn();
   void remark(const std::string& text);  // once
 
@@ -92,6 +102,8 @@ class CudaDevice final : public runtime::gpu::Device {
   Event values_copied_;
   std::optional<StepNumbers> values_of_;
   std::shared_ptr<void> cudnn_;  // its handle, once a convolution needs it
+  // A plan is compiled: layers that are alike share one. Null: there is none.
+  std::map<AttentionKey, std::pair<FusedAttentionPointer, std::string>> attentions_;
 };
 
 }  // namespace mp::cuda

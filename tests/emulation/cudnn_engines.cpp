@@ -154,6 +154,7 @@ cudnnStatus_t finalize_plan(Descriptor& d) {
   if (!configuration->engines[0].can_be_planned) return refuse(CUDNN_STATUS_NOT_SUPPORTED, "the engine cannot do it");
   d.graph = configuration->graph;
   d.engines = configuration->engines;
+  add_to(mutable_counts().plans, 1);
   return CUDNN_STATUS_SUCCESS;
 }
 

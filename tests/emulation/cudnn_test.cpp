@@ -1,7 +1,8 @@
-// runtime/cudnn on the emulated cuDNN: trainings, what old versions do, and what cuDNN refuses (each status is that of
-// cuDNN 9.19 itself for the same calls).
+// runtime/cudnn on the emulated cuDNN: trainings, what old versions do, and what cuDNN refuses (each status is the
+// answer of cuDNN 9.19 itself to the same call, without a GPU).
 #include <cudnn.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "lib/base/random.hpp"
 #include "runtime/cuda/cuda_backend.hpp"
 #include "runtime/cuda/cuda_device.hpp"
+#include "runtime/cudnn/descriptor.hpp"
 #include "tests/emulation/machine.hpp"
 #include "tests/runtime/support/torch_runs.hpp"
 #include "tests/support/catch.hpp"
@@ -82,6 +84,15 @@ TEST_CASE("algorithms that add in a fixed order are chosen: the same bits again,
     CHECK(bfloat16_losses(run, file.seed, gpus(), 2) == once);
     CHECK(bfloat16_losses(run, file.seed, gpus(AttentionChoice::kFused, false), 2) == once);
   }
+}
+
+TEST_CASE("layers that are alike share the plans of their attention", "[emulation]") {
+  const MachineForTest machine({.devices = 1});
+  const TorchRuns file = read_torch_runs("mixed_precision.json");
+  const Counts before = counts();
+  static_cast<void>(bfloat16_losses(file.runs.at(0), file.seed, gpus()));
+  CHECK(counts().attentions - before.attentions == 12);  // of 2 layers in 3 steps, forwards and backwards
+  CHECK(counts().plans - before.plans == 2 * 2);         // the first that is compiled takes too much scratch
 }
 
 TEST_CASE("what old versions of cuDNN get wrong in attention is done otherwise", "[emulation]") {
@@ -186,6 +197,80 @@ TEST_CASE("a filter that does not fit is refused as cuDNN refuses it", "[emulati
   static_cast<void>(cudnnDestroyTensorDescriptor(tensor));
   static_cast<void>(cudnnDestroyFilterDescriptor(filter));
   static_cast<void>(cudnnDestroyConvolutionDescriptor(convolution));
+}
+
+namespace {
+
+struct TensorChoice {
+  std::array<std::int64_t, 4> extents{1, 4, 3, 5};
+  std::array<std::int64_t, 4> strides{60, 15, 5, 1};
+  std::int64_t alignment = 16;
+  bool is_number = false;
+};
+
+// Not finalized.
+CudnnDescriptor tensor_of(const TensorChoice& choice) {
+  static std::int64_t id = 1;
+  CudnnDescriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+  const cudnnDataType_t type = CUDNN_DATA_FLOAT;
+  tensor.set_many(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
+  tensor.set(CUDNN_ATTR_TENSOR_DIMENSIONS, choice.extents);
+  tensor.set(CUDNN_ATTR_TENSOR_STRIDES, choice.strides);
+  tensor.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, id++);
+  tensor.set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, choice.alignment);
+  tensor.set(CUDNN_ATTR_TENSOR_IS_BY_VALUE, choice.is_number);
+  return tensor;
+}
+
+cudnnStatus_t finalized(const TensorChoice& choice) { return cudnnBackendFinalize(tensor_of(choice).get()); }
+
+// A product of A[1, 4, 3, 5] and B.
+cudnnStatus_t product_with(const TensorChoice& b) {
+  CudnnDescriptor what(CUDNN_BACKEND_MATMUL_DESCRIPTOR);
+  const cudnnDataType_t type = CUDNN_DATA_FLOAT;
+  what.set_many(CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
+  what.finalize();
+  CudnnDescriptor operation(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_MATMUL_DESC, what);
+  const auto set = [&operation](cudnnBackendAttributeName_t name, const TensorChoice& choice) {
+    CudnnDescriptor tensor = tensor_of(choice);
+    tensor.finalize();
+    operation.set(name, tensor);
+  };
+  set(CUDNN_ATTR_OPERATION_MATMUL_ADESC, {});
+  set(CUDNN_ATTR_OPERATION_MATMUL_BDESC, b);
+  set(CUDNN_ATTR_OPERATION_MATMUL_CDESC, {.extents = {1, 4, 3, 7}, .strides = {84, 21, 7, 1}});
+  return cudnnBackendFinalize(operation.get());
+}
+
+}  // namespace
+
+TEST_CASE("descriptors of a graph are refused as cuDNN refuses them", "[emulation]") {
+  CHECK(finalized({}) == CUDNN_STATUS_SUCCESS);
+  CHECK(finalized({.strides = {-1, 15, 5, 1}}) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(finalized({.alignment = 3}) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(finalized({.is_number = true}) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(product_with({.extents = {1, 2, 5, 7}, .strides = {70, 35, 7, 1}}) == CUDNN_STATUS_SUCCESS);
+  CHECK(product_with({.extents = {1, 3, 5, 7}, .strides = {105, 35, 7, 1}}) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(product_with({.extents = {1, 2, 6, 7}, .strides = {84, 42, 7, 1}}) == CUDNN_STATUS_BAD_PARAM);
+
+  CudnnDescriptor tensor = tensor_of({});
+  const std::int64_t one = 1;
+  const auto set_id = [&](cudnnBackendAttributeType_t type, std::int64_t count) {
+    return cudnnBackendSetAttribute(tensor.get(), CUDNN_ATTR_TENSOR_UNIQUE_ID, type, count, &one);
+  };
+  CHECK(set_id(CUDNN_TYPE_BOOLEAN, 1) == CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE);
+  CHECK(set_id(CUDNN_TYPE_INT64, 2) == CUDNN_STATUS_BAD_PARAM);
+  tensor.finalize();
+  CHECK(set_id(CUDNN_TYPE_INT64, 1) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(cudnnBackendFinalize(tensor.get()) == CUDNN_STATUS_BAD_PARAM);
+
+  const CudnnDescriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  std::int64_t size = 0;
+  std::int64_t count = 0;
+  CHECK(cudnnBackendGetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count,
+                                 &size) == CUDNN_STATUS_NOT_INITIALIZED);
+  CHECK(cudnnBackendDestroyDescriptor(nullptr) == CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
 }
 
 TEST_CASE("a handle that is made while its stream is captured breaks the capture", "[emulation]") {

@@ -57,6 +57,7 @@ struct Counts {
   std::int64_t pageable_bytes = 0;  // copied to or from host memory that is not pinned
   std::int64_t convolutions = 0;    // by cuDNN
   std::int64_t attentions = 0;      // likewise, forwards or backwards
+  std::int64_t plans = 0;           // that cuDNN has compiled
   std::int64_t late_uses = 0;       // copies of memory that had been freed meanwhile
 };
 [[nodiscard]] Counts counts();

@@ -106,6 +106,7 @@ Counts counts() {
           .pageable_bytes = all.pageable_bytes,
           .convolutions = all.convolutions,
           .attentions = all.attentions,
+          .plans = all.plans,
           .late_uses = all.late_uses};
 }
 

@@ -44,6 +44,7 @@ struct AtomicCounts {
   std::atomic<std::int64_t> pageable_bytes{0};
   std::atomic<std::int64_t> convolutions{0};
   std::atomic<std::int64_t> attentions{0};
+  std::atomic<std::int64_t> plans{0};
   std::atomic<std::int64_t> late_uses{0};
 };
 AtomicCounts& mutable_counts();
