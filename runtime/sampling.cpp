@@ -45,7 +45,7 @@ void keep_nucleus(std::vector<Candidate>& candidates, double top_p) {
 std::int64_t sample_token(std::span<const float> scores, const SamplingOptions& options, double uniform) {
   std::vector<Candidate> candidates = ranked(scores);
   MP_CHECK(!candidates.empty());
-  if (options.is_greedy) return candidates.front().token;
+  if (options.is_greedy || options.temperature == 0.0) return candidates.front().token;
   if (options.top_k) candidates.resize(std::min(candidates.size(), static_cast<std::size_t>(*options.top_k)));
   const double largest = candidates.front().score;
   for (Candidate& candidate : candidates) candidate.score = std::exp((candidate.score - largest) / options.temperature);

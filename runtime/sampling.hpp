@@ -9,7 +9,7 @@ namespace mp::runtime {
 
 struct SamplingOptions {
   bool is_greedy = false;               // the largest score, whatever else is said
-  double temperature = 1.0;             // > 0: scores are divided by it
+  double temperature = 1.0;             // ≥ 0: scores are divided by it; 0: greedy
   std::optional<std::int64_t> top_k{};  // ≥ 1: of the tokens with the k largest scores alone (Fan et al., ACL 2018)
   // 0 < p ≤ 1: of the fewest tokens whose probability reaches p (nucleus: Holtzman et al., ICLR 2020).
   std::optional<double> top_p{};

@@ -71,15 +71,17 @@ std::string usage_message(const ::CLI::App& app, const ::CLI::ParseError& error)
                      rest.front(), commands);
 }
 
-ExitCode guarded(::CLI::App& app, int argc, const char* const* argv, const Action& action) {
+ExitCode guarded(::CLI::App& app, int argc, const char* const* argv, const Action& action, Usage usage) {
   try {
     app.parse(argc, argv);
     return action();
   } catch (const ::CLI::Success& success) {  // --help, --version
-    app.exit(success);
+    if (usage == Usage::kTold) app.exit(success);
     return ExitCode::kGood;
   } catch (const ::CLI::ParseError& error) {
-    complain(app, fmt::format("{}\nSee '{} --help'.", usage_message(app, error), command_name(app)));
+    if (usage == Usage::kTold) {
+      complain(app, fmt::format("{}\nSee '{} --help'.", usage_message(app, error), command_name(app)));
+    }
     return ExitCode::kUsage;
   } catch (...) {
     const auto [code, text] = describe_exception();
@@ -107,9 +109,9 @@ std::pair<ExitCode, std::string> describe_exception() {
   }
 }
 
-int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action) noexcept {
+int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action, Usage usage) noexcept {
   std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write, with a message: no silent death
-  const ExitCode code = guarded(app.real(), argc, argv, action);
+  const ExitCode code = guarded(app.real(), argc, argv, action, usage);
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return static_cast<int>(code);
   complain(app.real(), fmt::format("cannot write to standard output: {}", std::strerror(errno)));
   return static_cast<int>(code == ExitCode::kGood ? ExitCode::kRunFailed : code);

@@ -28,7 +28,10 @@ using Action = std::function<ExitCode()>;
 // Parses the command line, then runs `action`, which the callback of the chosen subcommand has set. Whatever is thrown
 // becomes one message on standard error, begun with the program's name, and an exit code. Checks at the end that
 // standard output took everything.
-[[nodiscard]] int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action) noexcept;
+// `usage`: whether help and mistakes of the command line are told, or by another process that has the same one.
+enum class Usage : bool { kSilent, kTold };
+[[nodiscard]] int run_main(CLI::App& app, int argc, const char* const* argv, const Action& action,
+                           Usage usage = Usage::kTold) noexcept;
 
 // "--version" with the project's version.
 void add_version(CLI::App& app);

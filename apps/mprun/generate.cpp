@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/common/checks.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/interrupt.hpp"
 #include "apps/mprun/job.hpp"
@@ -51,23 +52,30 @@ Job generation_job(const GenerateFlags& flags) {
   return job;
 }
 
-std::unique_ptr<runtime::Vocabulary> vocabulary_of(const GenerateFlags& flags, const runtime::Generator& generator) {
-  auto vocabulary =
-      flags.vocabulary ? runtime::open_bpe_vocabulary(*flags.vocabulary) : runtime::make_byte_vocabulary();
-  if (generator.vocabulary() <= vocabulary->size()) return vocabulary;
-  throw UsageError(fmt::format("the model knows {} tokens, but {}", generator.vocabulary(),
-                               flags.vocabulary
-                                   ? fmt::format("the vocabulary has {}", vocabulary->size())
-                                   : "there are 256 bytes: give the files of its vocabulary with --vocabulary"));
+std::unique_ptr<runtime::Vocabulary> open_vocabulary(const GenerateFlags& flags) {
+  return flags.vocabulary ? runtime::open_bpe_vocabulary(*flags.vocabulary) : runtime::make_byte_vocabulary();
 }
 
-std::vector<std::int64_t> encoded(const runtime::Vocabulary& vocabulary, const std::string& prompt,
-                                  const runtime::Generator& generator) {
-  std::vector<std::int64_t> tokens = vocabulary.encode(prompt);
+// The prompt in tokens that the model knows.
+std::vector<std::int64_t> encoded_prompt(const GenerateFlags& flags, const runtime::Vocabulary& vocabulary,
+                                         const runtime::Generator& generator) {
+  if (generator.vocabulary() > vocabulary.size()) {
+    throw UsageError(fmt::format("the model knows {} tokens, but {}", generator.vocabulary(),
+                                 flags.vocabulary
+                                     ? fmt::format("the vocabulary has {}", vocabulary.size())
+                                     : "there are 256 bytes: give the files of its vocabulary with --vocabulary"));
+  }
+  std::vector<std::int64_t> tokens = vocabulary.encode(flags.prompt);
   const std::int64_t largest = *std::max_element(tokens.begin(), tokens.end());
-  if (largest < generator.vocabulary()) return tokens;
-  throw UsageError(fmt::format("--prompt holds the token {}, but the model knows tokens below {} alone", largest,
-                               generator.vocabulary()));
+  if (largest >= generator.vocabulary()) {
+    throw UsageError(fmt::format("--prompt holds the token {}, but the model knows tokens below {} alone", largest,
+                                 generator.vocabulary()));
+  }
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  if (count > generator.context()) {
+    fmt::print(stderr, "the prompt has {} tokens: the model sees the last {} alone\n", count, generator.context());
+  }
+  return tokens;
 }
 
 // Rank 0's.
@@ -87,16 +95,10 @@ bool may_go_on(runtime::RankGroup* ranks, const TextOutput& output) {
   return ranks == nullptr ? !ends : !ranks->any(ends);
 }
 
-// The words are rank 0's: it alone reads the vocabulary and writes.
-void write_texts(const GenerateFlags& flags, runtime::Generator& generator, runtime::StallWatch* stalls) {
+// `vocabulary`: null on ranks that write nothing.
+void write_texts(const GenerateFlags& flags, runtime::Generator& generator, const runtime::Vocabulary* vocabulary,
+                 const std::vector<std::int64_t>& prompt, runtime::StallWatch* stalls) {
   runtime::RankGroup* ranks = generator.executor().ranks();
-  std::unique_ptr<runtime::Vocabulary> vocabulary;
-  std::vector<std::int64_t> prompt;
-  if (generator.executor().is_first()) {
-    vocabulary = vocabulary_of(flags, generator);
-    prompt = encoded(*vocabulary, flags.prompt, generator);
-  }
-  prompt = shared(ranks, std::move(prompt));
   TextOutput output;
   runtime::GenerateOptions options = flags.options;
   options.stalls = stalls;
@@ -104,37 +106,45 @@ void write_texts(const GenerateFlags& flags, runtime::Generator& generator, runt
     if (sample > 0) output.print("---\n");
     output.print(flags.prompt);
     generator.generate(prompt, options, [&](std::int64_t token) {
-      if (vocabulary) output.print(vocabulary->decode(token));
+      if (vocabulary != nullptr) output.print(vocabulary->decode(token));
       return may_go_on(ranks, output);
     });
     output.print("\n");
   }
 }
 
-// `ranks`: null in a process alone.
+void announce(const GenerateFlags& flags, const runtime::Generator& generator, const std::string& model) {
+  if (!generator.why_not_incremental().empty()) {
+    fmt::print(stderr, "every token takes a pass over the whole context: {}\n", generator.why_not_incremental());
+  }
+  fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", model, generator.vocabulary(),
+             generator.context(), flags.options.sampling.is_greedy ? "greedy, " : "", flags.options.seed);
+}
+
+// `ranks`: null in a process alone. The words are rank 0's: it alone reads the vocabulary and the weights, and writes.
 ExitCode generate(const GenerateFlags& flags, RankRun* ranks, runtime::StallWatch* stalls) {
   if (flags.prompt.empty()) throw UsageError("--prompt is empty: there is nothing to go on from");
+  runtime::RankGroup* group = ranks == nullptr ? nullptr : &ranks->group();
+  const bool is_first = group == nullptr || group->is_first();
   const Job job = generation_job(flags);
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
+  const std::unique_ptr<runtime::Vocabulary> vocabulary = is_first ? open_vocabulary(flags) : nullptr;
   runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
   if (ranks != nullptr) {
     ranks->agree(prepared.program, {});
-    backends = runtime::on_each_host(ranks->group(), prepared.program.devices.size(), std::move(backends));
+    backends = runtime::on_each_host(*group, prepared.program.devices.size(), std::move(backends));
   }
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);
   const auto passes =
       flags.is_without_cache ? runtime::Generator::Passes::kWhole : runtime::Generator::Passes::kIncremental;
-  runtime::Generator generator(prepared.program, forward, backends, passes,
-                               ranks == nullptr ? nullptr : &ranks->group());
-  runtime::load_weights(generator.executor(), generator.executor().is_first() ? find_weights(flags.weights) : "");
+  runtime::Generator generator(prepared.program, forward, backends, passes, group);
+  const std::vector<std::int64_t> prompt =
+      shared(group, is_first ? encoded_prompt(flags, *vocabulary, generator) : std::vector<std::int64_t>{});
+  runtime::load_weights(generator.executor(), is_first ? find_weights(flags.weights) : "");
   generator.take_over_weights();
-  if (!generator.why_not_incremental().empty()) {
-    fmt::print(stderr, "every token takes a pass over the whole context: {}\n", generator.why_not_incremental());
-  }
-  fmt::print(stderr, "{}: vocabulary of {}, context of {}, {}seed {}\n", job.input.model.name, generator.vocabulary(),
-             generator.context(), flags.options.sampling.is_greedy ? "greedy, " : "", flags.options.seed);
+  announce(flags, generator, job.input.model.name);
   watch_for_interrupts();
-  write_texts(flags, generator, stalls);
+  write_texts(flags, generator, vocabulary.get(), prompt, stalls);
   return was_interrupted() ? ExitCode::kInterrupted : ExitCode::kGood;
 }
 
@@ -145,8 +155,10 @@ void add_sampling_flags(CLI::App& command, runtime::GenerateOptions& options, st
       ->type_name("N")
       ->group(group);
   auto* greedy = command.add_flag("--greedy", options.sampling.is_greedy, "Always the likeliest token")->group(group);
-  command.add_option("--temperature", options.sampling.temperature, "Below 1: closer to the likeliest tokens [1]")
-      ->check(CLI::PositiveNumber)
+  command
+      .add_option("--temperature", options.sampling.temperature,
+                  "Below 1: closer to the likeliest tokens; 0: the likeliest, as with --greedy [1]")
+      ->check(between(0, 1000))
       ->excludes(greedy)
       ->type_name("X")
       ->group(group);
@@ -156,11 +168,15 @@ void add_sampling_flags(CLI::App& command, runtime::GenerateOptions& options, st
       ->type_name("K")
       ->group(group);
   command.add_option("--top-p", options.sampling.top_p, "One of the likeliest tokens that together have probability P")
-      ->check(CLI::Range(1e-9, 1.0))
+      ->check(between(1e-9, 1))
       ->excludes(greedy)
       ->type_name("P")
       ->group(group);
-  command.add_option("--seed", options.seed, "Of the choice [0]")->excludes(greedy)->type_name("N")->group(group);
+  command.add_option("--seed", options.seed, "Of the choice [0]")
+      ->check(seed_number())
+      ->excludes(greedy)
+      ->type_name("N")
+      ->group(group);
   command
       .add_option("--samples", samples,
                   "Texts to write, of this seed and those that follow it, a line '---' between two [1]")

@@ -44,6 +44,7 @@ void set_variables(int rank, const LaunchFlags& flags, const runtime::Socket& li
   set("LOCAL_RANK", std::to_string(rank));
   set("MASTER_ADDR", "127.0.0.1");
   set("MASTER_PORT", std::to_string(runtime::port_of(listener)));
+  if (rank > 0) set(kLaunchedVariable, "1");
   if (rank == 0) set(kListenerVariable, std::to_string(dup(listener.descriptor())));  // without close-on-exec
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}) {
     unsetenv(name);  // NOLINT(concurrency-mt-unsafe)

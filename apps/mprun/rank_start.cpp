@@ -168,6 +168,10 @@ std::optional<RankStart> prepare_ranks(const RankFlags& flags, Restarts restarts
   return start;
 }
 
+bool is_launched_beside_another() {
+  return std::getenv(kLaunchedVariable) != nullptr;  // NOLINT(concurrency-mt-unsafe): before any thread
+}
+
 bool refuse_ranks() {
   const std::optional<runtime::RankEnvironment> environment = runtime::rank_environment();
   if (!environment) return false;

@@ -40,4 +40,9 @@ enum class Restarts : std::uint8_t { kNo, kYes };
 // The variable by which `mprun launch` hands an open listener down: the descriptor's number.
 inline constexpr const char* kListenerVariable = "MPRUN_LISTENER";
 
+// Whether `mprun launch` has started this process beside a rank 0 with the same command line, which tells what is wrong
+// with it; and the variable by which it says so.
+[[nodiscard]] bool is_launched_beside_another();
+inline constexpr const char* kLaunchedVariable = "MPRUN_LAUNCHED";
+
 }  // namespace mp::apps

@@ -53,8 +53,25 @@ case_a_model_repeats_the_text_it_was_trained_on() {
   run "$mprun" generate plan.json --weights w.safetensors --prompt ''
   expect_code 2
   expect_err '--prompt is empty'
-  run "$mprun" generate plan.json --weights w.safetensors --temperature 0
+  run "$mprun" generate plan.json --weights w.safetensors --prompt 'cde01' --temperature 0 --tokens 20 --threads 1
+  expect_code 0
+  expect_same two "$out"
+  for wrong in -1 nan hot; do
+    run "$mprun" generate plan.json --weights w.safetensors --temperature $wrong
+    expect_code 2
+    expect_err "^mprun: --temperature: a number from 0 to 1000 is expected, not $wrong\$"
+  done
+  run "$mprun" generate plan.json --weights w.safetensors --seed -1
   expect_code 2
+  run "$mprun" generate plan.json --weights w.safetensors --prompt 'abcde0123456789' --greedy --tokens 3 --top-k 1 --threads 1
+  expect_code 2
+  run "$mprun" generate plan.json --weights w.safetensors --prompt 'abcde0123456789' --tokens 3 --top-k 1000 --top-p 0.01 --threads 1
+  expect_code 0
+  expect_out '^abcde0123456789abc$'
+  expect_err '^the prompt has 15 tokens: the model sees the last 8 alone$'
+  run "$mprun" generate plan.json --weights w.safetensors --vocabulary nowhere
+  expect_code 3
+  [[ $(cat "$err") == "mprun: nowhere/vocab.json: cannot open: No such file or directory" ]] || fail "$(cat "$err")"
   run "$mprun" generate plan.json --weights w.safetensors --greedy --top-k 4
   expect_code 2
   expect_err 'excludes'
@@ -67,6 +84,21 @@ case_a_model_repeats_the_text_it_was_trained_on() {
   run "$mprun" generate "$source/models/mlp.json" --weights w.safetensors
   expect_code 3
   expect_err 'no text can be generated with it'
+}
+
+case_weights_of_another_model_are_told_by_its_name() {
+  run "$mpplan" generate gpt --name small --layers 1 --hidden 16 --heads 2 --context 8 --vocabulary 128 --batch 4 -o small.json
+  run "$mpplan" generate gpt --name other --layers 1 --hidden 32 --heads 2 --context 8 --vocabulary 128 --batch 4 -o other.json
+  run "$mpplan" partition small.json --devices 1 -o plan.json
+  for _ in {1..20}; do printf '0123456789abcde'; done >text
+  run "$mprun" train plan.json --steps 1 --threads 1 --data text=text --save w.safetensors
+  expect_code 0
+  for command in "generate other.json" "eval other.json --data text=text"; do
+    # shellcheck disable=SC2086
+    run "$mprun" $command --weights w.safetensors --threads 1
+    expect_code 3
+    expect_err "w.safetensors: holds model 'small', but the plan's is 'other'$"
+  done
 }
 
 case_a_set_is_scored_whole_whatever_the_batch() {

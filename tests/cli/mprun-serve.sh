@@ -67,6 +67,12 @@ case_wrong_uses_over_ranks_are_told_once() {
   run "$mprun" launch -n 2 "${generate[@]}" --vocabulary nowhere
   expect_code 3
   [[ $(grep -c '^mprun: ' "$err") == 1 ]] || fail "one message expected: $(cat "$err")"
+  run "$mprun" launch -n 2 "${generate[@]}" --tokens few
+  expect_code 2
+  [[ $(grep -c . "$err") == 2 ]] || fail "told by one rank alone: $(cat "$err")"  # with the line on --help
+  run "$mprun" launch -n 2 generate --help
+  expect_code 0
+  [[ $(grep -c '^Usage:' "$out") == 1 ]] || fail "told by one rank alone"
   run "$mprun" launch -n 4 "${generate[@]}"
   expect_code 2
   expect_err '4 ranks for a plan of 3 devices'

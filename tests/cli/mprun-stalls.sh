@@ -49,7 +49,7 @@ case_a_device_that_hangs_is_started_again_from_the_checkpoint() {
 
 case_the_time_to_wait_is_checked() {
   plan simple plan.json 2
-  for wrong in -1 soon; do
+  for wrong in -1 soon nan; do
     run "$mprun" train plan.json --stall-timeout $wrong
     expect_code 2
     expect_err 'stall-timeout'

@@ -63,6 +63,7 @@ TEST_CASE("tokens are drawn by their probability", "[generate]") {
   CHECK(are_near(shares(kScores, {.top_p = 1e-9}), {0.0, 1.0, 0.0, 0.0}));
   CHECK(are_near(shares(kScores, {.top_k = 3, .top_p = 0.5}), {0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0}));  // of 0.9: 0.45
   CHECK(are_near(shares(kScores, {.is_greedy = true}), {0.0, 1.0, 0.0, 0.0}));
+  CHECK(are_near(shares(kScores, {.temperature = 0.0}), {0.0, 1.0, 0.0, 0.0}));
 }
 
 TEST_CASE("odd scores do not lead astray", "[generate]") {
