@@ -217,8 +217,7 @@ void DeviceWorker::execute(const Operation& operation, const StepRequest& reques
     case Opcode::kReceive:
       return transport_->receive(operation.message, outputs[0]);
     case Opcode::kStartCollective:
-      return transport_->start_collective(operation.collective, device_, inputs.empty() ? nullptr : inputs.front(),
-                                          outputs.empty() ? nullptr : outputs.front());
+      return transport_->start_collective(operation.collective, device_, inputs, outputs);
     case Opcode::kFinishCollective:
       return transport_->finish_collective(operation.collective, device_);
     case Opcode::kFetchLoss:

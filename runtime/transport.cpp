@@ -4,7 +4,8 @@
 
 namespace mp::runtime {
 
-void Transport::start_collective(std::int32_t /*collective*/, DeviceId /*device*/, const void* /*from*/, void* /*to*/) {
+void Transport::start_collective(std::int32_t /*collective*/, DeviceId /*device*/,
+                                 std::span<const void* const> /*from*/, std::span<void* const> /*to*/) {
   MP_CHECK(false);
 }
 

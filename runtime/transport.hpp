@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 
 #include "lib/base/ids.hpp"
@@ -24,10 +25,12 @@ class Transport {
   virtual void wait_send(std::int32_t message) = 0;
   // Waits for the message and puts it into `data`.
   virtual void receive(std::int32_t message, void* data) = 0;
-  // Starts the device's part of a collective (a position in Program::collectives): what it gives lies at `from`, what
-  // it gets goes to `to`; both stay untouched until finish_collective() has returned. Does not wait for the others. Not
-  // every transport can: programs have collectives only where with_collectives() has put them.
-  virtual void start_collective(std::int32_t collective, DeviceId device, const void* from, void* to);
+  // Starts the device's part of a collective (a position in Program::collectives): each tensor that it gives lies at
+  // one of `from`, each that it gets goes to one of `to`, beside the operands of the instruction; they stay untouched
+  // until finish_collective() has returned. Does not wait for the others. Not every transport can: programs have
+  // collectives only where they are compiled with them, or with_collectives() has put them in.
+  virtual void start_collective(std::int32_t collective, DeviceId device, std::span<const void* const> from,
+                                std::span<void* const> to);
   virtual void finish_collective(std::int32_t collective, DeviceId device);
   // Throws where a transfer has failed behind the calls: what a device has computed since is worth nothing. Asked when
   // the work of a step is done, or has failed.

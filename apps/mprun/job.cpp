@@ -32,6 +32,7 @@ PreparedPlan prepare_job(const Job& job, const std::string& plan_path) {
                   .microbatches = job.recipe.microbatches,
                   .schedule = std::nullopt,
                   .bindings = job.recipe.bindings,
+                  .collectives = job.collectives,
                   .plan_source = plan_path,
                   .model_source = job.input.model_path});
 }

@@ -16,6 +16,7 @@ struct Job {
   Recipe recipe;
   Optimizer optimizer;
   runtime::TrainOptions options;
+  bool collectives = false;  // replicas use those of the transport
 };
 
 // Reads plan, model and recipe. Throws InputError, UsageError.

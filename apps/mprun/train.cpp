@@ -23,7 +23,6 @@
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/plan/prepare.hpp"
-#include "lib/program/collectives.hpp"
 #include "runtime/backends.hpp"
 #include "runtime/checkpoint/checkpoint_writer.hpp"
 #include "runtime/data/training_data.hpp"
@@ -181,8 +180,8 @@ ExitCode all_done(runtime::Executor& executor, const Job& job, bool stopped_earl
 // `ranks`: null in a process alone. Rank 0 writes all files.
 ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* stalls) {
   Job job = make_job(flags);
+  job.collectives = flags.backend.nccl;
   PreparedPlan prepared = prepare_job(job, flags.plan);
-  if (flags.backend.nccl) prepared.program = with_collectives(std::move(prepared.program), job.input.plan.cluster);
   if (flags.dump_program) {
     dump(prepared.program);
     return ExitCode::kGood;

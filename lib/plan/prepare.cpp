@@ -10,6 +10,7 @@
 #include "lib/base/text.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/plan/check_plan.hpp"
+#include "lib/program/collectives.hpp"
 #include "lib/training/mixed_precision.hpp"
 #include "lib/training/recompute.hpp"
 
@@ -122,7 +123,9 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
                              .cluster = &plan.cluster,
                              .replicas = plan.replicas,
                              .zero = plan.zero,
-                             .bucket_bytes = plan.bucket_bytes});
+                             .bucket_bytes = plan.bucket_bytes,
+                             .collectives = options.collectives});
+  if (options.collectives) program = with_collectives(std::move(program), plan.cluster);
   return {.shape = std::move(shape), .units = std::move(units), .program = std::move(program)};
 }
 

@@ -44,6 +44,7 @@ struct PrepareOptions {
   std::optional<std::int32_t> microbatches;
   std::optional<Schedule> schedule;
   Bindings bindings;
+  bool collectives = false;  // wherever they can be: for transports that have them
   std::string plan_source = "<plan>";
   std::string model_source = "<model>";
 };

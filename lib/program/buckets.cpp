@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -58,6 +59,17 @@ Link slowest_link(const Bucket& bucket, const BucketOptions& options) {
   return slowest;
 }
 
+// Of a ring, between neighbours.
+Link slowest_link(const std::vector<DeviceId>& ring, const Cluster& cluster) {
+  Link slowest{.latency_s = 0.0, .bandwidth_bytes_per_s = std::numeric_limits<double>::infinity()};
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    const Link& link = cluster.link(ring[i], ring[(i + 1) % ring.size()]);
+    slowest.latency_s = std::max(slowest.latency_s, link.latency_s);
+    slowest.bandwidth_bytes_per_s = std::min(slowest.bandwidth_bytes_per_s, link.bandwidth_bytes_per_s);
+  }
+  return slowest;
+}
+
 class BucketMaker {
  public:
   BucketMaker(const TrainingGraph& training, const BucketOptions& options) : training_(training), options_(options) {
@@ -68,16 +80,20 @@ class BucketMaker {
   void add(const ReadyGradient& next) {
     const std::int64_t size = aligned_bytes(bytes(training_.graph.tensor(next.gradient).type));
     std::vector<DeviceId> users = users_of(training_, options_.ownership, next.gradient);
+    const DeviceId reducer = reducer_among(users, next.leader, options_.replication);
+    const bool is_exchanged = exchanges(next, reducer);
+    if (is_exchanged) users.clear();
     const auto [at, is_first] = open_.try_emplace({next.leader, users});
     Open& open = at->second;
     const bool fits = !is_first && open.bytes + size <= open.most && next.ready <= open.start() + open.latency;
     if (!fits) {
       if (!is_first) leave(open);
-      open = opened(next.leader, std::move(users));
+      open = is_exchanged ? opened_for_exchange(next.leader) : opened(next.leader, reducer, std::move(users));
     }
     open.bytes += size;
     open.ready = next.ready;
     out_.buckets[open.bucket].gradients.push_back(next.gradient);
+    if (is_exchanged) out_.buckets[open.bucket].reducers.push_back(reducer);
     out_.buckets[open.bucket].size_bytes += size;
     out_.of_gradient[next.gradient] = open.bucket;
   }
@@ -107,7 +123,10 @@ class BucketMaker {
     }
   }
 
-  [[nodiscard]] Buckets finish() && { return std::move(out_); }
+  [[nodiscard]] Buckets finish() && {
+    for (Bucket& bucket : out_.buckets) sort_by_reducer(bucket);
+    return std::move(out_);
+  }
 
  private:
   struct Open {
@@ -121,8 +140,38 @@ class BucketMaker {
     [[nodiscard]] std::int64_t start() const { return std::max(ready, link_free); }
   };
 
-  [[nodiscard]] Open opened(DeviceId leader, std::vector<DeviceId> users) {
-    const DeviceId reducer = reducer_among(users, leader, options_.replication);
+  // Collectives add float32.
+  [[nodiscard]] bool exchanges(const ReadyGradient& ready, DeviceId reducer) const {
+    return options_.exchanges[ready.leader] && options_.replication.leader(reducer) == ready.leader &&
+           training_.graph.tensor(ready.gradient).type.type == DataType::kFloat32;
+  }
+
+  void sort_by_reducer(Bucket& bucket) const {
+    if (!bucket.is_exchanged()) return;
+    std::vector<std::pair<std::int32_t, TensorId>> sorted;
+    for (std::size_t i = 0; i < bucket.gradients.size(); ++i) {
+      sorted.emplace_back(options_.replication.position(bucket.reducers[i]), bucket.gradients[i]);
+    }
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      bucket.reducers[i] = options_.replication.member(bucket.leader, sorted[i].first);
+      bucket.gradients[i] = sorted[i].second;
+    }
+  }
+
+  [[nodiscard]] Open opened_for_exchange(DeviceId leader) {
+    Open open{.bucket = out_.buckets.push_back({.leader = leader, .users = {}, .gradients = {}})};
+    const std::vector<DeviceId>& ring = options_.replication.members(leader);
+    const Link link = slowest_link(ring, options_.cluster);
+    open.latency = to_picoseconds(link.latency_s) * static_cast<std::int64_t>(ring.size() - 1);
+    out_.buckets[open.bucket].worthwhile_bytes = worthwhile_bytes(ring, options_.cluster);
+    open.most = std::min(options_.most_bytes, out_.buckets[open.bucket].worthwhile_bytes);
+    open.bytes_per_s = link.bandwidth_bytes_per_s;
+    open.link_free = link_free_[{leader, kNone<DeviceId>}];
+    return open;
+  }
+
+  [[nodiscard]] Open opened(DeviceId leader, DeviceId reducer, std::vector<DeviceId> users) {
     Open open{.bucket = out_.buckets.push_back(
                   {.leader = leader, .reducer = reducer, .users = std::move(users), .gradients = {}})};
     const Link link = slowest_link(out_.buckets[open.bucket], options_);
@@ -167,6 +216,13 @@ std::int64_t worthwhile_bytes(const Link& link) {
   constexpr double kLatencies = 8.0;
   constexpr double kMost = 1e15;  // keeps sums inside 63 bits
   return std::llround(std::min(kMost, kLatencies * link.latency_s * link.bandwidth_bytes_per_s));
+}
+
+std::int64_t worthwhile_bytes(const std::vector<DeviceId>& ring, const Cluster& cluster) {
+  constexpr std::int64_t kMost = 1'000'000'000'000'000;
+  const std::int64_t share =
+      std::min(kMost / static_cast<std::int64_t>(ring.size()), worthwhile_bytes(slowest_link(ring, cluster)));
+  return share * static_cast<std::int64_t>(ring.size());
 }
 
 std::vector<DeviceId> users_of(const TrainingGraph& training, const Ownership& ownership, TensorId whole) {

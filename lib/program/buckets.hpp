@@ -23,6 +23,10 @@ struct Bucket {
   std::vector<TensorId> gradients;     // in the order in which they are ready
   std::int64_t size_bytes = 0;         // of them
   std::int64_t worthwhile_bytes = 0;   // on its slowest way
+  // Of a bucket that the group exchanges by collectives: beside the gradients, which stand in the order of these
+  // members. Else empty.
+  std::vector<DeviceId> reducers = {};
+  [[nodiscard]] bool is_exchanged() const { return !reducers.empty(); }
 };
 
 struct Buckets {
@@ -38,10 +42,16 @@ struct BucketOptions {
   const Cluster& cluster;
   std::int64_t most_bytes = 0;  // of a bucket of several tensors
   bool are_shards = false;      // sent by every microbatch, to save memory: none larger than is worthwhile
+  // By leader: groups that exchange gradients by collectives, those of several owners in one bucket, where the owners
+  // are members.
+  const IdVector<DeviceId, bool>& exchanges;
 };
 
 // A message of so many bytes takes eight times as long as its latency: longer ones gain little, and take memory.
 [[nodiscard]] std::int64_t worthwhile_bytes(const Link& link);
+
+// The same of a collective, a share of which passes each link of the members' ring in one step.
+[[nodiscard]] std::int64_t worthwhile_bytes(const std::vector<DeviceId>& ring, const Cluster& cluster);
 
 // The devices whose updates read `whole`, a sum over all members or what an update made.
 [[nodiscard]] std::vector<DeviceId> users_of(const TrainingGraph& training, const Ownership& ownership, TensorId whole);

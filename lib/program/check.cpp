@@ -208,14 +208,17 @@ class Replay {
     write(instruction.outputs.front(), names_.sum(t, replica, before + 1), t);
   }
 
-  // The next microbatch to those before it, whichever replica has it.
+  // The next microbatch to those before it, whichever replica has it; or the next one of each, which a collective has
+  // added up.
   void add_in_turn(const Instruction& instruction) {
     const TensorId t = instruction.tensor;
     const std::int32_t next = instruction.microbatch;
     if (next < 1) return complain("adds to {} what is no microbatch after the first", graph_.tensor(t).name);
-    read(instruction.inputs.front(), names_.made(t, next), t);
+    const Value of_turn = names_.sum_of_turn(t, next);
+    const bool is_turn = arenas_[at_.device].value_in(buffer(instruction.inputs.front())) == of_turn;
+    read(instruction.inputs.front(), is_turn ? of_turn : names_.made(t, next), t);
     read(instruction.outputs.front(), names_.sum_in_turn(t, next), t);
-    write(instruction.outputs.front(), names_.sum_in_turn(t, next + 1), t);
+    write(instruction.outputs.front(), names_.sum_in_turn(t, next + (is_turn ? names_.replicas_of(t) : 1)), t);
   }
 
   // The next replica's sum to those of the replicas before it.

@@ -8,6 +8,7 @@
 
 #include "lib/operators/operator.hpp"
 #include "lib/program/check_arena.hpp"
+#include "lib/program/collective_pieces.hpp"
 #include "lib/program/replication.hpp"
 
 namespace mp {
@@ -162,21 +163,40 @@ class LayoutCheck {
     return true;
   }
 
-  // Who gives has a buffer for each tensor, and who gets, too.
+  // Who gives has a buffer for each tensor, and who gets, too; those of a piece side by side.
   [[nodiscard]] bool is_part_of_collective(DeviceId d, const Instruction& instruction) const {
     const bool is_known =
         instruction.collective >= 0 && instruction.collective < static_cast<std::int32_t>(program_.collectives.size());
-    if (!is_known || instruction.microbatch >= 0) return false;
+    if (!is_known) return false;
     const Collective& collective = program_.collectives[static_cast<std::size_t>(instruction.collective)];
-    const auto& members = collective.members;
-    if (std::find(members.begin(), members.end(), d) == members.end()) return false;
-    const std::size_t tensors = collective.tensors.size();
-    const bool gives = collective.kind != CollectiveKind::kBroadcast || d == collective.root;
-    const bool gets = collective.kind == CollectiveKind::kBroadcast ? d != collective.root
-                                                                    : collective.kind == CollectiveKind::kAllReduce ||
-                                                                          d == collective.root;
-    return are_buffers(d, instruction.inputs, gives ? tensors : 0) && lie_as_one(d, instruction.inputs) &&
-           are_buffers(d, instruction.outputs, gets ? tensors : 0) && lie_as_one(d, instruction.outputs);
+    const auto place = std::find(collective.members.begin(), collective.members.end(), d);
+    if (place == collective.members.end() || !has_right_pieces(collective)) return false;
+    const auto position = static_cast<std::int32_t>(place - collective.members.begin());
+    if (instruction.microbatch != (collective.microbatch < 0 ? -1 : collective.microbatch + position)) return false;
+    return are_pieces(d, instruction.inputs, inputs_of(collective, d)) &&
+           are_pieces(d, instruction.outputs, outputs_of(collective, d));
+  }
+
+  // All tensors are in one piece, whose root is a member.
+  [[nodiscard]] static bool has_right_pieces(const Collective& collective) {
+    const std::vector<CollectivePiece> pieces = pieces_of(collective);
+    std::size_t tensors = 0;
+    for (const CollectivePiece& piece : pieces) {
+      const auto& members = collective.members;
+      const bool has_root = std::find(members.begin(), members.end(), piece.root) != members.end();
+      if (piece.tensors < 1 || (!has_root && collective.kind != CollectiveKind::kAllReduce)) return false;
+      tensors += static_cast<std::size_t>(piece.tensors);
+    }
+    return tensors == collective.tensors.size() && (collective.microbatch < 0 || is_sum(collective.kind));
+  }
+
+  [[nodiscard]] bool are_pieces(DeviceId d, const std::vector<BufferId>& operands,
+                                const std::vector<PieceOperand>& pieces) const {
+    const std::size_t count = pieces.empty() ? 0 : pieces.back().first + pieces.back().tensors;
+    return are_buffers(d, operands, count) && std::all_of(pieces.begin(), pieces.end(), [&](const PieceOperand& piece) {
+             const auto first = operands.begin() + static_cast<std::ptrdiff_t>(piece.first);
+             return lie_as_one(d, {first, first + static_cast<std::ptrdiff_t>(piece.tensors)});
+           });
   }
 
   [[nodiscard]] bool are_buffers(DeviceId d, const std::vector<BufferId>& operands, std::size_t count) const {

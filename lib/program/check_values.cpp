@@ -95,6 +95,12 @@ Value ValueNames::sum_in_turn(TensorId tensor, std::int32_t count) const {
   return {.tensor = root, .microbatch = -1, .count = count, .replica = Value::kInTurn};
 }
 
+Value ValueNames::sum_of_turn(TensorId tensor, std::int32_t first_microbatch) const {
+  Value sum = sum_in_turn(tensor, replicas_of(tensor));
+  if (first_microbatch > 0) sum.microbatch = first_microbatch;
+  return sum;
+}
+
 bool ValueNames::is_added_in_turn(TensorId tensor) const { return zero_ >= 2 && replicas_of(tensor) > 1; }
 
 Value ValueNames::whole_sum(TensorId tensor) const {
@@ -140,6 +146,9 @@ std::string ValueNames::text(const Value& value) const {
   if (value == unfinished(value.tensor)) return tensor.name + " of a collective that is not finished";
   if (tensor.kind == TensorKind::kParameter) return fmt::format("{} after {} updates", tensor.name, value.count);
   if (value.replica == Value::kAll) return fmt::format("{} summed over {} replicas", tensor.name, value.count);
+  if (value.replica == Value::kInTurn && value.microbatch > 0) {
+    return fmt::format("{} summed over {} mb from mb{} on", tensor.name, value.count, value.microbatch);
+  }
   if (value.replica == Value::kInTurn) {
     return fmt::format("{} summed over the first {} mb of all replicas", tensor.name, value.count);
   }

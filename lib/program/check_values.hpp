@@ -13,7 +13,7 @@
 namespace mp {
 
 // A tensor of a microbatch; the sum of the first `count` microbatches of a tensor (of those that are a replica's, or of
-// all replicas'); the whole sums of the first `count` replicas added up; a parameter after `count` updates.
+// all replicas'), or of `count` from `microbatch` on; the whole sums of the first `count` replicas added up; a parameter after `count` updates.
 struct Value {
   static constexpr std::int32_t kAll = -1;
   static constexpr std::int32_t kInTurn = -2;
@@ -47,6 +47,8 @@ class ValueNames {
   [[nodiscard]] Value sum_of_replicas(TensorId tensor, std::int32_t replicas) const;
   // The first `count` microbatches, whichever replica has which: what ZeRO 2 and 3 add up.
   [[nodiscard]] Value sum_in_turn(TensorId tensor, std::int32_t count) const;
+  // One microbatch of each replica, from this one on: of the first, sum_in_turn() of so many.
+  [[nodiscard]] Value sum_of_turn(TensorId tensor, std::int32_t first_microbatch) const;
   // Everything there is of it: what an update reads.
   [[nodiscard]] Value whole_sum(TensorId tensor) const;
   // Is it added up microbatch by microbatch at one device?

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/program/collective_cost.hpp"
+#include "lib/program/collective_pieces.hpp"
 #include "lib/program/find_collectives.hpp"
 
 namespace mp {
@@ -27,6 +28,7 @@ class Rewriter {
       : program_(std::move(program)), routes_(cluster), places_(program_.devices.size()) {
     for (std::size_t i = 0; i < program_.order.size(); ++i) places_[program_.order[i].device].push_back(i);
     is_removed_.assign(program_.order.size(), false);
+    stay_behind_those_there_are();
   }
 
   Program run() && {
@@ -49,6 +51,19 @@ class Rewriter {
     return p < places.size() ? places[p] : program_.order.size();
   }
 
+  void stay_behind_those_there_are() {
+    for (std::size_t i = 0; i < program_.order.size(); ++i) {
+      const Instruction& instruction = at(program_.order[i]);
+      if (instruction.opcode != Opcode::kStartCollective) continue;
+      started_[lane_of(program_.collectives[static_cast<std::size_t>(instruction.collective)])]
+              [program_.order[i].device] = i + 1;
+    }
+  }
+
+  [[nodiscard]] static Lane lane_of(const Collective& collective) {
+    return {is_sum(collective.kind), collective.members};
+  }
+
   [[nodiscard]] std::size_t last_start(const CollectiveMatch& match) const {
     std::size_t last = 0;
     for (const CollectiveMatch::Part& part : match.parts) last = std::max(last, place(part.device, part.start));
@@ -62,8 +77,7 @@ class Rewriter {
 
   // Members start behind what they started before in the lane; nobody may have to be done before the last has started.
   void put_in(CollectiveMatch match) {
-    std::map<DeviceId, std::size_t>& started =
-        started_[Lane{match.collective.kind == CollectiveKind::kBroadcast, match.collective.members}];
+    std::map<DeviceId, std::size_t>& started = started_[lane_of(match.collective)];
     std::map<DeviceId, std::size_t> starts;
     std::size_t last = 0;
     std::size_t first_finish = program_.order.size();

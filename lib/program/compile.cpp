@@ -90,9 +90,12 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
   if (options.alive_limit > 0) limit_alive(policy, options.alive_limit);
   const std::vector<Task> tasks = list_schedule(segments, segment_durations(training, segments, cluster), policy,
                                                 training.microbatches, &replication);
-  Emission emission = emit(
-      training, placement, segments, tasks,
-      {.replication = replication, .zero = options.zero, .bucket_bytes = options.bucket_bytes, .cluster = cluster});
+  Emission emission = emit(training, placement, segments, tasks,
+                           {.replication = replication,
+                            .zero = options.zero,
+                            .bucket_bytes = options.bucket_bytes,
+                            .cluster = cluster,
+                            .collectives = options.collectives});
   for (const DeviceId d : ids<DeviceId>(emission.devices.size())) {
     assign_offsets(emission.devices[d], emission.lifetimes[d], emission.bundles[d]);
   }
@@ -106,7 +109,8 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
           .zero = options.zero,
           .devices = std::move(emission.devices),
           .messages = std::move(emission.messages),
-          .order = std::move(emission.order)};
+          .order = std::move(emission.order),
+          .collectives = std::move(emission.collectives)};
 }
 
 }  // namespace mp

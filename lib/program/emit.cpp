@@ -31,7 +31,12 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
       accumulators_(training.graph.tensors().size(), kNone<BufferId>),
       reads_left_(training.graph.tensors().size(), 0),
       to_update_(options.replication.devices()),
-      is_updated_(training.graph.nodes().size(), false) {
+      is_updated_(training.graph.nodes().size(), false),
+      routes_(options.cluster),
+      in_step_(options.replication.devices(), false),
+      reductions_under_way_(options.replication.devices()),
+      gathers_(options.replication.devices()),
+      gathered_(options.replication.devices()) {
   out_.devices.resize(options.replication.devices());
   out_.lifetimes.resize(options.replication.devices());
   out_.bundles.resize(options.replication.devices());

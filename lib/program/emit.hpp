@@ -32,6 +32,7 @@ struct Emission {
   // kReceive by then.
   std::vector<std::int32_t> wait_from;
   std::vector<Program::Step> order;
+  std::vector<Collective> collectives = {};
 };
 
 // What the tasks were ordered under: emit() interleaves the nodes of replicas by the same times.
@@ -40,6 +41,7 @@ struct EmitOptions {
   std::int32_t zero = 0;
   std::int64_t bucket_bytes = kDefaultBucketBytes;
   const Cluster& cluster;
+  bool collectives = false;  // as CompileOptions::collectives
 };
 
 // Emits `tasks` one after another, then the updates. A send stands right behind what makes its tensor; the matching
@@ -58,6 +60,10 @@ struct EmitOptions {
 //   more, and the value sent at once; they receive it when all else is done. Other updates fill the wait for sums;
 // - parameters that ZeRO keeps on their owner alone are sent to a member a window ahead of its reads
 //   (lib/program/parameter_fetches.hpp), and received right before the first of these.
+//
+// With collectives, groups in step (lib/program/in_step.hpp) exchange both by these instead: a bucket's gradients of a
+// microbatch of each member are reduced to the owners, who add up these sums, and a window's parameters are gathered.
+// Members start what they share at the same place of their lists.
 [[nodiscard]] Emission emit(const TrainingGraph& training, const Placement& placement,
                             const std::vector<Segment>& segments, const std::vector<Task>& tasks,
                             const EmitOptions& options);

@@ -19,32 +19,46 @@ std::vector<FetchedReads> Emitter::fetched_reads(const std::vector<NodeRun>& run
   for (const NodeRun& run : runs) {
     FetchedReads& of_run = reads.emplace_back();
     of_run.device = device(run.node, run.microbatch);
-    for (const TensorId t : graph_.node(run.node).inputs) {
-      if (t == kNone<TensorId>) continue;
-      const Residence& root = residences_[residences_[residences_.read_by(run.node, t)].buffer_of];
-      const auto end = of_run.parameters.end();
-      if (!is_fetched(root, of_run.device) || std::find(of_run.parameters.begin(), end, root.tensor) != end) continue;
-      of_run.parameters.push_back(root.tensor);
+    for (const TensorId t : parameters_read(run.node)) {
+      if (ownership_.owner(t) != of_run.device && !is_gathered(t, of_run.device)) of_run.parameters.push_back(t);
     }
   }
   return reads;
 }
 
+// Those that their owner alone keeps, each once.
+std::vector<TensorId> Emitter::parameters_read(NodeId n) const {
+  std::vector<TensorId> parameters;
+  for (const TensorId t : graph_.node(n).inputs) {
+    if (t == kNone<TensorId>) continue;
+    const TensorId root = residences_[residences_[residences_.read_by(n, t)].buffer_of].tensor;
+    if (graph_.tensor(root).kind != TensorKind::kParameter || !ownership_.is_fetched(root)) continue;
+    if (std::find(parameters.begin(), parameters.end(), root) == parameters.end()) parameters.push_back(root);
+  }
+  return parameters;
+}
+
+void Emitter::keep_side_by_side(TensorId parameter, IdVector<DeviceId, Bundle>& kept) {
+  if (fetch_order_[parameter] >= 0) return;
+  const DeviceId owner = ownership_.owner(parameter);
+  fetch_order_[parameter] = static_cast<std::int32_t>(kept[owner].size());
+  kept[owner].push_back(kept_by_owner(parameter));
+}
+
 // An owner keeps what others fetch side by side, in the order of the first reads: so what is read together leaves in
 // one message.
 void Emitter::plan_fetches(const std::vector<NodeRun>& runs) {
-  const std::vector<FetchedReads> reads = fetched_reads(runs);
-  IdVector<DeviceId, std::int64_t> most_bytes(options_.replication.devices(), 0);
   fetch_order_.assign(graph_.tensors().size(), -1);
   IdVector<DeviceId, Bundle> kept(options_.replication.devices());
+  plan_gathers(runs, kept);
+  const std::vector<FetchedReads> reads = fetched_reads(runs);
+  IdVector<DeviceId, std::int64_t> most_bytes(options_.replication.devices(), 0);
   for (const FetchedReads& read : reads) {
     for (const TensorId t : read.parameters) {
       const DeviceId owner = ownership_.owner(t);
       const std::int64_t worthwhile = worthwhile_bytes(options_.cluster.link(owner, read.device));
       most_bytes[read.device] = std::max(most_bytes[read.device], std::min(worthwhile, options_.bucket_bytes));
-      if (fetch_order_[t] >= 0) continue;
-      fetch_order_[t] = static_cast<std::int32_t>(kept[owner].size());
-      kept[owner].push_back(kept_by_owner(t));
+      keep_side_by_side(t, kept);
     }
   }
   for (const DeviceId d : ids<DeviceId>(kept.size())) {
@@ -65,6 +79,7 @@ BufferId Emitter::kept_by_owner(TensorId parameter) const {
 
 // As a run of `runs` begins: if it opens a window, those behind that one are ordered.
 void Emitter::open_window(std::size_t run, DeviceId device) {
+  open_gathered(device);
   if (fetch_plan_.opens[run] < 0) return;
   Fetching& state = fetching_[device];
   MP_CHECK(!state.ordered.empty());
@@ -104,6 +119,7 @@ void Emitter::order(const FetchWindow& window, DeviceId device) {
 }
 
 BufferId Emitter::fetched_copy(TensorId parameter, DeviceId device) {
+  if (is_gathered(parameter, device)) return gathered_[device].copies.at(parameter);
   const Slot copy = fetching_[device].copies.at(parameter);
   if (buffers_[copy] == kNone<BufferId>) receive_up_to(incoming_[copy]);
   return buffers_[copy];

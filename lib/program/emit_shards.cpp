@@ -18,9 +18,17 @@ BufferId Emitter::accumulator(TensorId gradient, DeviceId reducer) {
 // Where a node writes the gradient of a microbatch.
 BufferId Emitter::output_of_shard(ResidenceId r, std::int32_t microbatch) {
   const TensorId t = residences_[r].tensor;
-  const Bucket& bucket = buckets_.buckets[buckets_.of_gradient[t]];
-  const bool is_first = microbatch == 0 && options_.replication.member(bucket.leader, 0) == bucket.reducer;
-  return is_first ? buffer(r, microbatch) = accumulator(t, bucket.reducer) : make_buffer(r, microbatch);
+  const BucketId b = buckets_.of_gradient[t];
+  const Bucket& bucket = buckets_.buckets[b];
+  const std::vector<TensorId>& all = bucket.gradients;
+  DeviceId reducer = bucket.reducer;
+  bool is_first = microbatch == 0 && options_.replication.member(bucket.leader, 0) == bucket.reducer;
+  if (bucket.is_exchanged()) {
+    reducer = bucket.reducers[static_cast<std::size_t>(std::find(all.begin(), all.end(), t) - all.begin())];
+    is_first = microbatch < options_.replication.size(bucket.leader) &&
+               options_.replication.device(bucket.leader, microbatch) == reducer;
+  }
+  return is_first ? buffer(r, microbatch) = accumulator(t, reducer) : make_buffer(r, microbatch);
 }
 
 // Once the bucket is complete, the microbatch's gradients leave for the reducer.
@@ -30,6 +38,7 @@ void Emitter::hand_in(TensorId gradient, std::int32_t microbatch) {
   BucketState& state = bucket_states_[b];
   HandedIn& share = state.handed_in[static_cast<std::size_t>(microbatch)];
   if (++share.made < bucket.gradients.size()) return;
+  if (bucket.is_exchanged()) return start_reduction(b, microbatch);
   const DeviceId here = options_.replication.device(bucket.leader, microbatch);
   if (here == bucket.reducer) {
     share.arrived = clock_[here];
@@ -57,8 +66,13 @@ void Emitter::send_shard(const Bucket& bucket, DeviceId here, std::int32_t micro
   shards_under_way_[here].push_back(static_cast<std::int32_t>(out_.messages.size()) - 1);
 }
 
-// A member that makes gradients faster than its links take them has two messages worth sending under way, or half as
-// much as it owns, and waits before it begins to need memory for more.
+// Two messages worth sending, or half as much as a member owns.
+std::int64_t Emitter::most_under_way(const Bucket& bucket) const {
+  return std::max(2 * std::min(bucket.worthwhile_bytes, options_.bucket_bytes),
+                  gradient_bytes_[bucket.leader] / (2 * options_.replication.size(bucket.leader)));
+}
+
+// A member that makes gradients faster than its links take them waits before it begins to need memory for more.
 void Emitter::limit_shards_under_way(const Bucket& bucket, DeviceId here) {
   std::deque<std::int32_t>& under_way = shards_under_way_[here];
   const auto is_received = [&](std::int32_t message) {
@@ -67,8 +81,7 @@ void Emitter::limit_shards_under_way(const Bucket& bucket, DeviceId here) {
   std::erase_if(under_way, is_received);
   std::int64_t sum = 0;
   for (const std::int32_t message : under_way) sum += out_.messages[static_cast<std::size_t>(message)].size_bytes;
-  const std::int64_t most = std::max(2 * std::min(bucket.worthwhile_bytes, options_.bucket_bytes),
-                                     gradient_bytes_[bucket.leader] / (2 * options_.replication.size(bucket.leader)));
+  const std::int64_t most = most_under_way(bucket);
   while (sum > most && under_way.size() > 1) {
     const std::int32_t oldest = under_way.front();
     under_way.pop_front();

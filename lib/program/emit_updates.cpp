@@ -32,12 +32,14 @@ std::vector<NodeId> updates_in_order(const TrainingGraph& training, const IdVect
 }  // namespace
 
 void Emitter::make_buckets(const std::vector<NodeRun>& runs) {
+  if (options_.collectives && options_.zero >= 2) in_step_ = groups_in_step(runs, leader_of_, options_.replication);
   buckets_ = mp::make_buckets(training_, leader_of_, runs,
                               {.replication = options_.replication,
                                .ownership = ownership_,
                                .cluster = options_.cluster,
                                .most_bytes = options_.bucket_bytes,
-                               .are_shards = options_.zero >= 2});
+                               .are_shards = options_.zero >= 2,
+                               .exchanges = in_step_});
   for (const Bucket& bucket : buckets_.buckets) {
     const auto members = static_cast<std::size_t>(options_.replication.size(bucket.leader));
     BucketState& state = bucket_states_[bucket_states_.push_back({.done = std::vector<std::size_t>(members, 0)})];
@@ -99,6 +101,7 @@ void Emitter::reduce_arrived(DeviceId device) {
   }
   to_reduce_[device] = std::move(left);
   add_arrived_shards(device);
+  finish_arrived_reductions(device);
   update_what_is_ready(device, 0);
 }
 
@@ -294,9 +297,8 @@ void Emitter::bundle_what_travels_together() {
   for (const Bucket& bucket : buckets_.buckets) {
     if (options_.zero < 2) {
       bundle(bucket.leader, bucket.gradients, true);
-    } else if (bucket.gradients.size() > 1) {
-      Bundle& side_by_side = out_.bundles[bucket.reducer].emplace_back();
-      for (const TensorId t : bucket.gradients) side_by_side.push_back(accumulators_[t]);
+    } else {
+      bundle_accumulators(bucket);
     }
   }
   for (const std::vector<TensorId>& parameters : buckets_.new_values) {
@@ -304,25 +306,50 @@ void Emitter::bundle_what_travels_together() {
   }
 }
 
-// Sums that were still on their way as the passes ended, earliest first; while one is awaited, what can be updated is.
-void Emitter::reduce_left() {
+// Of each reducer.
+void Emitter::bundle_accumulators(const Bucket& bucket) {
+  std::map<DeviceId, Bundle> of_reducer;
+  for (std::size_t i = 0; i < bucket.gradients.size(); ++i) {
+    const DeviceId reducer = bucket.is_exchanged() ? bucket.reducers[i] : bucket.reducer;
+    of_reducer[reducer].push_back(accumulators_[bucket.gradients[i]]);
+  }
+  for (auto& [reducer, side_by_side] : of_reducer) {
+    if (side_by_side.size() > 1) out_.bundles[reducer].push_back(std::move(side_by_side));
+  }
+}
+
+// Sums that are still on their way as the passes end, earliest first, and where they are waited for.
+std::vector<std::pair<Emitter::Reduction, DeviceId>> Emitter::reductions_left() {
   std::vector<std::pair<Reduction, DeviceId>> left;
   for (const DeviceId d : ids<DeviceId>(to_reduce_.size())) {
     update_what_is_ready(d, 0);
     for (const Reduction& reduction : std::exchange(to_reduce_[d], {})) left.emplace_back(reduction, d);
+    for (const CollectivePart& part : reductions_under_way_[d]) {
+      left.emplace_back(Reduction{.arrived = exchanges_[static_cast<std::size_t>(part.collective)].done}, d);
+    }
   }
   for (const BucketId b : ids<BucketId>(bucket_states_.size())) {
     const BucketState& state = bucket_states_[b];
-    if (options_.zero < 2 || state.added == training_.microbatches) continue;
+    const bool is_shared = options_.zero >= 2 && !buckets_.buckets[b].is_exchanged();
+    if (!is_shared || state.added == training_.microbatches) continue;
     std::int64_t latest = 0;
     for (const HandedIn& share : state.handed_in) latest = std::max(latest, share.arrived);
     left.emplace_back(Reduction{b, latest}, buckets_.buckets[b].reducer);
   }
   std::stable_sort(left.begin(), left.end(),
                    [](const auto& a, const auto& b) { return a.first.arrived < b.first.arrived; });
-  for (const auto& [reduction, device] : left) {
+  return left;
+}
+
+// While one is awaited, what can be updated is.
+void Emitter::reduce_left() {
+  for (const auto& [reduction, device] : reductions_left()) {
     update_what_is_ready(device, reduction.arrived);
-    reduce(reduction.bucket);
+    if (reduction.bucket != kNone<BucketId>) {
+      reduce(reduction.bucket);
+    } else {
+      finish_oldest_reduction(device);
+    }
     update_what_is_ready(device, 0);
   }
 }

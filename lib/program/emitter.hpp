@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "lib/base/ids.hpp"
+#include "lib/cluster/route.hpp"
 #include "lib/program/buckets.hpp"
 #include "lib/program/emit.hpp"
+#include "lib/program/in_step.hpp"
 #include "lib/program/instruction_times.hpp"
 #include "lib/program/ownership.hpp"
 #include "lib/program/parameter_fetches.hpp"
@@ -62,7 +64,7 @@ class Emitter {
     std::int32_t turn = 0;  // of its link: microbatches that have come by
   };
   struct Reduction {
-    BucketId bucket = kNone<BucketId>;
+    BucketId bucket = kNone<BucketId>;  // kNone: a device's oldest collective
     std::int64_t arrived = 0;
   };
   struct HandedIn {  // a microbatch's gradients of a bucket
@@ -77,6 +79,28 @@ class Emitter {
     // Where gradients are sharded, by microbatch; and how many microbatches the reducer has added.
     std::vector<HandedIn> handed_in = {};
     std::int32_t added = 0;
+    std::vector<std::int32_t> reductions = {};  // collectives, by the turn of the members' microbatches
+  };
+  struct Exchange {  // of a collective
+    std::size_t started = 0;
+    std::int64_t done = 0;  // once all have started
+  };
+  struct CollectivePart {  // a member's
+    std::int32_t collective = -1;
+    std::int32_t microbatch = kOnceAStep;
+    BucketId bucket = kNone<BucketId>;  // of gradients
+    std::vector<BufferId> inputs = {};
+    std::vector<BufferId> outputs = {};
+  };
+  struct Gathering {  // of a group
+    std::vector<FetchWindow> windows = {};
+    std::vector<std::int32_t> opens = {};  // by run of a member: the window that it begins; −1: none
+    std::size_t started = 0;               // windows
+  };
+  struct Gathered {  // by a device
+    std::size_t runs = 0;
+    std::deque<CollectivePart> under_way = {};  // windows that are started and not opened
+    std::map<TensorId, BufferId> copies = {};   // the latest opened
   };
   struct Fetching {                                              // of a device
     std::size_t opened = 0;                                      // windows
@@ -116,11 +140,31 @@ class Emitter {
 
   // emit_fetches.cpp: parameters of ZeRO 3
   [[nodiscard]] bool is_fetched(const Residence& root, DeviceId device) const;
+  [[nodiscard]] std::vector<TensorId> parameters_read(NodeId n) const;
   [[nodiscard]] std::vector<FetchedReads> fetched_reads(const std::vector<NodeRun>& runs) const;
+  void keep_side_by_side(TensorId parameter, IdVector<DeviceId, Bundle>& kept);
   [[nodiscard]] BufferId kept_by_owner(TensorId parameter) const;
   void order_ahead(DeviceId device);
   void order(const FetchWindow& window, DeviceId device);
   [[nodiscard]] BufferId fetched_copy(TensorId parameter, DeviceId device);
+
+  // emit_gathers.cpp: the same by collectives
+  [[nodiscard]] bool is_gathered(TensorId parameter, DeviceId reader) const;
+  void plan_gathers(const std::vector<NodeRun>& runs, IdVector<DeviceId, Bundle>& kept);
+  void gather_next(DeviceId leader);
+  void open_gathered(DeviceId device);
+
+  // emit_exchanges.cpp: collectives, and gradients of ZeRO 2 and 3 by them
+  void add_tensor(Collective& collective, TensorId tensor, DeviceId root, bool begins_piece) const;
+  std::int32_t add_collective(Collective collective);
+  void start_part(DeviceId device, const CollectivePart& part);
+  [[nodiscard]] bool is_started_by_all(const CollectivePart& part) const;
+  void finish_part(DeviceId device, const CollectivePart& part);
+  void start_reduction(BucketId bucket, std::int32_t microbatch);
+  [[nodiscard]] std::int32_t new_reduction(const Bucket& bucket, std::int32_t first_microbatch);
+  void limit_reductions_under_way(const Bucket& bucket, DeviceId here);
+  void finish_arrived_reductions(DeviceId device);
+  void finish_oldest_reduction(DeviceId device);
 
   // emit_shards.cpp: gradients of ZeRO 2 and 3
   [[nodiscard]] bool shards_gradients(DeviceId leader) const {
@@ -130,6 +174,7 @@ class Emitter {
   [[nodiscard]] BufferId output_of_shard(ResidenceId r, std::int32_t microbatch);
   void hand_in(TensorId gradient, std::int32_t microbatch);
   void send_shard(const Bucket& bucket, DeviceId here, std::int32_t microbatch);
+  [[nodiscard]] std::int64_t most_under_way(const Bucket& bucket) const;
   void limit_shards_under_way(const Bucket& bucket, DeviceId here);
   void add_arrived_shards(DeviceId device);
   void add_next_shard(BucketId bucket);
@@ -150,10 +195,12 @@ class Emitter {
   void update_what_is_ready(DeviceId device, std::int64_t fill_until);
   void update_first(NodeId n);
   void reduce_left();
+  [[nodiscard]] std::vector<std::pair<Reduction, DeviceId>> reductions_left();
   void run_update(NodeId n, DeviceId device);
   void send_new_values(NodeId n);
   void receive_new_values();
   void bundle_what_travels_together();
+  void bundle_accumulators(const Bucket& bucket);
 
   const TrainingGraph& training_;
   const Graph& graph_;
@@ -192,6 +239,13 @@ class Emitter {
   std::multimap<NodeId, TensorId> handed_over_after_;  // loss and fetched tensors, by the node that has them at hand
   std::vector<NodeId> updated_;                        // in the order of their first runs
   std::vector<std::int32_t> new_values_;               // messages
+  Routes routes_;
+  IdVector<DeviceId, bool> in_step_;                             // by leader: groups that exchange by collectives
+  std::vector<Exchange> exchanges_;                              // beside the collectives
+  std::map<std::pair<bool, DeviceId>, std::int64_t> ring_free_;  // sums or not, leader
+  IdVector<DeviceId, std::deque<CollectivePart>> reductions_under_way_;  // by member
+  IdVector<DeviceId, Gathering> gathers_;                                // by leader
+  IdVector<DeviceId, Gathered> gathered_;
   Emission out_;
 };
 

@@ -16,11 +16,12 @@ enum class Opcode : std::uint8_t {
   kFeed,        // outputs[0] ← the microbatch's slice of an input tensor
   kCompute,     // run `node` on the microbatch (or once a step: microbatch −1)
   kCopy,        // outputs[0] ← inputs[0]
-  kAccumulate,  // outputs[0] += inputs[0]: a microbatch's gradient into the step's; −1: a replica's sum into the whole
+  kAccumulate,  // outputs[0] += inputs[0]: a microbatch's gradient into the step's, or the sum of as many as there are
+                // replicas, from that one on; −1: a replica's sum into the whole
   kSend,        // start `message` from inputs, which stay untouched until the kWaitSend of the same message
   kWaitSend,    // wait until `message` has left its buffer
   kReceive,     // wait for `message`, into outputs
-  kFetchLoss,   // hand inputs[0] to the caller: the loss of the microbatch, a tensor of TrainingGraph::fetched, the norm
+  kFetchLoss,  // hand inputs[0] to the caller: the loss of the microbatch, a tensor of TrainingGraph::fetched, the norm
   kStartCollective,   // begin this device's part of `collective`: inputs are what it gives, outputs what it gets
   kFinishCollective,  // wait until its part is done; inputs and outputs are as above and untouched until then
 };
@@ -82,19 +83,33 @@ struct Message {
 };
 
 enum class CollectiveKind : std::uint8_t {
-  kAllReduce,  // the members' gradients are added, and each gets the sum
-  kReduce,     // the root gets it
-  kBroadcast,  // the root's values go to all
+  kAllReduce,      // the members' gradients are added, and each gets the sum
+  kReduce,         // the root gets it
+  kBroadcast,      // the root's values go to all
+  kReduceScatter,  // the root of each piece gets its sum
+  kAllGather,      // the values of each piece's root go to all
 };
 
-// What the members of a group do together once a step, on tensors that lie side by side as those of a message do.
-// Compiled programs have none: with_collectives() (lib/program/collectives.hpp) puts them in the place of messages.
+// Tensors of a collective, one after another, that have one root. At each end they lie side by side as those of a
+// message do.
+struct CollectivePiece {
+  DeviceId root = kNone<DeviceId>;  // one of the members
+  std::int32_t tensors = 0;
+  std::int64_t size_bytes = 0;  // of its tensors, with the gaps between them
+  friend bool operator==(const CollectivePiece&, const CollectivePiece&) = default;
+};
+
+// What the members of a group do together: once a step, or to add up the gradients of one microbatch of each. Programs
+// have them where CompileOptions::collectives says so, or where with_collectives() (lib/program/collectives.hpp) has
+// put them in the place of messages.
 struct Collective {
   CollectiveKind kind = CollectiveKind::kAllReduce;
   std::vector<TensorId> tensors = {};
-  std::vector<DeviceId> members = {};  // in the order of the group
-  DeviceId root = kNone<DeviceId>;     // kReduce, kBroadcast: one of the members
-  std::int64_t size_bytes = 0;         // of all tensors, with the gaps between them
+  std::vector<DeviceId> members = {};        // in the order of the group
+  DeviceId root = kNone<DeviceId>;           // kReduce, kBroadcast: one of the members
+  std::int64_t size_bytes = 0;               // of all tensors, with the gaps between those that lie side by side
+  std::int32_t microbatch = -1;              // of sums of microbatches: the first member's, whom the others follow
+  std::vector<CollectivePiece> pieces = {};  // kReduceScatter, kAllGather; see pieces_of()
   friend bool operator==(const Collective&, const Collective&) = default;
 };
 
@@ -132,6 +147,9 @@ struct CompileOptions {
   std::vector<ReplicaGroup> replicas = {};          // as Plan::replicas
   std::int32_t zero = 0;                            // as Plan::zero
   std::int64_t bucket_bytes = kDefaultBucketBytes;  // as Plan::bucket_bytes
+  // For transports that have collectives of their own: replicas in step exchange by them what ZeRO 2 and 3 would send
+  // in messages; what is left, with_collectives() looks through.
+  bool collectives = false;
 };
 
 // Compiles a placement into a Program: groups each device's nodes into segments so that the graph of segments is

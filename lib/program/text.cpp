@@ -23,9 +23,7 @@ std::string_view phase_letter(Phase phase) {
 }
 
 // Of a bucket: how many tensors travel with the first.
-std::string others(const Message& message) {
-  return message.others.empty() ? "" : fmt::format(" + {}", message.others.size());
-}
+std::string others(std::size_t further) { return further == 0 ? "" : fmt::format(" + {}", further); }
 
 std::string_view name_of(CollectiveKind kind) {
   switch (kind) {
@@ -35,14 +33,17 @@ std::string_view name_of(CollectiveKind kind) {
       return "reduce";
     case CollectiveKind::kBroadcast:
       return "broadcast";
+    case CollectiveKind::kReduceScatter:
+      return "reduce-scatter";
+    case CollectiveKind::kAllGather:
+      return "all-gather";
   }
   return "";
 }
 
-// "all-reduce fc1.weight.grad + 3", "reduce fc1.weight.grad -> device 2".
-std::string text_of(const Collective& collective, const std::string& tensor) {
-  std::string text = fmt::format("{} {}", name_of(collective.kind), tensor);
-  if (collective.tensors.size() > 1) text += fmt::format(" + {}", collective.tensors.size() - 1);
+// "all-reduce fc1.weight.grad + 3", "reduce fc1.weight.grad -> device 2", "reduce-scatter fc1.weight.grad + 3 mb1".
+std::string text_of(const Collective& collective, const std::string& tensors) {
+  std::string text = fmt::format("{} {}", name_of(collective.kind), tensors);
   if (collective.kind == CollectiveKind::kReduce) return text + fmt::format(" -> device {}", index(collective.root));
   if (collective.kind == CollectiveKind::kBroadcast) return text + fmt::format(" <- device {}", index(collective.root));
   return text;
@@ -56,7 +57,12 @@ std::string line(const Program& program, const Instruction& instruction) {
   } else {
     what = graph.tensor(instruction.tensor).name;
   }
-  if (instruction.message >= 0) what += others(program.messages[static_cast<std::size_t>(instruction.message)]);
+  if (instruction.message >= 0) {
+    what += others(program.messages[static_cast<std::size_t>(instruction.message)].others.size());
+  }
+  if (instruction.collective >= 0) {
+    what += others(program.collectives[static_cast<std::size_t>(instruction.collective)].tensors.size() - 1);
+  }
   if (instruction.microbatch >= 0) what += fmt::format(" mb{}", instruction.microbatch);
   const auto collective = [&] {
     return text_of(program.collectives[static_cast<std::size_t>(instruction.collective)], what);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "lib/base/error.hpp"
+#include "lib/program/collective_pieces.hpp"
 #include "runtime/transport.hpp"
 
 namespace mp::nccl {
@@ -53,7 +54,7 @@ Transfer trial(Lane lane, std::size_t position, std::byte* memory) {
 CliqueName clique_of(const Message& message) { return {Lane::kMessages, {message.from, message.to}}; }
 
 CliqueName clique_of(const Collective& collective) {
-  return {collective.kind == CollectiveKind::kBroadcast ? Lane::kNewValues : Lane::kSums, collective.members};
+  return {is_sum(collective.kind) ? Lane::kSums : Lane::kValues, collective.members};
 }
 
 Cliques::Cliques(const Program& program, const std::vector<int>& gpus, runtime::RankGroup* ranks) {

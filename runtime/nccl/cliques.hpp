@@ -19,7 +19,7 @@ namespace mp::nccl {
 
 // Transfers of one communicator run one after another, so what need not wait for each other has communicators of its
 // own.
-enum class Lane : std::uint8_t { kMessages, kSums, kNewValues };
+enum class Lane : std::uint8_t { kMessages, kSums, kValues };
 
 struct CliqueName {
   Lane lane = Lane::kMessages;

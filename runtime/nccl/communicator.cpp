@@ -94,11 +94,24 @@ void Communicator::settle(const std::atomic<bool>& stop) {
   finish(ncclInProgress, stop);
 }
 
-void Communicator::run(const Transfer& transfer, const std::atomic<bool>& stop) {
+// A group that is begun is ended, whatever fails in it: the thread would never call anything again.
+ncclResult_t Communicator::call_all(std::span<const Transfer> transfers) {
+  if (transfers.size() == 1) return call(transfers.front());
+  ncclResult_t state = ncclGroupStart();
+  if (state != ncclSuccess) return state;
+  for (const Transfer& transfer : transfers) {
+    state = call(transfer);
+    if (state != ncclSuccess && state != ncclInProgress) break;
+  }
+  const ncclResult_t ended = ncclGroupEnd();
+  return state == ncclSuccess || state == ncclInProgress ? ended : state;
+}
+
+void Communicator::run(std::span<const Transfer> transfers, const std::atomic<bool>& stop) {
   const std::lock_guard lock(mutex_);
   if (comm_ == nullptr || stop) throw runtime::Aborted();
-  last_call_ = name_of(transfer.call);
-  finish(call(transfer), stop);
+  last_call_ = name_of(transfers.front().call);
+  finish(call_all(transfers), stop);
 }
 
 void Communicator::begin_to_close() noexcept {

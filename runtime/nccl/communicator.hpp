@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "runtime/cuda/handles.hpp"
@@ -46,7 +47,8 @@ class Communicator {
   void begin(const Transfer& transfer);
   // Throws RunError, or Aborted once `stop` is set.
   void settle(const std::atomic<bool>& stop);
-  void run(const Transfer& transfer, const std::atomic<bool>& stop);
+  // Several go as one: in one launch, none behind another.
+  void run(std::span<const Transfer> transfers, const std::atomic<bool>& stop);
 
   // The end of a good run: start on all ends, then wait for each. Where the others do not come by then, it is aborted.
   void begin_to_close() noexcept;
@@ -60,6 +62,7 @@ class Communicator {
 
  private:
   [[nodiscard]] ncclResult_t call(const Transfer& transfer);
+  [[nodiscard]] ncclResult_t call_all(std::span<const Transfer> transfers);
   void finish(ncclResult_t begun, const std::atomic<bool>& stop);
 
   Seat seat_;

@@ -6,12 +6,14 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/program/collective_pieces.hpp"
 #include "runtime/nccl/cliques.hpp"
 
 namespace mp::runtime {
@@ -24,18 +26,28 @@ constexpr std::chrono::milliseconds kWatchInterval{100};
 
 cudaEvent_t event_of(const std::unique_ptr<Mark>& mark) { return dynamic_cast<cuda::Event&>(*mark).get(); }
 
+// Where a piece of a collective begins among the operands of a member.
+struct PieceEnds {
+  std::optional<std::size_t> from;  // none: it does not give it
+  std::optional<std::size_t> to;
+};
+
 // A device's part of a transfer: its stream and the communicator's wait for each other by two marks.
 struct End {
   Communicator* communicator = nullptr;  // null: another process's
   Backend* backend = nullptr;
   std::unique_ptr<Mark> ready;  // of the device's stream: what is sent is there, what is written over is done with
   std::unique_ptr<Mark> done;   // of the communicator's stream
-  nccl::Transfer transfer;
+  // Of a collective one for each piece: owners hold whole tensors of all sizes, so that their shares are no equal parts
+  // of one stretch of memory, as ncclReduceScatter and ncclAllGather ask for. A group of ncclReduce, or of
+  // ncclBroadcast, moves the same bytes in one launch.
+  std::vector<nccl::Transfer> transfers = {};
+  std::vector<PieceEnds> operands = {};  // beside the transfers
 
   void start(const std::atomic<bool>& stop) {
     backend->record(ready.get());
     MP_CUDA(cudaStreamWaitEvent(communicator->stream(), event_of(ready), 0));
-    communicator->run(transfer, stop);
+    communicator->run(transfers, stop);
     MP_CUDA(cudaEventRecord(event_of(done), communicator->stream()));
   }
   void finish() const { backend->wait_for(done.get()); }
@@ -73,10 +85,7 @@ class NcclTransport final : public Transport {
     }
     for (const Collective& collective : program.collectives) {
       std::vector<End>& ends = members_.emplace_back();
-      for (const DeviceId d : collective.members) {
-        ends.push_back(
-            end_of(nccl::clique_of(collective), d, backends, transfer_of(collective), collective.size_bytes));
-      }
+      for (const DeviceId d : collective.members) ends.push_back(end_of(collective, d, backends));
     }
     watcher_ = std::jthread([this](const std::stop_token& leave) { watch(leave); });
   }
@@ -89,21 +98,28 @@ class NcclTransport final : public Transport {
 
   void send(std::int32_t message, const void* data) override {
     End& end = senders_[static_cast<std::size_t>(message)];
-    end.transfer.from = data;
+    end.transfers.front().from = data;
     start(end);
   }
   void wait_send(std::int32_t message) override { finish(senders_[static_cast<std::size_t>(message)]); }
   void receive(std::int32_t message, void* data) override {
     End& end = receivers_[static_cast<std::size_t>(message)];
-    end.transfer.to = data;
+    end.transfers.front().to = data;
     start(end);
     finish(end);
   }
-  void start_collective(std::int32_t collective, DeviceId device, const void* from, void* to) override {
+  void start_collective(std::int32_t collective, DeviceId device, std::span<const void* const> from,
+                        std::span<void* const> to) override {
     End& end = end_at(collective, device);
-    const bool is_broadcast = end.transfer.call == Call::kBroadcast;  // in place at both ends
-    end.transfer.from = is_broadcast && from == nullptr ? to : from;
-    end.transfer.to = is_broadcast && to == nullptr ? const_cast<void*>(from) : to;
+    for (std::size_t i = 0; i < end.transfers.size(); ++i) {
+      nccl::Transfer& transfer = end.transfers[i];
+      const PieceEnds& operands = end.operands[i];
+      transfer.from = operands.from ? from[*operands.from] : nullptr;
+      transfer.to = operands.to ? to[*operands.to] : nullptr;
+      if (transfer.call != Call::kBroadcast) continue;  // in place at both ends
+      if (transfer.from == nullptr) transfer.from = transfer.to;
+      if (transfer.to == nullptr) transfer.to = const_cast<void*>(transfer.from);
+    }
     start(end);
   }
   void finish_collective(std::int32_t collective, DeviceId device) override { finish(end_at(collective, device)); }
@@ -130,28 +146,36 @@ class NcclTransport final : public Transport {
  private:
   End end_of(const nccl::CliqueName& name, DeviceId device, std::span<Backend* const> backends, nccl::Transfer transfer,
              std::int64_t size_bytes) {
+    End end = end_in(name, device, backends);
+    transfer.size_bytes = size_bytes;
+    end.transfers = {transfer};
+    return end;
+  }
+  End end_of(const Collective& collective, DeviceId device, std::span<Backend* const> backends) {
+    End end = end_in(nccl::clique_of(collective), device, backends);
+    for (const CollectivePiece& piece : pieces_of(collective)) {
+      const auto root = std::find(collective.members.begin(), collective.members.end(), piece.root);
+      end.transfers.push_back({.call = call_of(collective.kind), .size_bytes = piece.size_bytes});
+      if (root == collective.members.end()) continue;  // an all-reduce
+      end.transfers.back().peer = static_cast<int>(root - collective.members.begin());
+    }
+    end.operands.resize(end.transfers.size());
+    for (const PieceOperand& piece : inputs_of(collective, device)) end.operands[piece.piece].from = piece.first;
+    for (const PieceOperand& piece : outputs_of(collective, device)) end.operands[piece.piece].to = piece.first;
+    return end;
+  }
+  End end_in(const nccl::CliqueName& name, DeviceId device, std::span<Backend* const> backends) {
     End end;
     end.communicator = cliques_.end(name, device);
     end.backend = backends[index(device)];
-    end.transfer = transfer;
-    end.transfer.size_bytes = size_bytes;
     if (end.backend == nullptr) return end;
     end.ready = end.backend->make_mark();
     end.done = end.backend->make_mark();
     return end;
   }
-  static nccl::Transfer transfer_of(const Collective& collective) {
-    const auto root = std::find(collective.members.begin(), collective.members.end(), collective.root);
-    const auto rank = static_cast<int>(root - collective.members.begin());
-    switch (collective.kind) {
-      case CollectiveKind::kAllReduce:
-        return {.call = Call::kAllReduce};
-      case CollectiveKind::kReduce:
-        return {.call = Call::kReduce, .peer = rank};
-      case CollectiveKind::kBroadcast:
-        return {.call = Call::kBroadcast, .peer = rank};
-    }
-    return {};
+  static Call call_of(CollectiveKind kind) {
+    if (kind == CollectiveKind::kAllReduce) return Call::kAllReduce;
+    return is_sum(kind) ? Call::kReduce : Call::kBroadcast;
   }
   [[nodiscard]] End& end_at(std::int32_t collective, DeviceId device) {
     const std::vector<DeviceId>& members = program_.collectives[static_cast<std::size_t>(collective)].members;

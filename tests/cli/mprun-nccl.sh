@@ -38,6 +38,24 @@ case_replicas_sum_by_collectives_of_nccl_alone() {
   expect_no_out '^ADD '
 }
 
+case_zero_exchanges_by_collectives_of_nccl_alone() {
+  plan_of_replicas
+  sed -i 's/"replicas"/"zero": 3, "replicas"/' plan.json
+  run "$mprun" train plan.json --dump-program
+  expect_code 0
+  expect_out '^SEND '
+  expect_no_out '^START '
+  run "$mprun" train plan.json --backend cuda --nccl --dump-program
+  if [[ $code -eq 5 ]]; then
+    expect_err 'this build is without NCCL: install'
+    return
+  fi
+  expect_code 0
+  expect_out '^START reduce(-scatter)? '
+  expect_out '^START all-gather '
+  expect_no_out '^SEND '
+}
+
 case_nccl_without_a_gpu_says_what_is_missing() {
   "$mprun" devices | grep -q 'cuda:' && return  # it is not missing
   plan_of_replicas

@@ -51,6 +51,7 @@ struct World {
   std::atomic<std::int64_t> communicators{0};
   std::atomic<std::int64_t> aborted{0};
   std::atomic<std::int64_t> calls[5] = {};
+  std::atomic<std::int64_t> groups{0};
 };
 
 World& world() {
@@ -114,13 +115,23 @@ void meet(Member& member, const std::shared_ptr<Meeting>& meeting) {
   }
 }
 
-ncclResult_t start(ncclComm_t comm, const NcclTransfer& transfer, cudaStream_t stream) {
-  if (comm == nullptr || device_of(stream) != comm->member->device) return ncclInvalidArgument;
-  const std::shared_ptr<Member> member = comm->member;
+// What a thread has called since ncclGroupStart.
+struct OpenGroup {
+  bool is_open = false;
+  ncclComm_t comm = nullptr;
+  cudaStream_t stream = nullptr;
+  std::vector<NcclTransfer> transfers = {};
+  ncclResult_t failure = ncclSuccess;
+};
+
+OpenGroup& open_group() {
+  thread_local OpenGroup group;
+  return group;
+}
+
+// One transfer into the stream. The clique's mutex is held.
+ncclResult_t join_meeting(const std::shared_ptr<Member>& member, const NcclTransfer& transfer, cudaStream_t stream) {
   Clique& clique = *member->clique;
-  const std::lock_guard lock(clique.mutex);
-  if (member->error != ncclSuccess) return member->error;
-  if (!member->was_asked || member->connecting || member->is_finalized) return ncclInvalidUsage;
   ++world().calls[static_cast<std::size_t>(transfer.call)];
   const bool is_send = transfer.call == NcclCall::kSend;
   const bool is_message = is_send || transfer.call == NcclCall::kReceive;
@@ -137,9 +148,38 @@ ncclResult_t start(ncclComm_t comm, const NcclTransfer& transfer, cudaStream_t s
   if (!std::exchange(member->is_connected[ends], true) && !(connects_at_start() && !is_message)) {
     member->connecting = meeting;
   }
-  member->was_asked = false;
-  clique.changed.notify_all();
   return ncclInProgress;
+}
+
+ncclResult_t start_all(ncclComm_t comm, const std::vector<NcclTransfer>& transfers, cudaStream_t stream) {
+  const std::shared_ptr<Member> member = comm->member;
+  const std::lock_guard lock(member->clique->mutex);
+  if (member->error != ncclSuccess) return member->error;
+  if (!member->was_asked || member->connecting || member->is_finalized) return ncclInvalidUsage;
+  for (const NcclTransfer& transfer : transfers) {
+    const ncclResult_t result = join_meeting(member, transfer, stream);
+    if (result != ncclInProgress) return result;
+  }
+  member->was_asked = false;
+  member->clique->changed.notify_all();
+  return ncclInProgress;
+}
+
+// In a group what is wrong with a call is told by the call, and once more at the end.
+ncclResult_t add_to_group(ncclComm_t comm, const NcclTransfer& transfer, cudaStream_t stream) {
+  OpenGroup& group = open_group();
+  const bool is_message = transfer.call == NcclCall::kSend || transfer.call == NcclCall::kReceive;
+  const bool goes_with_others = group.transfers.empty() || (group.comm == comm && group.stream == stream);
+  if (is_message || !goes_with_others) return group.failure = ncclInvalidUsage;  // not emulated
+  group.comm = comm;
+  group.stream = stream;
+  group.transfers.push_back(transfer);
+  return ncclSuccess;
+}
+
+ncclResult_t start(ncclComm_t comm, const NcclTransfer& transfer, cudaStream_t stream) {
+  if (comm == nullptr || device_of(stream) != comm->member->device) return ncclInvalidArgument;
+  return open_group().is_open ? add_to_group(comm, transfer, stream) : start_all(comm, {transfer}, stream);
 }
 
 // Under the clique's mutex: what it is at, or what has failed.
@@ -172,7 +212,8 @@ NcclCounts nccl_counts() {
           .sends = calls(NcclCall::kSend),
           .all_reduces = calls(NcclCall::kAllReduce),
           .reduces = calls(NcclCall::kReduce),
-          .broadcasts = calls(NcclCall::kBroadcast)};
+          .broadcasts = calls(NcclCall::kBroadcast),
+          .groups = world().groups};
 }
 
 void set_nccl_version(int version) { world().version = version; }
@@ -276,6 +317,24 @@ const char* ncclGetErrorString(ncclResult_t result) {
       break;
   }
   return "internal error - please report this issue to the NCCL developers";
+}
+
+ncclResult_t ncclGroupStart() {
+  if (open_group().is_open) return ncclInvalidUsage;  // groups in groups are not emulated
+  open_group().is_open = true;
+  return ncclSuccess;
+}
+
+ncclResult_t ncclGroupEnd() {
+  OpenGroup group = std::exchange(open_group(), {});
+  if (!group.is_open) return ncclInvalidUsage;
+  if (group.failure != ncclSuccess || group.transfers.empty()) return group.failure;
+  for (std::size_t i = 0; i < group.transfers.size(); ++i) {
+    group.transfers[i].group = group.transfers.size();
+    group.transfers[i].place = i;
+  }
+  if (group.transfers.size() > 1) ++world().groups;
+  return start_all(group.comm, group.transfers, group.stream);
 }
 
 ncclResult_t ncclSend(const void* from, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,

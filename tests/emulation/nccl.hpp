@@ -1,7 +1,8 @@
 // The emulated NCCL, on the emulated GPUs: those functions that runtime/nccl calls, between threads of one process.
 // What makes programs hang makes them hang here: a transfer is work of its stream that waits for the other members'
 // calls until its communicator is aborted; the first transfer between two members is only begun until the other has
-// called, too; members pair up their calls by order alone.
+// called, too; members pair up their calls by order alone, and those of a group with those of a group. Groups are of
+// collectives of one communicator in one stream.
 #pragma once
 
 #include <nccl.h>
@@ -17,6 +18,7 @@ struct NcclCounts {
   std::int64_t all_reduces = 0;
   std::int64_t reduces = 0;
   std::int64_t broadcasts = 0;
+  std::int64_t groups = 0;  // of several calls
 };
 [[nodiscard]] NcclCounts nccl_counts();
 

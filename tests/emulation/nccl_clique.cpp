@@ -8,7 +8,8 @@ namespace {
 
 bool belong_together(const NcclTransfer& a, const NcclTransfer& b) {
   const bool is_message = a.call == NcclCall::kSend || a.call == NcclCall::kReceive;
-  return bytes_of(a) == bytes_of(b) && a.type == b.type && (is_message || (a.call == b.call && a.peer == b.peer));
+  return bytes_of(a) == bytes_of(b) && a.type == b.type && a.group == b.group && a.place == b.place &&
+         (is_message || (a.call == b.call && a.peer == b.peer));
 }
 
 void add_up(Meeting& meeting) {

@@ -25,6 +25,9 @@ struct NcclTransfer {
   std::size_t count = 0;
   ncclDataType_t type = ncclInt8;
   int peer = 0;  // or root
+  // Between ncclGroupStart and ncclGroupEnd: how many there are, and which of them this is.
+  std::size_t group = 1;
+  std::size_t place = 0;
 };
 
 // Calls of members that belong together: the n-th send from a to b and the n-th receive there; the n-th collectives.

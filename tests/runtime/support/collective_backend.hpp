@@ -5,9 +5,11 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "lib/program/collective_pieces.hpp"
 #include "lib/program/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/transport.hpp"
@@ -28,14 +30,15 @@ class CollectiveTransport final : public Transport {
   void send(std::int32_t message, const void* data) override { messages_->send(message, data); }
   void wait_send(std::int32_t message) override { messages_->wait_send(message); }
   void receive(std::int32_t message, void* data) override { messages_->receive(message, data); }
-  void start_collective(std::int32_t id, DeviceId device, const void* from, void* to) override {
+  void start_collective(std::int32_t id, DeviceId device, std::span<const void* const> from,
+                        std::span<void* const> to) override {
     const Collective& collective = program_.collectives[static_cast<std::size_t>(id)];
     State& state = states_[static_cast<std::size_t>(id)];
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < collective.members.size(); ++i) {
       if (collective.members[i] != device) continue;
-      state.from[i] = from;
-      state.to[i] = to;
+      state.from[i].assign(from.begin(), from.end());
+      state.to[i].assign(to.begin(), to.end());
     }
     if (++state.started < collective.members.size()) return;
     do_all(collective, state);
@@ -58,23 +61,35 @@ class CollectiveTransport final : public Transport {
 
  private:
   struct State {
-    std::vector<const void*> from;
-    std::vector<void*> to;
+    std::vector<std::vector<const void*>> from;  // by member
+    std::vector<std::vector<void*>> to;
     std::size_t started = 0;
     std::size_t left = 0;  // who have not finished it
   };
 
   static void do_all(const Collective& collective, const State& state) {
-    std::vector<float> whole(static_cast<std::size_t>(collective.size_bytes) / sizeof(float));
+    const std::vector<CollectivePiece> pieces = pieces_of(collective);
+    std::vector<std::vector<float>> wholes(pieces.size());
     for (std::size_t i = 0; i < collective.members.size(); ++i) {
-      if (collective.kind == CollectiveKind::kBroadcast && collective.members[i] != collective.root) continue;
-      const auto* values = static_cast<const float*>(state.from[i]);
-      const bool is_first = i == 0 || collective.kind == CollectiveKind::kBroadcast;
-      for (std::size_t e = 0; e < whole.size(); ++e) whole[e] = is_first ? values[e] : whole[e] + values[e];
+      for (const PieceOperand& piece : inputs_of(collective, collective.members[i])) {
+        const auto* values = static_cast<const float*>(state.from[i][piece.first]);
+        add(values, static_cast<std::size_t>(piece.size_bytes) / sizeof(float), wholes[piece.piece]);
+      }
     }
-    for (void* to : state.to) {
-      if (to != nullptr) std::memcpy(to, whole.data(), whole.size() * sizeof(float));
+    for (std::size_t i = 0; i < collective.members.size(); ++i) {
+      for (const PieceOperand& piece : outputs_of(collective, collective.members[i])) {
+        const std::vector<float>& whole = wholes[piece.piece];
+        std::memcpy(state.to[i][piece.first], whole.data(), whole.size() * sizeof(float));
+      }
     }
+  }
+
+  static void add(const float* values, std::size_t count, std::vector<float>& sum) {
+    if (sum.empty()) {
+      sum.assign(values, values + count);
+      return;
+    }
+    for (std::size_t e = 0; e < count; ++e) sum[e] += values[e];
   }
 
   const Program& program_;

@@ -7,6 +7,7 @@
 #include "lib/base/random.hpp"
 #include "lib/files/model_file.hpp"
 #include "lib/plan/prepare.hpp"
+#include "lib/program/collectives.hpp"
 #include "lib/training/flows.hpp"
 #include "runtime/cpu/cpu_backend.hpp"
 #include "tests/support/source_dir.hpp"
@@ -40,12 +41,17 @@ Program program_of(const TrainingGraph& training, const PlacementCase& placement
       group.push_back(make_id<DeviceId>(d + r * placement.devices));
     }
   }
-  return compile(training, std::move(device_of),
-                 {.schedule = placement.schedule,
-                  .devices = placement.devices * placement.replicas,
-                  .cluster = nullptr,
-                  .replicas = std::move(groups),
-                  .zero = placement.zero});
+  Cluster cluster = uniform_cluster(placement.devices * placement.replicas);
+  Program program = compile(training, std::move(device_of),
+                            {.schedule = placement.schedule,
+                             .devices = placement.devices * placement.replicas,
+                             .cluster = nullptr,
+                             .replicas = std::move(groups),
+                             .zero = placement.zero,
+                             .collectives = placement.collectives});
+  if (!placement.collectives) return program;
+  cluster.within_host.latency_s = 0.0;  // so that small tensors go in collectives, too
+  return with_collectives(std::move(program), cluster);
 }
 
 BackendFactory cpu_backends(int threads) {

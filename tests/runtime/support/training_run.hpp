@@ -33,6 +33,7 @@ struct PlacementCase {
   int threads = 1;
   std::int32_t replicas = 1;  // of each device: device d of these is joined by d + devices, d + 2 · devices …
   std::int32_t zero = 0;
+  bool collectives = false;  // wherever they can be, as without latency
 };
 // kChain: contiguous stretches of the units' order; kRandom: units anywhere, by the number of devices as seed.
 [[nodiscard]] Program program_of(const TrainingGraph& training, const PlacementCase& placement);
