@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/common/outputs.hpp"
+#include "apps/common/values.hpp"
 #include "apps/mpplan/commands.hpp"
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
@@ -15,6 +16,7 @@
 #include "lib/files/model_file.hpp"
 #include "lib/graph/builder.hpp"
 #include "partition/import/formats.hpp"
+#include "partition/import/onnx.hpp"
 
 namespace mp::apps {
 namespace {
@@ -23,6 +25,7 @@ struct ImportOptions {
   std::string input;
   std::optional<std::string> format;
   std::optional<std::string> name;
+  StepFlags step;  // --bind alone
   std::string output = "model.json";
   std::optional<std::string> cluster_output;
   std::optional<std::string> weights_output;
@@ -51,6 +54,15 @@ const partition::ImportFormat& format_of(const ImportOptions& options, const std
                                format_list(false)));
 }
 
+partition::ImportedModel imported_as(const partition::ImportFormat& format, const std::string& bytes,
+                                     const ImportOptions& options) {
+  const Bindings fixed = options.step.bindings();
+  if (fixed.empty()) return format.import(bytes, options.input);
+  if (format.name != partition::kOnnxFormat)
+    throw UsageError(fmt::format("--bind is for ONNX files: the format {} names no dimensions to fix", format.name));
+  return partition::import_onnx_fixed(bytes, options.input, fixed);
+}
+
 void check_outputs(const ImportOptions& options) {
   std::vector<std::string> outputs{options.output};
   if (options.cluster_output) outputs.push_back(*options.cluster_output);
@@ -66,7 +78,7 @@ ExitCode run(const ImportOptions& options) {
   check_outputs(options);
   const std::string bytes = read_file(options.input, kMaxBytes);
   const partition::ImportFormat& format = format_of(options, bytes);
-  partition::ImportedModel imported = format.import(bytes, options.input);
+  partition::ImportedModel imported = imported_as(format, bytes, options);
   if (options.name) imported.model.name = *options.name;
   if (options.cluster_output && !imported.cluster) {
     throw UsageError(fmt::format("--cluster-out: files of the format {} name no devices", format.name));
@@ -105,6 +117,10 @@ void add_import(CLI::App& app, Action& action) {
                    fmt::format("One of: {} (default: by the look of the file)", format_list(false)))
       ->type_name("NAME");
   command->add_option("--name", options->name, "Name of the model (default: the file's)")->type_name("NAME");
+  command
+      ->add_option("--bind", options->step.bind,
+                   "Fix a named dimension of an ONNX file, where shapes depend on several (repeatable)")
+      ->type_name("NAME=EXTENT");
   command->add_option("-o,--output", options->output, "Model to write (default: model.json)")->type_name("FILE");
   command->add_option("--cluster-out", options->cluster_output, "Cluster to write, where the format names devices")
       ->type_name("FILE");

@@ -21,6 +21,7 @@ std::optional<std::int64_t> computed(std::string_view op, std::int64_t a, std::i
   if (op == "Add") return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (op == "Sub") return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (op == "Mul") return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+  if (op == "Mod") return b == 0 || b == -1 ? std::nullopt : std::optional((a % b + b) % b);  // the sign of b
   if (b == 0 || b == -1) return b == 0 ? std::nullopt : computed("Sub", 0, a);
   return a / b;
 }
@@ -166,10 +167,16 @@ std::optional<IntegerConstant> Constants::result_of(const Node& node) const {
   }
   if (node.op == "Unsqueeze" && first.is_scalar) return IntegerConstant{first.values, false};
   if (node.op == "Squeeze" && first.values.size() == 1) return IntegerConstant{first.values, true};
+  if (node.op == "Reshape" && node.inputs.size() == 2) {  // of a list or a number into one of the two
+    const std::size_t rank = integers(node.inputs[1])->values.size();
+    if (rank == 0 && first.values.size() == 1) return IntegerConstant{first.values, true};
+    return rank == 1 ? std::optional(IntegerConstant{first.values, false}) : std::nullopt;
+  }
   if (node.op == "Gather") return gather_result(node);
   if (node.op == "Slice") return slice_result(node);
   if (node.op == "Concat") return concat_result(node);
-  if (node.op == "Add" || node.op == "Sub" || node.op == "Mul" || node.op == "Div") return arithmetic_result(node);
+  if (node.op == "Add" || node.op == "Sub" || node.op == "Mul" || node.op == "Div" || node.op == "Mod")
+    return arithmetic_result(node);
   return std::nullopt;
 }
 

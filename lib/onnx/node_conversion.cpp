@@ -114,18 +114,18 @@ std::optional<std::vector<std::int64_t>> Converter::constant_input(std::size_t i
   if (constant != nullptr) {
     for (const Dimension& value : constant->values) {
       if (!value.name.empty()) {
-        problem(fmt::format("its input {} depends on the dimension {}; export the model with that dimension fixed",
-                            quoted(name), quoted(value.name)));
+        problem(fmt::format("its input {} depends on the dimension {}; fix it: mpplan import --bind {}=N", quoted(name),
+                            quoted(value.name), value.name));
         return std::nullopt;
       }
       values.push_back(value.extent);
     }
     return values;
   }
-  problem(
-      fmt::format("its input {} ({}) is computed while the model runs; it must be a constant: fold the constants of "
-                  "the file first (onnx.shape_inference, onnxsim), or export it with fixed shapes",
-                  quoted(name), quoted(node_.inputs[i])));
+  problem(fmt::format(
+      "its input {} ({}) is computed while the model runs; it must be a constant: fold the constants of "
+      "the file first (onnx.shape_inference, onnxsim), or fix what its shapes depend on (mpplan import --bind NAME=N)",
+      quoted(name), quoted(node_.inputs[i])));
   return std::nullopt;
 }
 
@@ -166,7 +166,7 @@ void Converter::reshape() {
   if (allow_zero != nullptr && allow_zero->integer == 1 && has_zero)
     problem("allowzero=1 with a 0 in the shape makes an empty tensor, which no operator here takes");
   if (open > 1)
-    problem("more than one extent of its shape depends on named dimensions; export the model with them fixed");
+    problem("more than one extent of its shape depends on named dimensions; fix them: mpplan import --bind NAME=N");
   result_.attributes.set("shape", std::move(shape));
   keep_inputs(1);
 }

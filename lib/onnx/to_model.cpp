@@ -13,6 +13,7 @@
 #include "lib/files/safetensors.hpp"
 #include "lib/graph/issue_list.hpp"
 #include "lib/onnx/constants.hpp"
+#include "lib/onnx/fixed_dimensions.hpp"
 #include "lib/onnx/node_conversion.hpp"
 #include "lib/onnx/tensor_values.hpp"
 
@@ -113,9 +114,8 @@ class ModelMaker {
       if (!value.name.empty()) {
         issues_.add(place_of(node, position), [&] {
           return fmt::format(
-              "its result depends on the dimension {} and is read as data; export the model with that "
-              "dimension fixed",
-              quoted(value.name));
+              "its result depends on the dimension {} and is read as data; fix it: mpplan import --bind {}=N",
+              quoted(value.name), value.name);
         });
       }
       tensor.integers.push_back(value.extent);
@@ -175,8 +175,7 @@ class ModelMaker {
       for (std::size_t d = 0; d < input.shape.size(); ++d) {
         Dimension& dimension = input.shape[d];
         if (!dimension.name.empty()) dimension.extent = 0;
-        if (dimension.extent == 0 && dimension.name.empty())
-          dimension.name = d == 0 ? "batch" : fmt::format("{}.{}", value.name, d);
+        if (dimension.extent == 0 && dimension.name.empty()) dimension.name = name_of_open(value, d);
       }
       imported_.model.inputs.push_back(std::move(input));
     }
@@ -242,8 +241,9 @@ class ModelMaker {
 
 }  // namespace
 
-Imported import(std::string_view bytes, const std::string& path) {
-  const File file = read_file(bytes, path);
+Imported import(std::string_view bytes, const std::string& path, const Bindings& fixed) {
+  File file = read_file(bytes, path);
+  fix_dimensions(file, fixed, path);
   return ModelMaker(file, path).make();
 }
 

@@ -20,8 +20,9 @@ struct Imported {
 };
 
 // `path` names the file in errors; external data and the default name of the model come from there, too. Throws
-// InputError with everything found, each with the node or initializer that it is about.
-[[nodiscard]] Imported import(std::string_view bytes, const std::string& path);
+// InputError with everything found, each with the node or initializer that it is about. Dimensions of `fixed` become
+// numbers: no plan can bind them again.
+[[nodiscard]] Imported import(std::string_view bytes, const std::string& path, const Bindings& fixed = {});
 
 // Writes the values of all parameters as safetensors, under the parameters' names. The file's bytes must still be
 // there.

@@ -21,7 +21,7 @@ constexpr std::array kFormats = {
                  import_piper},
     ImportFormat{"pipedream", "Text profile: \"node1 -- layer -- forward_compute_time=…\" (PipeDream, SOSP 2019)",
                  looks_like_pipedream, import_pipedream},
-    ImportFormat{"onnx", "ONNX models (.onnx): graph, shapes, parameters", looks_like_onnx, import_onnx},
+    ImportFormat{kOnnxFormat, "ONNX models (.onnx): graph, shapes, parameters", looks_like_onnx, import_onnx},
 };
 
 }  // namespace

@@ -46,7 +46,11 @@ bool looks_like_onnx(std::string_view bytes, std::string_view path) {
 }
 
 ImportedModel import_onnx(std::string_view bytes, const std::string& path) {
-  auto read = std::make_shared<onnx::Imported>(onnx::import(bytes, path));
+  return import_onnx_fixed(bytes, path, {});
+}
+
+ImportedModel import_onnx_fixed(std::string_view bytes, const std::string& path, const Bindings& fixed) {
+  auto read = std::make_shared<onnx::Imported>(onnx::import(bytes, path, fixed));
   check_shapes(read->model, path);
   ImportedModel imported;
   imported.model = read->model;

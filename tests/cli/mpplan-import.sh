@@ -140,3 +140,18 @@ case_an_onnx_model_is_imported_and_planned_with_its_values() {
   expect_err "node 'hard' .Hardmax.: there is no operator 'Hardmax' here"
   expect_files model.json weights.safetensors plan.json direct.json
 }
+
+case_dimensions_of_an_onnx_file_are_fixed() {
+  local file=$source/tests/lib/onnx/data/forms.onnx
+  run $mpplan import "$file" --bind batch=3 -o fixed.json
+  expect_code 0
+  expect_json fixed.json 'd["inputs"][0]["shape"] == [3, 6] and not d.get("dimensions")'
+  run $mpplan import "$file" --bind bach=3 -o other.json
+  expect_code 3
+  expect_err "no input has a dimension 'bach' to bind"
+  printf '2 1\n2\n1\n' >two.graph
+  run $mpplan import two.graph --bind batch=3 -o other.json
+  expect_code 2
+  expect_err '--bind is for ONNX files'
+  expect_files fixed.json two.graph
+}

@@ -128,6 +128,17 @@ TEST_CASE("initial states of zeros are left out, and images resized by constants
   CHECK(type_in(graph, "y").shape == Shape{7, 1, 5, 4});
 }
 
+TEST_CASE("a dimension may be fixed while importing, by the name that the model would have", "[onnx]") {
+  const std::string path = sample("forms");  // whose batch is called N
+  const std::string bytes = mp::read_file(path);
+  const Model model = import(bytes, path, {{"batch", 3}}).model;
+  CHECK(model.dimensions.empty());
+  CHECK(model.inputs[0].shape == std::vector<Dimension>{{3, ""}, {6, ""}});
+  CHECK(type_in(bind_model(model, {}, "forms"), "y").shape == Shape{3, 4});
+  CHECK(import(bytes, path, {{"N", 3}}).model == model);
+  CHECK_THROWS_AS(import(bytes, path, {{"M", 3}}), InputError);
+}
+
 TEST_CASE("convolutions, running statistics and float16 weights come over", "[onnx]") {
   const Model model = model_of("convnet");
   const Graph graph = bind_model(model, {}, "convnet");
