@@ -119,9 +119,10 @@ runtime::Evaluation score(const Scoring& scoring, const PreparedPlan& prepared,
   const auto data = runtime::prefetched(std::move(set), prepared.program.training.graph, prepared.program.microbatches);
   const runtime::StallWatch::Watched watched(scoring.stalls, &evaluator.executor());
   StepListener listener(scoring, steps, samples_of(prepared.program.training.graph, prepared.program.microbatches));
-  return evaluator.run(*data, {.steps = steps, .seed = job.options.seed, .observer = [&](std::int64_t done, double loss) {
-                                 return listener.after_step(done, loss);
-                               }});
+  return evaluator.run(*data,
+                       {.steps = steps, .seed = job.options.seed, .observer = [&](std::int64_t done, double loss) {
+                          return listener.after_step(done, loss);
+                        }});
 }
 
 // The samples that fill no whole step: as one microbatch of their number.

@@ -10,10 +10,14 @@ namespace {
 
 std::string_view cause(int signal) noexcept {
   switch (signal) {
-    case SIGINT: return "Ctrl-C: the training ends after this step (once more: at once); ";
-    case SIGTERM: return "SIGTERM: the training ends after this step; ";
-    case SIGUSR1: return "SIGUSR1: the training ends after this step; ";
-    default: return "mpirun is about to end its ranks: the training ends after this step; ";
+    case SIGINT:
+      return "Ctrl-C: the training ends after this step (once more: at once); ";
+    case SIGTERM:
+      return "SIGTERM: the training ends after this step; ";
+    case SIGUSR1:
+      return "SIGUSR1: the training ends after this step; ";
+    default:
+      return "mpirun is about to end its ranks: the training ends after this step; ";
   }
 }
 

@@ -20,10 +20,13 @@ int main(int argc, char** argv) {
   mp::apps::add_devices(app, action);
   app.require_subcommand(1);
   const auto usage = mp::apps::is_launched_beside_another() ? mp::apps::Usage::kSilent : mp::apps::Usage::kTold;
-  return mp::apps::run_main(app, argc, argv, [&] {
-    const bool takes_ranks =
-        app.got_subcommand("train") || app.got_subcommand("eval") || app.got_subcommand("generate");
-    if (!takes_ranks && mp::apps::refuse_ranks()) return mp::apps::ExitCode::kUsage;
-    return action();
-  }, usage);
+  return mp::apps::run_main(
+      app, argc, argv,
+      [&] {
+        const bool takes_ranks =
+            app.got_subcommand("train") || app.got_subcommand("eval") || app.got_subcommand("generate");
+        if (!takes_ranks && mp::apps::refuse_ranks()) return mp::apps::ExitCode::kUsage;
+        return action();
+      },
+      usage);
 }

@@ -84,6 +84,7 @@ expect_whole() {
   [[ -f run/$name ]] || fail "no $name: $(ls run)"
   mkdir told
   cp "run/$name" told
+  find . -name '*.tmp*' -delete  # of what was killed while it wrote
   run "$mprun" train plan.json --steps "$(($1 + 1))" --bind batch=1 --threads 1 --data "text=$source/docs" \
     --checkpoint-dir told --resume
   expect_code 0
@@ -99,7 +100,7 @@ case_usr1_to_mpirun_ends_all_ranks_after_the_step() {
 }
 
 # mpirun kills its ranks two seconds later: whether the step and its checkpoint are done by then is the machine's affair;
-# what is told must be true.
+# what is told must be true. A mpirun that ends may keep to itself what its ranks have said last.
 case_ctrl_c_under_mpirun_keeps_what_it_says() {
   has_mpirun || return 0
   plan gpt-1m plan.json 2
@@ -110,5 +111,5 @@ case_ctrl_c_under_mpirun_keeps_what_it_says() {
     step=$(sed -nE 's/.*ends after this step; kept until then: the checkpoint of step ([0-9]+)$/\1/p' started.err)
   fi
   [[ -z $step ]] || expect_whole "$step"
-  [[ -n $step ]] || is_told 'there is no checkpoint until then$'
+  [[ -n $step ]] || ! grep -q 'stopped after\|kept until then' started.err || fail "no step told: $(cat started.err)"
 }

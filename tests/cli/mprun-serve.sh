@@ -142,7 +142,7 @@ stuck='device [0-2] is stuck: step [0-9]+(, microbatch [0-9]+)?: .* \(nothing ha
 
 case_a_device_that_hangs_ends_the_text() {
   small_gpt
-  many=("${generate[@]}" --tokens 2 --samples 1000000000 --stall-timeout 2)
+  many=("${generate[@]}" --tokens 2 --samples 1000000000 --stall-timeout 4)
   frozen 0 "$out" "$mprun" "${many[@]}" || return 0
   expect_err "^mprun: $stuck"
   frozen 1 "$out" "$mprun" launch -n 2 "${many[@]}"
@@ -156,7 +156,7 @@ case_a_device_that_hangs_ends_the_score() {
   printf '\n\n\n' >told  # with the data and the first step, the lines that are waited for
   # shellcheck disable=SC2016
   frozen 0 told bash -c 'exec "$@" 2>>told' _ "$mprun" eval plan.json --weights w.safetensors --threads 1 \
-    --data text=text --bind batch=1 --stall-timeout 2 || return 0
+    --data text=text --bind batch=1 --stall-timeout 4 || return 0
   grep -qE "^mprun: $stuck" told || fail "$(cat told)"
   expect_silent
 }
