@@ -11,20 +11,7 @@ namespace {
 
 bool is_known(const Dimension& value) { return value.name.empty(); }
 
-bool all_known(const std::vector<Dimension>& values) { return std::all_of(values.begin(), values.end(), is_known); }
-
 bool is_integer(ElementType type) { return type_of(type) == DataType::kInt64 || type_of(type) == DataType::kBool; }
-
-// Two's complement: a model must not make us overflow.
-std::optional<std::int64_t> computed(std::string_view op, std::int64_t a, std::int64_t b) {
-  std::int64_t result = 0;
-  if (op == "Add") return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-  if (op == "Sub") return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-  if (op == "Mul") return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-  if (op == "Mod") return b == 0 || b == -1 ? std::nullopt : std::optional((a % b + b) % b);  // the sign of b
-  if (b == 0 || b == -1) return b == 0 ? std::nullopt : computed("Sub", 0, a);
-  return a / b;
-}
 
 }  // namespace
 
@@ -42,12 +29,12 @@ Constants::Constants(const File& file, const std::string& folder, const std::str
 void Constants::add_tensor(const std::string& name, const Tensor& tensor) {
   tensors_[name] = &tensor;
   const std::optional<std::int64_t> count = checked_elements(tensor.dims);
-  if (!count || *count > kMostValues || !type_of(tensor.type)) return;
+  if (!count || *count > IntegerConstant::kMostValues || !type_of(tensor.type)) return;
   if (*count > 1 && !is_integer(tensor.type)) return;
   const Values values(tensor, folder_, source_);
   if (*count == 1) numbers_[name] = values.number(0);
-  if (!is_integer(tensor.type) || tensor.dims.size() > 1) return;
-  IntegerConstant constant{.values = {}, .is_scalar = tensor.dims.empty()};
+  if (!is_integer(tensor.type)) return;
+  IntegerConstant constant{.values = {}, .shape = tensor.dims};
   for (std::int64_t i = 0; i < *count; ++i) constant.values.push_back({values.integer(i), ""});
   integers_[name] = std::move(constant);
 }
@@ -65,9 +52,10 @@ std::optional<double> Constants::number(std::string_view tensor) const {
 }
 
 std::optional<std::vector<double>> Constants::numbers(std::string_view name) const {
+  if (const auto found = joined_.find(name); found != joined_.end()) return found->second;
   const Tensor* constant = tensor(name);
   const std::optional<std::int64_t> count = constant != nullptr ? checked_elements(constant->dims) : std::nullopt;
-  if (!count || *count > kMostValues || !type_of(constant->type)) return std::nullopt;
+  if (!count || *count > IntegerConstant::kMostValues || !type_of(constant->type)) return std::nullopt;
   const Values values(*constant, folder_, source_);
   std::vector<double> result;
   for (std::int64_t i = 0; i < *count; ++i) result.push_back(values.number(i));
@@ -129,13 +117,26 @@ bool Constants::evaluate(const Node& node) {
     return tensor(node.outputs[0])->type != ElementType::kUndefined;
   }
   std::optional<IntegerConstant> result = result_of(node);
-  if (!result || result->values.size() > static_cast<std::size_t>(kMostValues)) {
+  if (!result) {
     learn_shapes(node);
+    join_numbers(node);
     if (makes_zeros(node)) zeros_.insert(node.outputs[0]);
     return false;
   }
   integers_[node.outputs[0]] = *std::move(result);
   return true;
+}
+
+// Scales of a Resize: those of batch and channels, and the others.
+void Constants::join_numbers(const Node& node) {
+  if (node.op != "Concat") return;
+  std::vector<double> joined;
+  for (const std::string& input : node.inputs) {
+    const std::optional<std::vector<double>> part = numbers(input);
+    if (!part || joined.size() + part->size() > static_cast<std::size_t>(IntegerConstant::kMostValues)) return;
+    joined.insert(joined.end(), part->begin(), part->end());
+  }
+  joined_[node.outputs[0]] = std::move(joined);
 }
 
 void Constants::learn_shapes(const Node& node) {
@@ -147,10 +148,11 @@ void Constants::learn_shapes(const Node& node) {
 
 std::optional<std::vector<Dimension>> Constants::shape_of(std::string_view name) const {
   if (const std::vector<Dimension>* known = shape(name)) return *known;
-  const Tensor* constant = tensor(name);
-  if (constant == nullptr) return std::nullopt;
+  const Tensor* given = tensor(name);
+  const IntegerConstant* computed = integers(name);
+  if (given == nullptr && computed == nullptr) return std::nullopt;
   std::vector<Dimension> dims;
-  for (const std::int64_t extent : constant->dims) dims.push_back({extent, ""});
+  for (const std::int64_t extent : given != nullptr ? given->dims : computed->shape) dims.push_back({extent, ""});
   return dims;
 }
 
@@ -158,26 +160,46 @@ std::optional<IntegerConstant> Constants::result_of(const Node& node) const {
   if (node.op == "Shape") return shape_result(node);
   for (const std::string& input : node.inputs)
     if (!input.empty() && integers(input) == nullptr) return std::nullopt;
-  if (node.inputs.empty()) return std::nullopt;
-  IntegerConstant first = *integers(node.inputs[0]);
+  if (node.inputs.empty() || node.inputs[0].empty()) return std::nullopt;
+  const IntegerConstant& first = *integers(node.inputs[0]);
   if (node.op == "Identity") return first;
   if (node.op == "Cast") {
     const bool to_integer = is_integer(static_cast<ElementType>(static_cast<std::int32_t>(integer_or(node, "to", 0))));
     return to_integer ? std::optional(first) : std::nullopt;
   }
-  if (node.op == "Unsqueeze" && first.is_scalar) return IntegerConstant{first.values, false};
-  if (node.op == "Squeeze" && first.values.size() == 1) return IntegerConstant{first.values, true};
-  if (node.op == "Reshape" && node.inputs.size() == 2) {  // of a list or a number into one of the two
-    const std::size_t rank = integers(node.inputs[1])->values.size();
-    if (rank == 0 && first.values.size() == 1) return IntegerConstant{first.values, true};
-    return rank == 1 ? std::optional(IntegerConstant{first.values, false}) : std::nullopt;
-  }
-  if (node.op == "Gather") return gather_result(node);
+  if (node.op == "ConstantOfShape") return filled_result(node);
   if (node.op == "Slice") return slice_result(node);
   if (node.op == "Concat") return concat_result(node);
-  if (node.op == "Add" || node.op == "Sub" || node.op == "Mul" || node.op == "Div" || node.op == "Mod")
-    return arithmetic_result(node);
+  if (node.op == "Transpose") {
+    const Attribute* perm = node.find("perm");
+    return transposed(first, perm != nullptr ? perm->integers : std::vector<std::int64_t>{});
+  }
+  if (node.op == "Unsqueeze" || node.op == "Squeeze") return axes_result(node);
+  for (const std::string& input : node.inputs)
+    if (input.empty()) return std::nullopt;
+  if (node.inputs.size() == 3 && node.op == "Where")
+    return chosen(first, *integers(node.inputs[1]), *integers(node.inputs[2]));
+  if (node.inputs.size() != 2) return std::nullopt;
+  const IntegerConstant& second = *integers(node.inputs[1]);
+  if (node.op == "Gather" && integer_or(node, "axis", 0) == 0) return gathered(first, second);
+  if (node.op == "Reshape" && integer_or(node, "allowzero", 0) == 0) return reshaped(first, second.values);
+  return combined(node.op, first, second);
+}
+
+// A scalar made a list, a list of one a scalar: all that exporters do with what shapes are made of.
+std::optional<IntegerConstant> Constants::axes_result(const Node& node) const {
+  const IntegerConstant& x = *integers(node.inputs[0]);
+  if (node.op == "Unsqueeze" && x.is_scalar()) return list_of(x.values);
+  if (node.op == "Squeeze" && x.shape.size() == 1 && x.values.size() == 1) return IntegerConstant{x.values, {}};
   return std::nullopt;
+}
+
+std::optional<IntegerConstant> Constants::filled_result(const Node& node) const {
+  const Attribute* value = node.find("value");
+  if (value == nullptr || !value->tensor || !is_integer(value->tensor->type)) return std::nullopt;  // float32 zeros
+  if (checked_elements(value->tensor->dims) != 1) return std::nullopt;
+  const Values values(*value->tensor, folder_, source_);
+  return filled(*integers(node.inputs[0]), values.integer(0));
 }
 
 std::optional<IntegerConstant> Constants::shape_result(const Node& node) const {
@@ -192,67 +214,32 @@ std::optional<IntegerConstant> Constants::shape_result(const Node& node) const {
   const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
   const std::int64_t start = clamped(integer_or(node, "start", 0));
   const std::int64_t end = std::max(start, clamped(integer_or(node, "end", rank)));
-  return IntegerConstant{{dims.begin() + start, dims.begin() + end}, false};
-}
-
-std::optional<IntegerConstant> Constants::gather_result(const Node& node) const {
-  const IntegerConstant& data = *integers(node.inputs[0]);
-  if (node.inputs.size() != 2 || data.is_scalar || integer_or(node, "axis", 0) != 0) return std::nullopt;
-  const IntegerConstant& indices = *integers(node.inputs[1]);
-  IntegerConstant result{.values = {}, .is_scalar = indices.is_scalar};
-  const auto size = static_cast<std::int64_t>(data.values.size());
-  for (const Dimension& index : indices.values) {
-    const std::int64_t at = index.extent < 0 ? index.extent + size : index.extent;
-    if (!is_known(index) || at < 0 || at >= size) return std::nullopt;
-    result.values.push_back(data.values[static_cast<std::size_t>(at)]);
-  }
-  return result;
+  return list_of({dims.begin() + start, dims.begin() + end});
 }
 
 std::optional<IntegerConstant> Constants::slice_result(const Node& node) const {
-  const IntegerConstant& data = *integers(node.inputs[0]);
-  if (node.inputs.size() < 3 || data.is_scalar) return std::nullopt;
+  if (node.inputs.size() < 3) return std::nullopt;
+  const IntegerConstant& x = *integers(node.inputs[0]);
   const auto scalar = [&](std::size_t input, std::int64_t fallback) -> std::optional<std::int64_t> {
     if (input >= node.inputs.size() || node.inputs[input].empty()) return fallback;
     const IntegerConstant& value = *integers(node.inputs[input]);
     return value.values.size() == 1 && is_known(value.values[0]) ? std::optional(value.values[0].extent) : std::nullopt;
   };
-  const auto size = static_cast<std::int64_t>(data.values.size());
-  const auto start = scalar(1, 0);
-  const auto end = scalar(2, size);
-  if (!start || !end || scalar(3, 0) != 0 || scalar(4, 1) != 1) return std::nullopt;
-  const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size); };
-  const std::int64_t from = clamped(*start);
-  const std::int64_t to = std::max(from, clamped(*end));
-  return IntegerConstant{{data.values.begin() + from, data.values.begin() + to}, false};
+  const std::optional<std::int64_t> start = scalar(1, 0);
+  const std::optional<std::int64_t> end = scalar(2, 0);
+  const std::optional<std::int64_t> axis = scalar(3, 0);
+  const std::optional<std::int64_t> step = scalar(4, 1);
+  if (!start || !end || !step || (axis != 0 && axis != -static_cast<std::int64_t>(x.shape.size()))) return std::nullopt;
+  return sliced(x, *start, *end, *step);
 }
 
 std::optional<IntegerConstant> Constants::concat_result(const Node& node) const {
-  IntegerConstant result;
+  std::vector<const IntegerConstant*> parts;
   for (const std::string& input : node.inputs) {
-    const IntegerConstant* part = integers(input);
-    if (part == nullptr || part->is_scalar) return std::nullopt;
-    if (result.values.size() + part->values.size() > static_cast<std::size_t>(kMostValues)) return std::nullopt;
-    result.values.insert(result.values.end(), part->values.begin(), part->values.end());
+    if (input.empty()) return std::nullopt;
+    parts.push_back(integers(input));
   }
-  return result;
-}
-
-std::optional<IntegerConstant> Constants::arithmetic_result(const Node& node) const {
-  if (node.inputs.size() != 2) return std::nullopt;
-  const IntegerConstant& a = *integers(node.inputs[0]);
-  const IntegerConstant& b = *integers(node.inputs[1]);
-  const std::size_t size = std::max(a.values.size(), b.values.size());
-  const auto fits = [&](const IntegerConstant& c) { return c.values.size() == size || c.values.size() == 1; };
-  if (!fits(a) || !fits(b) || !all_known(a.values) || !all_known(b.values)) return std::nullopt;
-  IntegerConstant result{.values = {}, .is_scalar = a.is_scalar && b.is_scalar};
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::optional<std::int64_t> value =
-        computed(node.op, a.values[a.values.size() == 1 ? 0 : i].extent, b.values[b.values.size() == 1 ? 0 : i].extent);
-    if (!value) return std::nullopt;
-    result.values.push_back({*value, ""});
-  }
-  return result;
+  return concatenated(parts, integer_or(node, "axis", 0));
 }
 
 }  // namespace mp::onnx

@@ -242,8 +242,13 @@ void Converter::old_softmax() {
 }
 
 // Inputs: X, a region for cropping, and scales or sizes, of which one is absent or empty. Sizes with a named batch
-// become scales.
+// become scales. Before opset 11 the coordinates are those that were called asymmetric then; Upsample is the older name.
 void Converter::resize() {
+  result_.op = "Resize";
+  if (opset_ < 11) {
+    result_.attributes.set("coordinate_transformation_mode", "asymmetric");
+    result_.attributes.set("nearest_mode", "floor");
+  }
   const std::size_t first = node_.inputs.size() == 2 ? 1 : 2;  // opset 10 knows no region
   std::optional<std::vector<double>> scales = has_input(first) ? constants_.numbers(node_.inputs[first]) : std::nullopt;
   const IntegerConstant* sizes = has_input(3) ? constants_.integers(node_.inputs[3]) : nullptr;
@@ -295,6 +300,7 @@ void Converter::apply_rule() {
       {"Squeeze", [](Converter& c) { c.fold(1, "axes"), c.keep_inputs(1); }},
       {"Sum", [](Converter& c) { c.sum(); }},
       {"Unsqueeze", [](Converter& c) { c.fold(1, "axes"), c.keep_inputs(1); }},
+      {"Upsample", [](Converter& c) { c.resize(); }},
   };
   const auto rule = kRules.find(node_.op);
   if (rule != kRules.end()) rule->second(*this);

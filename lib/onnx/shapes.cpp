@@ -240,6 +240,22 @@ Result expand(const Node& node, const Constants& constants) {
   return input && wanted != nullptr ? Result(broadcast(*input, wanted->values)) : std::nullopt;
 }
 
+Result pad(const Node& node, const Constants& constants) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  Result result = input_shape(node, constants, 0);
+  const Extents pads = integers_of(node, constants, 1, "pads");
+  if (!result || !pads || pads->size() != 2 * result->size() || node.inputs.size() > 3) return std::nullopt;
+  for (std::size_t i = 0; i < result->size(); ++i) {
+    Dimension& d = (*result)[i];
+    const std::int64_t before = std::clamp((*pads)[i], -kMost, kMost);
+    const std::int64_t after = std::clamp((*pads)[i + result->size()], -kMost, kMost);
+    if (before == 0 && after == 0) continue;
+    const bool is_known = is_number(d) && d.extent < kMost && d.extent + before + after > 0;
+    d = is_known ? Dimension{d.extent + before + after, ""} : Dimension{};
+  }
+  return result;
+}
+
 Result resize(const Node& node, const Constants& constants) {
   Result result = input_shape(node, constants, 0);
   if (!result || node.inputs.size() < 2) return std::nullopt;
@@ -288,7 +304,9 @@ const std::map<std::string_view, Rule>& rules() {
                                             {"Slice", slice},
                                             {"Unsqueeze", unsqueeze},
                                             {"Expand", expand},
+                                            {"Pad", pad},
                                             {"Resize", resize},
+                                            {"Upsample", resize},
                                             {"Squeeze", [](const Node& n, const Constants& c) { return without_axes(n, c, false); }}};
     for (const char* op : {"Add", "Sub", "Mul", "Div", "Pow", "Where", "Min", "Max", "Sum", "Equal", "Less", "Greater"})
       map[op] = broadcast_all;

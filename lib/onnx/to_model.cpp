@@ -109,7 +109,7 @@ class ModelMaker {
     Tensor tensor;
     tensor.name = name;
     tensor.type = ElementType::kInt64;
-    if (!constant.is_scalar) tensor.dims = {static_cast<std::int64_t>(constant.values.size())};
+    tensor.dims = constant.shape;
     for (const Dimension& value : constant.values) {
       if (!value.name.empty()) {
         issues_.add(place_of(node, position), [&] {

@@ -139,6 +139,29 @@ TEST_CASE("a dimension may be fixed while importing, by the name that the model 
   CHECK_THROWS_AS(import(bytes, path, {{"M", 3}}), InputError);
 }
 
+TEST_CASE("what PyTorch computes of shapes for padding, resizing and expanding is folded", "[onnx]") {
+  const Model model = model_of("resized");
+  CHECK(ops_of(model) ==
+        std::vector<std::string>{"Conv", "Pad", "Resize", "Resize", "Expand", "Expand", "Sub", "Mul", "ReduceMean"});
+  CHECK(model.nodes[1].attributes.get_ints("pads", {}) == std::vector<std::int64_t>{0, 0, 2, 0, 0, 0, 0, 1});
+  CHECK(model.nodes[2].attributes.get_string("coordinate_transformation_mode", "") == "asymmetric");
+  CHECK(model.nodes[4].attributes.get_ints("shape", {}) == std::vector<std::int64_t>{1, 2, 4, 1});
+  CHECK(model.nodes[5].attributes.get_ints("shape", {}) == std::vector<std::int64_t>{3, 2, 4, 3});
+  CHECK(model.parameters.size() == 2);  // k and t
+  const Graph graph = bind_model(model, {}, "resized");
+  CHECK(type_in(graph, "up").shape == Shape{3, 1, 10, 7});
+  CHECK(type_in(graph, "small").shape == Shape{3, 1, 1, 3});
+  CHECK(type_in(graph, "y").shape.empty());
+}
+
+TEST_CASE("Upsample is Resize as it was before opset 11", "[onnx]") {
+  const Model model = model_of("upsample");
+  CHECK(ops_of(model) == std::vector<std::string>{"Resize"});
+  CHECK(model.nodes[0].attributes.get_string("coordinate_transformation_mode", "") == "asymmetric");
+  CHECK(model.nodes[0].attributes.get_string("nearest_mode", "") == "floor");
+  CHECK(type_in(bind_model(model, {{"batch", 4}}, "upsample"), "y").shape == Shape{4, 2, 6, 9});
+}
+
 TEST_CASE("convolutions, running statistics and float16 weights come over", "[onnx]") {
   const Model model = model_of("convnet");
   const Graph graph = bind_model(model, {}, "convnet");
@@ -193,7 +216,7 @@ TEST_CASE("values are written as they are, also those that lie beside the model"
 }
 
 TEST_CASE("no broken ONNX file does more than throw", "[onnx]") {
-  for (const std::string name : {"mlp", "forms", "shapes", "convnet", "unknown", "external"}) {
+  for (const std::string name : {"mlp", "forms", "shapes", "convnet", "unknown", "external", "learned", "resized"}) {
     INFO(name);
     const std::string bytes = mp::read_file(sample(name));
     for (std::size_t length = 0; length < bytes.size(); length += 1 + bytes.size() / 200)

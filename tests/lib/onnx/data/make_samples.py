@@ -152,3 +152,37 @@ save("states", [node("Resize", ["images", "", "scales"], ["large"], mode="linear
       integers("one", 1), integers("direction", 1), integers("six", 6),
       numpy_helper.from_array(np.int64(10), "ten"), integers("begin", 0), integers("end", 1),
       weights("w", 1, 16, 6), weights("r", 1, 16, 4)])
+
+# What PyTorch's older exporter makes of F.pad, F.interpolate, group_norm, expand and mse_loss, folded or not.
+save("resized",
+     [node("Conv", ["x", "k"], ["c"], "conv"),
+      # pads (0, 1, 2, 0) of the last two axes first: with zeros for the others, turned around, in ONNX's order
+      node("ConstantOfShape", ["four"], ["zeros"], value=numpy_helper.from_array(np.array([0], np.int64), "")),
+      node("Concat", ["torch_pads", "zeros"], ["all"], axis=0), node("Reshape", ["all", "pairs"], ["rows"]),
+      node("Slice", ["rows", "minus", "least", "zero", "minus"], ["turned"]),
+      node("Transpose", ["turned"], ["columns"], perm=[1, 0]), node("Reshape", ["columns", "minus"], ["flat"]),
+      node("Cast", ["flat"], ["pads"], to=TensorProto.INT64), node("Pad", ["c", "pads"], ["p"], "pad"),
+      node("Concat", ["whole", "twice"], ["scales"], axis=0),
+      node("Resize", ["p", "", "scales"], ["up"], "up", mode="nearest", nearest_mode="floor", cubic_coeff_a=-0.75,
+           coordinate_transformation_mode="asymmetric"),
+      node("Shape", ["up"], ["s"]), node("Slice", ["s", "zero", "two", "zero"], ["channels"]),
+      node("Concat", ["channels", "extents"], ["sizes"], axis=0),
+      node("Resize", ["up", "empty", "empty", "sizes"], ["small"], "small", mode="linear"),
+      # expand(-1, 2, 4, -1): ones where the extent is to stay
+      node("Shape", ["wanted"], ["rank"]), node("ConstantOfShape", ["rank"], ["ones"],
+                                                value=numpy_helper.from_array(np.array([1], np.int64), "")),
+      node("Mul", ["ones", "minus"], ["stays"]), node("Equal", ["wanted", "stays"], ["same"]),
+      node("Where", ["same", "ones", "wanted"], ["shape"]), node("Expand", ["small", "shape"], ["wide"], "wide"),
+      node("Sub", ["wide", "t"], ["d"]), node("Shape", ["d"], ["ds"]), node("Expand", ["wide", "ds"], ["a"]),
+      node("Sub", ["a", "t"], ["e"]), node("Mul", ["e", "e"], ["q"]), node("ReduceMean", ["q"], ["y"], keepdims=0)],
+     [value("x", [3, 1, 4, 5])], [value("y", [])],
+     [weights("k", 1, 1, 2, 2), weights("t", 3, 2, 4, 3), integers("four", 4), integers("torch_pads", 0, 1, 2, 0),
+      integers("pairs", -1, 2), integers("minus", -1), integers("least", -2**63 + 1), integers("zero", 0),
+      integers("two", 2), integers("extents", 1, 3), integers("wanted", -1, 2, 4, -1),
+      numpy_helper.from_array(np.array([1, 1], np.float32), "whole"),
+      numpy_helper.from_array(np.array([2, 1.5], np.float32), "twice"),
+      numpy_helper.from_array(np.array([], np.float32), "empty")], opset=17)
+
+# Resize as it was called before opset 10; its semantics stayed until 11.
+save("upsample", [node("Upsample", ["x", "scales"], ["y"], mode="nearest")], [value("x", ["batch", 2, 3, 3])],
+     [value("y", ["batch", 2, 6, 9])], [numpy_helper.from_array(np.array([1, 1, 2, 3], np.float32), "scales")], opset=9)
