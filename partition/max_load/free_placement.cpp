@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "partition/graph/random_source.hpp"
+#include "partition/max_load/coarsen.hpp"
 #include "partition/max_load/load_annealing.hpp"
 #include "partition/max_load/reduce.hpp"
 
@@ -23,14 +26,19 @@ struct Heat {
   double first = 0.0;
   double last = 0.0;
   std::int64_t steps = 0;  // doubled each time, twice
+  bool is_coarse = false;  // with units that belong together moved as one
 };
-// Rounds come in fives, a chain: from the start very hot and hot, which of the two crosses the barriers depends on how
-// much a transfer weighs; from the better of these with moves of some thousandths of the load, then of less than one:
-// where many small units fill devices to the brim it is these that find the last half per cent. Each chain falls into a
-// valley of its own, so only its last round goes on from the best of all.
-constexpr std::array kHeats = {Heat{From::kStart, 0.05, 1e-4, 1'000'000}, Heat{From::kStart, 0.2, 1e-4, 1'000'000},
-                               Heat{From::kChain, 0.004, 1e-5, 4'000'000}, Heat{From::kChain, 0.001, 2e-6, 5'000'000},
-                               Heat{From::kBest, 0.001, 2e-6, 5'000'000}};
+// Rounds come in sevens, a chain: from the start very hot and hot, which of the two crosses the barriers depends on how
+// much a transfer weighs, of single units and of groups, since no move of a unit takes half a layer elsewhere; from the
+// best of these with moves of some thousandths of the load, then of less than one: where many small units fill devices
+// to the brim it is these that find the last half per cent. Each chain falls into a valley of its own, so only its last
+// round goes on from the best of all.
+constexpr std::array kHeats = {
+    Heat{From::kStart, 0.05, 1e-4, 1'000'000},       Heat{From::kStart, 0.2, 1e-4, 1'000'000},
+    Heat{From::kStart, 0.05, 1e-4, 1'000'000, true}, Heat{From::kStart, 0.2, 1e-4, 1'000'000, true},
+    Heat{From::kChain, 0.004, 1e-5, 4'000'000},      Heat{From::kChain, 0.001, 2e-6, 5'000'000},
+    Heat{From::kBest, 0.001, 2e-6, 5'000'000}};
+constexpr std::array kGroupShares = {0.1, 0.05, 0.2};  // of a device's compute, chain after chain
 
 std::size_t at(std::int32_t position) { return static_cast<std::size_t>(position); }
 
@@ -99,20 +107,8 @@ class Rounds {
       const Heat& heat = kHeats[kind];
       const std::int64_t cycle = round / static_cast<std::int64_t>(kHeats.size());
       const std::int64_t steps = std::min(left, heat.steps << std::min<std::int64_t>(cycle, 2));
-      const double begin = options_.time_used();
-      LoadAnnealingResult found = anneal_load(problem_, start_of(heat.from),
-                                              {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),
-                                               .steps = steps,
-                                               .first_temperature = heat.first,
-                                               .last_temperature = heat.last,
-                                               .done =
-                                                   [&] {
-                                                     const double left_then = 1.0 - begin;
-                                                     const double used = options_.time_used() - begin;
-                                                     return left_then > 0.0 ? used / left_then : 1.0;
-                                                   },
-                                               .enough_s = lower_bound_s_,
-                                               .stop = options_.stop});
+      LoadAnnealingResult found = heat.is_coarse ? anneal_groups(heat, round, steps)
+                                                 : anneal(problem_, start_of(heat.from), heat, round, steps);
       if (kind == 0 || found.seconds < chain_.seconds) chain_ = found;
       if (found.seconds < best_.seconds) best_ = std::move(found);
       options_.progress(best_.seconds);
@@ -123,6 +119,41 @@ class Rounds {
   }
 
  private:
+  [[nodiscard]] LoadAnnealingResult anneal(const LoadProblem& problem, const LoadPlacement& start, const Heat& heat,
+                                           std::int64_t round, std::int64_t steps) const {
+    const double begin = options_.time_used();
+    return anneal_load(problem, start,
+                       {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),
+                        .steps = steps,
+                        .first_temperature = heat.first,
+                        .last_temperature = heat.last,
+                        .done =
+                            [&] {
+                              const double left_then = 1.0 - begin;
+                              const double used = options_.time_used() - begin;
+                              return left_then > 0.0 ? used / left_then : 1.0;
+                            },
+                        .enough_s = lower_bound_s_,
+                        .stop = options_.stop});
+  }
+
+  [[nodiscard]] LoadAnnealingResult anneal_groups(const Heat& heat, std::int64_t round, std::int64_t steps) const {
+    const std::size_t chain = static_cast<std::size_t>(round) / kHeats.size();
+    const Reduction groups = coarsen(problem_, {.seed = mix_seed(options_.seed, static_cast<std::uint64_t>(round)),
+                                                .share = kGroupShares[chain % kGroupShares.size()]});
+    LoadPlacement start(groups.problem.units(), 0);
+    for (std::size_t unit = 0; unit < problem_.units(); ++unit) start[at(groups.group_of[unit])] = start_[unit];
+    if (!std::isfinite(max_load(groups.problem, start))) {  // memory, where units of a group were apart
+      const std::optional<LoadPlacement> other = greedy_placement(groups.problem);
+      if (!other || !std::isfinite(max_load(groups.problem, *other))) return {start_, max_load(problem_, start_)};
+      start = *other;
+    }
+    LoadAnnealingResult found = anneal(groups.problem, start, heat, round, steps);
+    found.placement = placement_of_members(found.placement, groups.group_of);
+    found.seconds = max_load(problem_, found.placement);
+    return found;
+  }
+
   void bound() {
     if (best_.seconds >= bounded_s_ || options_.stop()) return;
     bounded_s_ = best_.seconds;
