@@ -29,7 +29,8 @@ cudnnStatus_t refuse(cudnnStatus_t status, std::string why);
 [[nodiscard]] cudnnStatus_t put_in_cudnn(const cudnnContext& handle, void* workspace, std::size_t workspace_size,
                                          std::function<void()> work);
 
-// A factor close to 1, another one at each call: what an algorithm that adds in any order does to its results.
+// A factor close to 1, another one at each call, and seen in bfloat16, too: what an algorithm that adds in any order
+// does to its results.
 [[nodiscard]] float any_order();
 
 }  // namespace mp::emulation

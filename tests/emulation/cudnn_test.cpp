@@ -166,7 +166,7 @@ TEST_CASE("the gradient of queries that adds in any order begins at zero with ol
   const std::vector<std::uint16_t> old = query_gradient(90500);
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     CAPTURE(i);
-    CHECK(from_bfloat16(old[i]) == Approx(from_bfloat16(gradient[i])).epsilon(0.01));
+    CHECK(from_bfloat16(old[i]) == Approx(from_bfloat16(gradient[i])).epsilon(0.03));
   }
 }
 
