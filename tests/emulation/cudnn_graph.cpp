@@ -91,6 +91,7 @@ class Run {
     const GraphTensor& c = graph_.output_of(operation);
     const std::int64_t depth = a.extents[3];
     const bool is_sum = !c.is_virtual && c.type == CUDNN_DATA_FLOAT;
+    const bool adds_in_order = defects_.is_deterministic || c.is_virtual;
     const Values before =
         is_sum && defects_.adds_to_sums ? load(addresses_.tensors.at(c.id), c.type, c.span()) : Values();
     std::vector<float> row(static_cast<std::size_t>(c.extents[3]));
@@ -107,7 +108,7 @@ class Run {
       for (std::int64_t l = 0; l < c.extents[3]; ++l) {
         const Extents to{index[0], index[1], index[2], l};
         const float old = before.empty() ? 0.0F : before[static_cast<std::size_t>(place_of(c.strides, to))];
-        set(c, to, (defects_.is_deterministic ? 1.0F : any_order()) * row[static_cast<std::size_t>(l)] + old);
+        set(c, to, (adds_in_order ? 1.0F : any_order()) * row[static_cast<std::size_t>(l)] + old);
       }
     });
   }
