@@ -229,7 +229,7 @@ TEST_CASE("among ranks a failure of NCCL is one rank's, told once", "[emulation]
   std::mutex mutex;
   std::vector<std::string> told;
   const RankThreadOptions options{
-      .ranks = 2, .silence = std::chrono::milliseconds(1000), .tell = [&](const Failure& failure) {
+      .ranks = 2, .silence = std::chrono::milliseconds(3000), .tell = [&](const Failure& failure) {
         const std::lock_guard lock(mutex);
         told.push_back(failure.text);
       }};
