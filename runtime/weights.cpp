@@ -51,15 +51,20 @@ std::set<std::string, std::less<>> names_of(const std::vector<StoredParameter>& 
   return names;
 }
 
-// A run goes on with the optimizer of before. Its weights alone are good for any.
-bool has_state_of_another_optimizer(const TrainingGraph& training, const SafetensorsFile& file) {
+// What keeps a run from going on with the optimizer's state: "" where nothing does. Weights alone are good for any.
+std::string state_mismatch(const TrainingGraph& training, const SafetensorsFile& file) {
   const auto model = names_of(stored_parameters(training, Stored::kModel));
   const auto all = names_of(stored_parameters(training, Stored::kModelAndOptimizer));
-  const auto lacks = [&](const std::string& name) { return !model.contains(name) && file.find(name) == nullptr; };
-  return std::any_of(all.begin(), all.end(), lacks) ||
-         std::any_of(file.tensors().begin(), file.tensors().end(), [&](const StoredTensor& stored) {
-           return !all.contains(stored.name) && is_optimizer_state(file, stored.name);
-         });
+  constexpr const char* kRemedy = "go on with the optimizer of before, or start anew from these weights with --load";
+  for (const std::string& name : all) {
+    if (model.contains(name) || file.find(name) != nullptr) continue;
+    return fmt::format("has no {}, which this run's optimizer keeps: {}", quoted(name), kRemedy);
+  }
+  for (const StoredTensor& stored : file.tensors()) {
+    if (all.contains(stored.name) || !is_optimizer_state(file, stored.name)) continue;
+    return fmt::format("has {}, which this run's optimizer does not keep: {}", quoted(stored.name), kRemedy);
+  }
+  return "";
 }
 
 void add_mismatch(const SafetensorsFile& file, const StoredParameter& parameter, std::vector<Issue>& issues) {
@@ -142,10 +147,9 @@ void load_parameters(Executor& executor, const SafetensorsFile& file, Stored whi
     issues.resize(kMaxIssues);
     issues.push_back({"", fmt::format("and {} more like these", more)});
   }
-  if (issues.empty() && which == Stored::kModelAndOptimizer && has_state_of_another_optimizer(training, file)) {
-    issues.push_back({"", "has not the state that this run's optimizer keeps: go on with the optimizer of before, or start "
-                          "anew from these weights with --load"});
-  }
+  const bool needs_state = which == Stored::kModelAndOptimizer;
+  const std::string mismatch = issues.empty() && needs_state ? state_mismatch(training, file) : "";
+  if (!mismatch.empty()) issues.push_back({"", mismatch});
   if (!issues.empty()) throw InputError(file.path(), std::move(issues));
   file.verify();
   for (const StoredParameter& parameter : stored_parameters(training, which)) {

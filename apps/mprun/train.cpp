@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "apps/common/outputs.hpp"
 #include "apps/mprun/checkpointing.hpp"
@@ -160,12 +161,16 @@ runtime::MetricsTargets metrics_targets(const Recipe& recipe) {
   return {.file = recipe.metrics, .tensorboard = recipe.tensorboard};
 }
 
-// An hour of training must not end in a folder that is not there.
-void check_outputs(const TrainFlags& flags, const Recipe& recipe) {
-  if (recipe.metrics) check_writable(*recipe.metrics);
-  if (recipe.weights) check_writable(*recipe.weights);
-  if (recipe.best_weights) check_writable(*recipe.best_weights);
-  if (flags.trace) check_writable(*flags.trace);
+// An hour of training must not end in a folder that is not there, nor in one file written over another. The weights that
+// it starts from may be replaced.
+void check_outputs(const TrainFlags& flags, const Job& job) {
+  std::vector<std::string> outputs;
+  for (const auto& output : {job.recipe.metrics, job.recipe.weights, job.recipe.best_weights, flags.trace}) {
+    if (output) outputs.push_back(*output);
+  }
+  std::vector<std::string> inputs = {flags.plan, job.input.model_path};
+  if (flags.recipe) inputs.push_back(*flags.recipe);
+  check_outputs_apart(outputs, inputs);
 }
 
 // A run that was resumed behind its last step.
@@ -188,7 +193,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* sta
   }
   const bool is_first = ranks == nullptr || ranks->group().is_first();
   if (is_first) {
-    check_outputs(flags, job.recipe);
+    check_outputs(flags, job);
     check_checkpoint_flags(flags.checkpoints);
   }
   const runtime::TrainingData data = open_data(job, prepared);

@@ -60,7 +60,7 @@ case_a_run_that_is_resumed_in_another_way_says_so() {
   again() { run "$mprun" train plan.json --steps 3 "${data[@]}" --checkpoint-dir new/runs/one --resume "$@"; }
   again --optimizer sgd
   expect_code 3
-  expect_err "has not the state that this run's optimizer keeps: go on with the optimizer of before, or start anew"
+  expect_err "has '.*[.]adam[.]m', which this run's optimizer does not keep: go on with the optimizer of before, or"
   again --optimizer adamw --weight-decay 0.5
   expect_code 0
   expect_err 'made with weight_decay 0.01, this run has 0.5: it goes on with the new value, and its losses are not'
@@ -75,6 +75,22 @@ case_a_run_that_is_resumed_in_another_way_says_so() {
   run "$mprun" train plan.json --steps 1 "${data[@]}" --keep 2
   expect_code 2
   expect_err '^mprun: --keep needs --checkpoint-dir'
+}
+
+case_no_file_is_written_over_another() {
+  plan simple plan.json 2
+  cp plan.json before.json
+  run "$mprun" train plan.json --steps 1 --save ./plan.json
+  expect_code 2
+  expect_err "writing './plan.json' would destroy 'plan.json', which is read"
+  expect_same plan.json before.json
+  run "$mprun" train plan.json --steps 1 --metrics out --trace out
+  expect_code 2
+  expect_err "^mprun: 'out' is to be written twice"
+  expect_files before.json plan.json
+  run "$mprun" train plan.json --steps 1 --save w.safetensors
+  run "$mprun" train plan.json --steps 1 --load w.safetensors --save w.safetensors
+  expect_code 0
 }
 
 case_what_is_no_number_has_no_sign() {
