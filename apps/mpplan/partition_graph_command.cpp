@@ -133,7 +133,7 @@ ExitCode run_partition_graph(const PartitionOptions& options) {
   const Candidate& best = best_of(candidates);
   if (!best.feasible) {
     throw InfeasibleError(
-        fmt::format("no partition of {} into {} blocks within {:.3g} % was found; the best ({}) has a block {:.2f} % "
+        fmt::format("no partition of {} into {} blocks within {:.3g} % was found; the best ({}) has a block {:.5g} % "
                     "above average. "
                     "Allow more with --imbalance",
                     options.input, *options.blocks, imbalance * 100.0, best.algorithm, worst(best.imbalance) * 100.0));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,8 +21,10 @@ namespace {
 
 void split_node(Model& model, const Graph& graph, const NodeSplit& split) {
   if (!graph.find_node(split.node)) {
-    throw UsageError(
-        fmt::format("cannot split {}: model {} has no such node", quoted(split.node), quoted(model.name)));
+    std::vector<std::string_view> names;
+    for (const ModelNode& node : model.nodes) names.emplace_back(node.name);
+    throw UsageError(fmt::format("cannot split {}: model {} has no such node{}", quoted(split.node), quoted(model.name),
+                                 did_you_mean(split.node, names)));
   }
   const auto at = std::find_if(model.nodes.begin(), model.nodes.end(),
                                [&](const ModelNode& node) { return node.name == split.node; });

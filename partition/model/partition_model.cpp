@@ -3,13 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 #include "lib/costs/costs.hpp"
 #include "partition/acyclic_portfolio.hpp"
 #include "partition/graph/metrics.hpp"
@@ -67,15 +68,25 @@ Assignment in_model_order(const Assignment& assignment, const PlacementUnits& un
   return result;
 }
 
-std::vector<BlockId> fixed_blocks(const PlacementUnits& units, const Cluster& cluster) {
+// The node of the unit that says where the unit has to be.
+const std::string& pinned_node(const TrainingGraph& training, const PlacementUnits& units, UnitId unit) {
+  const std::vector<NodeId>& nodes = units.nodes[unit];
+  const auto pinned =
+      std::find_if(nodes.begin(), nodes.end(), [&](NodeId n) { return training.graph.node(n).device.has_value(); });
+  return training.graph.node(pinned == nodes.end() ? nodes.front() : *pinned).name;
+}
+
+std::vector<BlockId> fixed_blocks(const TrainingGraph& training, const PlacementUnits& units, const Cluster& cluster) {
   std::vector<BlockId> fixed;
   bool any = false;
-  for (const std::optional<DeviceId>& device : units.pinned) {
+  for (const UnitId unit : ids<UnitId>(units.pinned.size())) {
+    const std::optional<DeviceId>& device = units.pinned[unit];
     if (device && !cluster.devices.contains(*device)) {
-      throw InfeasibleError(
-          fmt::format("the model pins a node to device {}, but there {} (numbered from 0)", index(*device),
-                      cluster.devices.size() == 1 ? std::string("is only one device")
-                                                  : fmt::format("are only {} devices", cluster.devices.size())));
+      throw InfeasibleError(fmt::format("the model pins node {} to device {}, but there {} (numbered from 0)",
+                                        quoted(pinned_node(training, units, unit)), index(*device),
+                                        cluster.devices.size() == 1
+                                            ? std::string("is only one device")
+                                            : fmt::format("are only {} devices", cluster.devices.size())));
     }
     fixed.push_back(device ? make_id<BlockId>(index(*device)) : kNone<BlockId>);
     any = any || device.has_value();
@@ -252,7 +263,7 @@ ModelPartition partition_model(const TrainingGraph& training, const PlacementUni
   const WeightedGraph graph = model_graph(
       units, unit_costs(training, units, cluster.types[static_cast<std::size_t>(cluster.devices[DeviceId{0}].type)]));
   const IdVector<DeviceId, double> speeds = relative_speeds(training, units, cluster);
-  const std::vector<BlockId> pinned = fixed_blocks(units, cluster);
+  const std::vector<BlockId> pinned = fixed_blocks(training, units, cluster);
   const Problem problem{
       .graph = graph, .training = training, .units = units, .cluster = cluster, .speeds = speeds, .pinned = pinned};
   Search searched = search(problem, options);

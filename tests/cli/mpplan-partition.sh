@@ -48,7 +48,7 @@ case_pinned_nodes_stay_where_they_are_pinned() {
   expect_json plan.json 'd["assignment"]["fc1"] == 0 and d["assignment"]["fc2"] == 1'
   run $mpplan partition "$source/models/simple.json" --devices 1
   expect_code 4
-  expect_err 'pins a node to device 1, but there is only one device'
+  expect_err "pins node 'fc2' to device 1, but there is only one device"
 }
 
 case_wrong_usage_names_the_flag_and_the_choices() {

@@ -122,7 +122,7 @@ TEST_CASE("groups are never cut, and take their inputs along", "[split]") {
 
 TEST_CASE("what cannot be split is refused", "[split]") {
   const Model model = conv_model("Conv", {1, 2, 6, 6}, {3, 2, 3, 3}, {});
-  CHECK(refusal(model, "conv2=rows:2") == "cannot split 'conv2': model 'model' has no such node");
+  CHECK(refusal(model, "conv2=rows:2") == "cannot split 'conv2': model 'model' has no such node; did you mean 'conv'?");
   CHECK(refusal(model, "after=rows:2") ==
         "cannot split 'after' into 2 parts by rows: only Conv, ConvTranspose, Gemm and MatMul can be split, not "
         "Relu");
