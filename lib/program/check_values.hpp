@@ -13,7 +13,8 @@
 namespace mp {
 
 // A tensor of a microbatch; the sum of the first `count` microbatches of a tensor (of those that are a replica's, or of
-// all replicas'), or of `count` from `microbatch` on; the whole sums of the first `count` replicas added up; a parameter after `count` updates.
+// all replicas'), or of `count` from `microbatch` on; the whole sums of the first `count` replicas added up; a
+// parameter after `count` updates.
 struct Value {
   static constexpr std::int32_t kAll = -1;
   static constexpr std::int32_t kInTurn = -2;

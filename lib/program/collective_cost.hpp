@@ -26,9 +26,9 @@ struct CollectiveCost {
 // tree, 2 ⌈log₂ n⌉ latencies and 2 B bytes (two trees at once: Sanders, Speck & Träff, Parallel Computing 2009); NCCL
 // has both. To or from one member, a chain that B bytes go along in pieces, each hop taking as long as B bytes need and
 // the last beginning n − 2 latencies after the first. Of several pieces, each with a root of its own, all hops carry
-// what is not the root's they lead away from (sums: whose they come from): with equal pieces n − 1 steps of B / n bytes,
-// the ring's reduce-scatter and all-gather (Chan, Heimlich, Purkayastha & van de Geijn, "Collective communication:
-// theory, practice, and experience", 2007, sections 4 and 5). All at the pace of the slowest hop.
+// what is not the root's they lead away from (sums: whose they come from): with equal pieces n − 1 steps of B / n
+// bytes, the ring's reduce-scatter and all-gather (Chan, Heimlich, Purkayastha & van de Geijn, "Collective
+// communication: theory, practice, and experience", 2007, sections 4 and 5). All at the pace of the slowest hop.
 [[nodiscard]] CollectiveCost cost_of(const Collective& collective, const Routes& routes);
 
 // What the messages between the root of a reduce or broadcast and the others take, which pass its port one by one.

@@ -20,7 +20,8 @@ Subject load(const std::string& name, std::int64_t batch, std::int32_t microbatc
   Subject subject{.model = read_model(path).model, .training = {}};
   subject.training = training_graph_of(
       subject.model,
-      {.bindings = {{"batch", batch}}, .microbatches = microbatches, .optimizer = optimizer, .precision = precision}, path);
+      {.bindings = {{"batch", batch}}, .microbatches = microbatches, .optimizer = optimizer, .precision = precision},
+      path);
   return subject;
 }
 
