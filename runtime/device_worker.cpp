@@ -12,8 +12,10 @@
 #include "lib/base/check.hpp"
 #include "lib/base/error.hpp"
 #include "lib/operators/operator.hpp"
+#include "lib/program/stored_rows.hpp"
 #include "lib/training/update_nodes.hpp"
 #include "runtime/arena_table.hpp"
+#include "runtime/padded_rows.hpp"
 #include "runtime/parameters.hpp"
 
 namespace mp::runtime {
@@ -233,10 +235,15 @@ std::vector<float> DeviceWorker::floats_at(BufferId buffer, const TensorType& ty
     backend_->synchronize();
     return values;
   }
-  std::vector<std::uint16_t> halves(values.size());
-  backend_->copy_to_host(halves.data(), address(buffer), bytes(type));
+  const Graph& graph = program_->training.graph;
+  const TensorId tensor = own_->buffers[buffer].tensor;  // has padded rows where it is viewed by no other
+  const bool is_padded = pads_rows(*backend_) && stored_bytes(graph, tensor) != bytes(graph.tensor(tensor).type);
+  const auto row = static_cast<std::size_t>(is_padded ? type.shape.back() : elements(type.shape));
+  const auto stored = is_padded ? static_cast<std::size_t>(stored_row(graph, tensor)) : row;
+  std::vector<std::uint16_t> halves(row == 0 ? 0 : values.size() / row * stored);
+  backend_->copy_to_host(halves.data(), address(buffer), static_cast<std::int64_t>(2 * halves.size()));
   backend_->synchronize();
-  std::transform(halves.begin(), halves.end(), values.begin(), [](std::uint16_t half) { return from_bfloat16(half); });
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = from_bfloat16(halves[i / row * stored + i % row]);
   return values;
 }
 

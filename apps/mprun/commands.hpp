@@ -12,6 +12,7 @@ void add_eval(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_profile(CLI::App& app, Action& action);
 void add_plot(CLI::App& app, Action& action);
+void add_roofline(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 
 }  // namespace mp::apps

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   mp::apps::add_generate(app, action);
   mp::apps::add_profile(app, action);
   mp::apps::add_plot(app, action);
+  mp::apps::add_roofline(app, action);
   mp::apps::add_devices(app, action);
   app.require_subcommand(1);
   const auto usage = mp::apps::is_launched_beside_another() ? mp::apps::Usage::kSilent : mp::apps::Usage::kTold;

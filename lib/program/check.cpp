@@ -16,6 +16,7 @@
 #include "lib/program/check_layout.hpp"
 #include "lib/program/check_values.hpp"
 #include "lib/program/program.hpp"
+#include "lib/program/stored_rows.hpp"
 
 namespace mp {
 namespace {
@@ -78,7 +79,7 @@ class Replay {
   }
 
   [[nodiscard]] const Buffer& buffer(BufferId b) const { return program_.devices[at_.device].buffers[b]; }
-  [[nodiscard]] std::int64_t size_of_tensor(TensorId t) const { return bytes(graph_.tensor(t).type); }
+  [[nodiscard]] std::int64_t size_of_tensor(TensorId t) const { return stored_bytes(graph_, t); }
 
   void replay(const Instruction& instruction) {
     switch (instruction.opcode) {

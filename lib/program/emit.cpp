@@ -10,6 +10,7 @@
 #include "lib/program/emitter.hpp"
 #include "lib/program/node_order.hpp"
 #include "lib/program/picoseconds.hpp"
+#include "lib/program/stored_rows.hpp"
 
 namespace mp {
 
@@ -144,7 +145,7 @@ BufferId Emitter::make_buffer(DeviceId device, TensorId tensor, std::int32_t mic
                                                  .microbatch = microbatch,
                                                  .role = role,
                                                  .offset_bytes = 0,
-                                                 .size_bytes = bytes(graph_.tensor(tensor).type)});
+                                                 .size_bytes = stored_bytes(graph_, tensor)});
 }
 
 BufferId Emitter::make_buffer(ResidenceId r, std::int32_t microbatch) {
@@ -193,7 +194,7 @@ void Emitter::post(Message message, const std::vector<Part>& parts) {
       message.others.push_back(part.tensor);
       message.size_bytes = aligned_bytes(message.size_bytes);
     }
-    message.size_bytes += bytes(graph_.tensor(part.tensor).type);
+    message.size_bytes += stored_bytes(graph_, part.tensor);
     send.inputs.push_back(part.from);
     incoming_[part.slot] = id;
     parts_.push_back(part);

@@ -85,7 +85,7 @@ cublasLtEpilogue_t epilogue_of(const MatrixProduct& p) {
   using runtime::gpu::Epilogue;
   switch (p.epilogue) {
     case Epilogue::kNone:
-      return CUBLASLT_EPILOGUE_BIAS;
+      return p.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
     case Epilogue::kGelu:
       if (p.kept) return p.bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
       return p.bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
@@ -171,7 +171,9 @@ const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
                   p.c.is_bfloat16 ? 1 : 0,
                   static_cast<std::int64_t>(p.epilogue),
                   p.kept ? 1 : 0,
-                  p.bias ? 1 : 0};
+                  p.bias ? 1 : 0,
+                  p.sums && p.sums.is_bfloat16 ? 1 : 0,
+                  p.added ? 1 : 0};
   std::unique_ptr<LtPlan>& plan = plans_[key];
   if (plan) return *plan;
   auto made = std::make_unique<LtPlan>(p, allow_tf32_);
@@ -195,18 +197,21 @@ const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
 
 void Blas::run(const LtPlan& plan, const MatrixProduct& p) {
   plan.point_to(p);
-  const float zero = 0.0F;
+  const float beta = p.added ? 1.0F : 0.0F;
+  const void* added = p.added ? p.added.data : p.c.data;
   MP_CUBLAS(cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data,
-                           plan.b.layout, &zero, p.c.data, plan.c.layout, p.c.data, plan.c.layout, &plan.algorithm,
+                           plan.b.layout, &beta, added, plan.c.layout, p.c.data, plan.c.layout, &plan.algorithm,
                            workspace_.get(), static_cast<std::size_t>(kWorkspaceBytes), stream_));
 }
 
 bool Blas::multiply_fused(const MatrixProduct& p) {
   constexpr std::int64_t kKeptRows = 8;  // elements that a row of what is kept must be a multiple of
   const bool is_aligned_all = is_aligned(p.a.data) && is_aligned(p.b.data) && is_aligned(p.c.data) &&
-                              is_aligned(p.bias.data) && is_aligned(p.kept.data) && is_aligned(p.sums.data);
+                              is_aligned(p.bias.data) && is_aligned(p.added.data) && is_aligned(p.kept.data) &&
+                              is_aligned(p.sums.data);
   if (!is_aligned_all || p.batch != 1 || p.beta != 0.0F || p.m == 0 || p.n == 0 || p.k == 0) return false;
   if (p.kept && p.ldc % kKeptRows != 0) return false;
+  if (p.added && p.added.is_bfloat16 != p.c.is_bfloat16) return false;
   const LtPlan& plan = plan_of(p);
   if (!plan.is_found) return false;
   run(plan, p);

@@ -34,7 +34,7 @@ class Blas {
  private:
   struct LtPlan;
   // What decides a plan: transposes, extents, leading dimensions, types, epilogue.
-  using LtKey = std::array<std::int64_t, 13>;
+  using LtKey = std::array<std::int64_t, 15>;
   [[nodiscard]] const LtPlan& plan_of(const runtime::gpu::MatrixProduct& product);
   void run(const LtPlan& plan, const runtime::gpu::MatrixProduct& product);
 

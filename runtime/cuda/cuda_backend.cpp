@@ -15,11 +15,12 @@
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/registry.hpp"
 #include "runtime/nccl/nccl_transport.hpp"
+#include "runtime/padded_rows.hpp"
 
 namespace mp::runtime {
 namespace {
 
-class CudaBackend final : public Backend {
+class CudaBackend final : public Backend, public PadsRows {
  public:
   explicit CudaBackend(const CudaOptions& options)
       : name_(fmt::format("cuda:{}", options.device)),
@@ -39,7 +40,8 @@ class CudaBackend final : public Backend {
     return gpu::make_kernel(device_, graph, node);
   }
   [[nodiscard]] std::vector<Fusion> find_fusions(std::span<const FusionStep> steps) override {
-    return gpu::find_fusions(device_, steps, {.epilogues = options_.use_epilogues});
+    return gpu::find_fusions(device_, steps,
+                             {.epilogues = options_.use_epilogues, .normalizations = options_.use_epilogues});
   }
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
     device_.host_copies().to_device(device, host, size_bytes);
@@ -50,7 +52,7 @@ class CudaBackend final : public Backend {
   // Between devices, too: addresses are unified.
   void copy(void* to, const void* from, std::int64_t size_bytes) override { device_.move(to, from, size_bytes); }
   void accumulate(float* sum, const float* addend, std::int64_t elements) override {
-    for_items(device_.queue(), elements, gpu::AccumulateItem{sum, addend});
+    gpu::for_elements(device_.queue(), elements, gpu::AccumulateItem{{sum, false}, {addend, false}});
   }
   void synchronize() override { device_.synchronize(); }
 

@@ -24,6 +24,7 @@ inline constexpr unsigned kWarp = 32;
 // warp, whose lanes all end with the same bits, then over the warps.
 class BlockGroup {
  public:
+  static constexpr std::int64_t kMostSize = kMostRowThreads;
   MP_HD std::int64_t rank() const {
 #ifdef MP_DEVICE_CODE
     return threadIdx.x;
@@ -41,6 +42,11 @@ class BlockGroup {
   MP_HD double sum(double x) const {
     return reduce(x, 0.0, [](double a, double b) { return a + b; });
   }
+  MP_HD void sum(double& x, double& y) const {
+    const Pair both = reduce(Pair{x, y}, Pair{0.0, 0.0}, [](Pair a, Pair b) { return Pair{a.x + b.x, a.y + b.y}; });
+    x = both.x;
+    y = both.y;
+  }
   MP_HD float largest(float x) const {
     return reduce(x, -kInfinity, [](float a, float b) { return fmaxf(a, b); });
   }
@@ -57,15 +63,29 @@ class BlockGroup {
   }
 
  private:
+  struct Pair {
+    double x;
+    double y;
+  };
   template <class T>
   struct SameType {
     using Type = T;
   };
+#ifdef MP_DEVICE_CODE
+  // Of the lane whose number differs by these bits.
+  template <class T>
+  MP_HD static T exchange(T x, unsigned offset) {
+    return __shfl_xor_sync(0xffffffffU, x, offset);
+  }
+  MP_HD static Pair exchange(Pair pair, unsigned offset) {
+    return {exchange(pair.x, offset), exchange(pair.y, offset)};
+  }
+#endif
   // The shuffles have no overload for std::int64_t, which is long, not long long.
   template <class T, class Combine>
   MP_HD T butterfly(T x, Combine combine) const {
 #ifdef MP_DEVICE_CODE
-    for (unsigned offset = kWarp / 2; offset > 0; offset /= 2) x = combine(x, __shfl_xor_sync(0xffffffffU, x, offset));
+    for (unsigned offset = kWarp / 2; offset > 0; offset /= 2) x = combine(x, exchange(x, offset));
 #else
     static_cast<void>(combine);
 #endif
@@ -140,4 +160,8 @@ void launch_rows(void* stream, std::int64_t rows, std::int64_t width, const Row&
 
 // The device's code of one item or row type.
 #define MP_LAUNCH_ITEM(...) template void launch_items(void*, std::int64_t, const __VA_ARGS__&)
+// … of an item that has run<N>(i), one by one and in packs.
+#define MP_LAUNCH_ELEMENTS(...)                \
+  MP_LAUNCH_ITEM(SingleItem<__VA_ARGS__>);     \
+  MP_LAUNCH_ITEM(PackedItem<__VA_ARGS__>)
 #define MP_LAUNCH_ROW(...) template void launch_rows(void*, std::int64_t, std::int64_t, const __VA_ARGS__&)

@@ -45,7 +45,8 @@ struct MatrixProduct {
   std::int64_t ldc = 0;
   std::int64_t stride_c = 0;
   std::int64_t batch = 1;
-  ConstReals bias{};  // n numbers added to every row of C; may be null
+  ConstReals bias{};   // n numbers added to every row of C; may be null
+  ConstReals added{};  // laid out as C and of its type, added to the product; may be null, and may be C
   Epilogue epilogue = Epilogue::kNone;
   Reals kept{};  // laid out as C
   Reals sums{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "runtime/backend.hpp"
 #include "runtime/gpu/device.hpp"
@@ -9,13 +10,27 @@
 
 namespace mp::runtime::gpu {
 
-// `product` has a ProductRole; `other`, as `epilogue` says, is its GELU, the gradient of a GELU that takes it, or the
-// sum of one operand's columns. Where the device's library has no such product both run as they are.
+// What a step is to the product before it.
+enum class FollowerKind : std::uint8_t {
+  kEpilogue,    // its GELU, the gradient of a GELU that takes it, or the sums of one operand's columns
+  kAddition,    // its sum with another matrix
+  kCast,        // the product in float32, which nobody wants rounded
+  kCastOfSums,  // the sums likewise
+};
+
+struct Follower {
+  FollowerKind kind = FollowerKind::kEpilogue;
+  Epilogue epilogue = Epilogue::kNone;  // kEpilogue
+  FusedPart part;
+};
+
+// `product` has a ProductRole. As many of the followers, from the first on, as the device's library can do are done
+// with the product, the others after it, as they are.
 struct FusedProductParts {
   FusedPart product;
-  FusedPart other;
-  Epilogue epilogue = Epilogue::kNone;
+  std::vector<Follower> followers;
+  bool product_is_last = false;  // its operands lie behind those of the followers
 };
-[[nodiscard]] std::unique_ptr<Kernel> make_fused_product(Device& device, const FusedProductParts& parts);
+[[nodiscard]] std::unique_ptr<Kernel> make_fused_product(Device& device, FusedProductParts parts);
 
 }  // namespace mp::runtime::gpu

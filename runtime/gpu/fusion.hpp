@@ -10,13 +10,14 @@
 namespace mp::runtime::gpu {
 
 struct FusionOptions {
-  bool epilogues = true;
+  bool epilogues = true;       // of products
+  bool normalizations = true;  // their gradients
 };
 
-// Updates of parameters that follow each other are one launch, with the same bits. With `epilogues`, bfloat16 products
-// take with them what is done to their result or operands: a GELU (the tanh kind), the gradient of one, the gradient of
-// a bias. These skip the rounding between the two, or add up in another order. The kernels of `steps` are those of this
-// folder.
+// Updates of parameters that follow each other are one launch, with the same bits. Where they are asked for,
+// bfloat16 products take with them what is done to their result or operands (product_fusion.hpp), and gradients of
+// normalizations are made together (normalization_fusion.hpp). These skip the rounding between the two, or add up in
+// another order. The kernels of `steps` are those of this folder.
 [[nodiscard]] std::vector<Fusion> find_fusions(Device& device, std::span<const FusionStep> steps,
                                                const FusionOptions& options);
 

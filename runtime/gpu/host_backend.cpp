@@ -12,6 +12,7 @@
 #include "runtime/gpu/host_attention.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/registry.hpp"
+#include "runtime/padded_rows.hpp"
 
 namespace mp::runtime {
 namespace gpu {
@@ -37,6 +38,7 @@ float element_of(const MatrixProduct& p, std::int64_t item, std::int64_t row, st
     total += static_cast<double>(p.beta) * static_cast<double>(p.c[item * p.stride_c + row * p.ldc + column]);
   }
   if (p.bias) total += static_cast<double>(p.bias[column]);
+  if (p.added) total += static_cast<double>(p.added[item * p.stride_c + row * p.ldc + column]);
   return static_cast<float>(total);
 }
 
@@ -153,7 +155,7 @@ class CheckedKernel final : public Kernel {
   std::unique_ptr<Kernel> kernel_;
 };
 
-class HostBackend final : public Backend {
+class HostBackend final : public Backend, public PadsRows {
  public:
   explicit HostBackend(const GpuHostOptions& options) : options_(options), device_(options) {}
   [[nodiscard]] std::string_view name() const override { return "gpu kernels on the host"; }
@@ -166,7 +168,9 @@ class HostBackend final : public Backend {
     for (FusionStep& step : unchecked) {
       if (step.kernel != nullptr) step.kernel = dynamic_cast<CheckedKernel&>(*step.kernel).unchecked();
     }
-    std::vector<Fusion> fusions = gpu::find_fusions(device_, unchecked, {.epilogues = options_.epilogues});
+    std::vector<Fusion> fusions = gpu::find_fusions(
+        device_, unchecked,
+        {.epilogues = options_.epilogues, .normalizations = options_.epilogues && options_.fuses_normalizations});
     for (Fusion& fusion : fusions) {
       fusion.kernel = std::make_unique<CheckedKernel>(device_, std::move(fusion.kernel));
     }
@@ -180,7 +184,7 @@ class HostBackend final : public Backend {
   }
   void copy(void* to, const void* from, std::int64_t size_bytes) override { device_.move(to, from, size_bytes); }
   void accumulate(float* sum, const float* addend, std::int64_t elements) override {
-    for_items(device_.queue(), elements, AccumulateItem{sum, addend});
+    for_elements(device_.queue(), elements, AccumulateItem{{sum, false}, {addend, false}});
   }
   void synchronize() override {}
 

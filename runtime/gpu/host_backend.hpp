@@ -11,9 +11,10 @@ namespace mp::runtime {
 [[nodiscard]] std::unique_ptr<Backend> make_gpu_host_backend();
 
 struct GpuHostOptions {
-  bool epilogues = true;           // look for products that can take with them what is done to them
-  bool fuses_attention = false;    // in bfloat16, as a library does
-  bool refuses_epilogues = false;  // a library that has no such product
+  bool epilogues = true;             // look for products that can take with them what is done to them
+  bool fuses_attention = false;      // in bfloat16, as a library does
+  bool refuses_epilogues = false;    // a library that has no such product
+  bool fuses_normalizations = true;  // with the epilogues
 };
 [[nodiscard]] std::unique_ptr<Backend> make_gpu_host_backend_with(const GpuHostOptions& options);
 

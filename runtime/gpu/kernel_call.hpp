@@ -27,10 +27,11 @@ struct KernelCall : NodeCall {
   }
 };
 
-// Which inputs and outputs are bfloat16: bit i is operand i.
+// Which inputs and outputs are bfloat16, and which outputs one node alone reads, once: bit i is operand i.
 struct OperandTypes {
   std::uint64_t inputs = 0;
   std::uint64_t outputs = 0;
+  std::uint64_t read_once = 0;
 };
 [[nodiscard]] OperandTypes operand_types(const KernelCall& call);
 
@@ -79,6 +80,9 @@ class FunctionKernel final : public GpuKernel {
   Function function_;
   std::int64_t workspace_bytes_;
 };
+
+// The operands of a kernel that is fused with others, which are the first of those that are left.
+[[nodiscard]] Operands take_operands(const FusedPart& part, Operands& rest);
 
 using KernelPointer = std::unique_ptr<Kernel>;
 using KernelFactory = KernelPointer (*)(const KernelCall& call);

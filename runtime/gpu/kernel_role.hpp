@@ -28,7 +28,6 @@ struct ProductRole {
   std::size_t a = 0;        // inputs
   std::size_t b = 1;
   std::size_t bias = kNoOperand;
-  bool is_for_gelu_gradient = false;  // the only node that reads the output is a GeluGrad
 };
 
 // A function of one input, or its gradient: of the output's gradient and what was kept.
@@ -43,6 +42,25 @@ struct ColumnSumRole {
   std::int64_t columns = 0;
 };
 
-using KernelRole = std::variant<std::monostate, UpdateRole, ProductRole, ActivationRole, ColumnSumRole>;
+// float32 of bfloat16, or the other way.
+struct CastRole {
+  std::int64_t size = 0;
+};
+
+// Two tensors of one shape, added.
+struct SumRole {
+  std::int64_t size = 0;
+};
+
+// The gradients of a layer or RMS normalization: of its input, or of its weights.
+struct NormalizationGradientRole {
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  bool is_rms = false;
+  bool of_weights = false;
+};
+
+using KernelRole = std::variant<std::monostate, UpdateRole, ProductRole, ActivationRole, ColumnSumRole, CastRole,
+                                SumRole, NormalizationGradientRole>;
 
 }  // namespace mp::runtime::gpu

@@ -9,6 +9,7 @@
 #include "runtime/cuda/devices.hpp"
 #include "runtime/data/data_source.hpp"
 #include "tests/emulation/machine.hpp"
+#include "tests/runtime/support/scores_model.hpp"
 #include "tests/runtime/support/torch_runs.hpp"
 #include "tests/support/catch.hpp"
 
@@ -75,6 +76,13 @@ TEST_CASE("replayed steps have the losses of launched ones, in both precisions",
     const std::vector<double> launched = train(false, 5, precision);
     CHECK(train(true, 5, precision) == launched);
   }
+}
+
+TEST_CASE("scores whose rows have room behind them train on emulated GPUs as on the processor", "[emulation]") {
+  const MachineForTest machine({.devices = 2, .timing = Timing::kLate});
+  const std::vector<double> expected = losses_of_scores(cpu_backends(1));
+  const std::vector<double> losses = losses_of_scores(gpus(), 2);
+  for (std::size_t i = 0; i < losses.size(); ++i) CHECK(losses[i] == Approx(expected[i]).epsilon(2e-3));
 }
 
 TEST_CASE("a wait that is forgotten, or work that is missing from a graph, shows in the losses", "[emulation]") {

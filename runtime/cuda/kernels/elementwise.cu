@@ -9,15 +9,16 @@
 
 namespace mp::runtime::gpu {
 
-MP_LAUNCH_ITEM(UnaryItem);
-MP_LAUNCH_ITEM(UnaryGradientItem);
-MP_LAUNCH_ITEM(BinaryItem);
-MP_LAUNCH_ITEM(AccumulateItem);
+MP_LAUNCH_ELEMENTS(UnaryItem);
+MP_LAUNCH_ELEMENTS(UnaryGradientItem);
+MP_LAUNCH_ELEMENTS(BinaryItem);
+MP_LAUNCH_ELEMENTS(AccumulateItem);
 MP_LAUNCH_ITEM(WhereItem<std::uint8_t>);
 MP_LAUNCH_ITEM(WhereItem<std::uint16_t>);
 MP_LAUNCH_ITEM(WhereItem<std::uint32_t>);
 MP_LAUNCH_ITEM(WhereItem<std::uint64_t>);
 MP_LAUNCH_ITEM(CastItem);
+MP_LAUNCH_ELEMENTS(RealCastItem);
 MP_LAUNCH_ITEM(CopyItem<std::uint8_t>);
 MP_LAUNCH_ITEM(CopyItem<std::uint16_t>);
 MP_LAUNCH_ITEM(CopyItem<std::uint32_t>);
@@ -31,12 +32,12 @@ MP_LAUNCH_ITEM(GatherItem<std::uint8_t>);
 MP_LAUNCH_ITEM(GatherItem<std::uint16_t>);
 MP_LAUNCH_ITEM(GatherItem<std::uint32_t>);
 MP_LAUNCH_ITEM(GatherItem<std::uint64_t>);
-MP_LAUNCH_ROW(GatherChainRow);
+MP_LAUNCH_ROW(GatherOrderRow);
 MP_LAUNCH_ROW(GatherGradientRow);
 MP_LAUNCH_ITEM(RotationItem);
 MP_LAUNCH_ITEM(DropoutItem);
 MP_LAUNCH_ITEM(SgdItem);
-MP_LAUNCH_ITEM(AdamItem);
+MP_LAUNCH_ELEMENTS(AdamItem);
 MP_LAUNCH_ROW(UpdateChunkRow);
 MP_LAUNCH_ITEM(ScaledItem);
 MP_LAUNCH_ITEM(BiasItem);

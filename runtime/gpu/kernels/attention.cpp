@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "runtime/gpu/kernels/kernels.hpp"
+#include "runtime/gpu/packs.hpp"
 #include "runtime/gpu/strided.hpp"
 
 namespace mp::runtime::gpu {
@@ -55,7 +56,6 @@ ConstReals at(ConstReals x, std::int64_t element) {
 Reals at(Reals x, std::int64_t element) {
   return {static_cast<std::byte*>(x.data) + element * (x.is_bfloat16 ? 2 : 4), x.is_bfloat16};
 }
-ConstReals as_const(Reals x) { return {x.data, x.is_bfloat16}; }
 
 // One side of a product: the rows of a batch item's heads in a tensor [batch, rows, heads·depth], or a block of scores.
 struct Side {

@@ -13,9 +13,11 @@ KernelPointer binary(const KernelCall& call, Binary op) {
   const auto at =
       strided<2>(shape, {broadcast_strides(call.input(0).shape, shape), broadcast_strides(call.input(1).shape, shape)});
   return function_kernel(
-      call, [queue = call.device.queue(), op, same_shape, at, size = elements(shape)](const Operands& io) {
-        for_items(queue, size, BinaryItem{op, same_shape, at, io.real(0), io.real(1), io.real_out(0)});
-      });
+      call,
+      [queue = call.device.queue(), op, same_shape, at, size = elements(shape)](const Operands& io) {
+        for_elements(queue, size, BinaryItem{op, same_shape, at, io.real(0), io.real(1), io.real_out(0)});
+      },
+      0, op == Binary::kAdd && same_shape ? KernelRole{SumRole{.size = elements(shape)}} : KernelRole{});
 }
 
 template <class T>
@@ -45,6 +47,8 @@ Element element_of(const KernelCall& call, DataType type) {
   call.refuse_type(type);
 }
 
+bool is_real(Element element) { return element == Element::kFloat32 || element == Element::kBfloat16; }
+
 }  // namespace
 
 KernelPointer make_unary(const KernelCall& call) {
@@ -54,7 +58,7 @@ KernelPointer make_unary(const KernelCall& call) {
   return function_kernel(
       call,
       [queue = call.device.queue(), unary, size](const Operands& io) {
-        for_items(queue, size, UnaryItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real_out(0)});
+        for_elements(queue, size, UnaryItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real_out(0)});
       },
       0, ActivationRole{.kind = unary.kind});
 }
@@ -66,7 +70,7 @@ KernelPointer make_unary_gradient(const KernelCall& call) {
   return function_kernel(
       call,
       [queue = call.device.queue(), unary, size](const Operands& io) {
-        for_items(
+        for_elements(
             queue, size,
             UnaryGradientItem{unary.kind, static_cast<float>(unary.alpha), io.real(0), io.real(1), io.real_out(0)});
       },
@@ -98,6 +102,14 @@ KernelPointer make_cast(const KernelCall& call) {
   const Element from = element_of(call, call.input(0).type);
   const Element to = element_of(call, call.output(0).type);
   const std::int64_t size = elements(call.output(0).shape);
+  if (is_real(from) && is_real(to)) {
+    return function_kernel(
+        call,
+        [queue = call.device.queue(), size](const Operands& io) {
+          for_elements(queue, size, RealCastItem{io.real(0), io.real_out(0)});
+        },
+        0, CastRole{.size = size});
+  }
   return function_kernel(call, [queue = call.device.queue(), from, to, size](const Operands& io) {
     for_items(queue, size, CastItem{from, to, io.in<void>(0), io.out<void>(0)});
   });

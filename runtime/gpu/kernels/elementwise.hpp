@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "runtime/gpu/packs.hpp"
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/strided.hpp"
 #include "runtime/semantics/activation.hpp"
@@ -100,7 +101,13 @@ struct UnaryItem {
   float alpha;
   ConstReals x;
   Reals y;
-  MP_HD void operator()(std::int64_t i) const { y.set(i, unary_value(kind, alpha, x[i])); }
+  MP_HD bool is_packable() const { return are_packable(x, y); }
+  template <int N>
+  MP_HD void run(std::int64_t i) const {
+    Pack<N> pack = load<N>(x, i);
+    for (int k = 0; k < N; ++k) pack.x[k] = unary_value(kind, alpha, pack.x[k]);
+    store(y, i, pack);
+  }
 };
 
 struct UnaryGradientItem {
@@ -109,7 +116,14 @@ struct UnaryGradientItem {
   ConstReals dy;
   ConstReals kept;
   Reals dx;
-  MP_HD void operator()(std::int64_t i) const { dx.set(i, unary_gradient(kind, alpha, dy[i], kept[i])); }
+  MP_HD bool is_packable() const { return are_packable(dy, kept, dx); }
+  template <int N>
+  MP_HD void run(std::int64_t i) const {
+    Pack<N> pack = load<N>(dy, i);
+    const Pack<N> inputs = load<N>(kept, i);
+    for (int k = 0; k < N; ++k) pack.x[k] = unary_gradient(kind, alpha, pack.x[k], inputs.x[k]);
+    store(dx, i, pack);
+  }
 };
 
 enum class Binary : std::uint8_t { kAdd, kSub, kMul, kDiv, kPow };
@@ -138,21 +152,57 @@ struct BinaryItem {
   ConstReals a;
   ConstReals b;
   Reals y;
-  MP_HD void operator()(std::int64_t i) const {
-    if (same_shape) {
-      y.set(i, binary_value(op, a[i], b[i]));
-    } else {
-      const auto from = at(i);
-      y.set(i, binary_value(op, a[from.at[0]], b[from.at[1]]));
+  // Eight elements of y lie side by side in a and b, too: those of a positional embedding do.
+  MP_HD bool is_packable() const {
+    if (!are_packable(a, b, y)) return false;
+    if (same_shape) return true;
+    for (std::size_t axis = 0; axis + 1 < at.axes; ++axis) {
+      for (const std::int64_t stride : at.strides[axis]) {
+        if (stride % kPack != 0) return false;
+      }
     }
+    const std::size_t last = at.axes - 1;
+    return at.axes > 0 && at.extents[last] % kPack == 0 && at.strides[last][0] == 1 && at.strides[last][1] == 1;
+  }
+  template <int N>
+  MP_HD void run(std::int64_t i) const {
+    std::int64_t from_a = i;
+    std::int64_t from_b = i;
+    if (!same_shape) {
+      const auto from = at(i);
+      from_a = from.at[0];
+      from_b = from.at[1];
+    }
+    Pack<N> pack = load<N>(a, from_a);
+    const Pack<N> right = load<N>(b, from_b);
+    for (int k = 0; k < N; ++k) pack.x[k] = binary_value(op, pack.x[k], right.x[k]);
+    store(y, i, pack);
   }
 };
 
-// sum += addend
+// sum += addend, of float32
 struct AccumulateItem {
-  float* sum;
-  const float* addend;
-  MP_HD void operator()(std::int64_t i) const { sum[i] += addend[i]; }
+  Reals sum;
+  ConstReals addend;
+  MP_HD bool is_packable() const { return are_packable(sum, addend); }
+  template <int N>
+  MP_HD void run(std::int64_t i) const {
+    Pack<N> pack = load<N>({sum.data, sum.is_bfloat16}, i);
+    const Pack<N> more = load<N>(addend, i);
+    for (int k = 0; k < N; ++k) pack.x[k] += more.x[k];
+    store(sum, i, pack);
+  }
+};
+
+// Between float32 and bfloat16.
+struct RealCastItem {
+  ConstReals x;
+  Reals y;
+  MP_HD bool is_packable() const { return are_packable(x, y); }
+  template <int N>
+  MP_HD void run(std::int64_t i) const {
+    store(y, i, load<N>(x, i));
+  }
 };
 
 template <class T>

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "runtime/gpu/kernels/kernels.hpp"
-#include "runtime/gpu/kernels/reduction.hpp"
+#include "runtime/gpu/kernels/sum.hpp"
 
 namespace mp::runtime::gpu {
 namespace {
@@ -23,7 +23,7 @@ KernelPointer loss_kernel(const KernelCall& call, Loss loss) {
       [queue = call.device.queue(), loss, size, factor, parts, scratch](const Operands& io) {
         auto* sums = reinterpret_cast<double*>(scratch.get());
         for_rows(queue, parts, size / parts, LossPartRow{loss, size, parts, io.real(0), io.real(1), sums});
-        for_items(queue, 1, SumFoldItem{sums, 1, parts, factor, io.real_out(0)});
+        fold_sums(queue, {sums, 1, parts, factor, io.real_out(0)});
       },
       workspace);
 }

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "lib/base/error.hpp"
+#include "lib/program/stored_rows.hpp"
 #include "runtime/gpu/kernels/bias.hpp"
 #include "runtime/gpu/kernels/elementwise.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
@@ -36,6 +37,11 @@ void run_batch(Device& device, const Batch& batch, ConstReals a, ConstReals b, R
   }
 }
 
+// Elements from a row of a matrix to the next, where it lies as a matrix: not as the vector that is one.
+std::int64_t stored_columns(const KernelCall& call, TensorId tensor, std::int64_t columns) {
+  return call.graph.tensor(tensor).type.shape.size() == 2 ? stored_row(call.graph, tensor) : columns;
+}
+
 Batch make_batch(const KernelCall& call, bool transpose_a, bool transpose_b, float alpha) {
   const Matrices a = matrices(call.input(0).shape, true);
   const Matrices b = matrices(call.input(1).shape, false);
@@ -43,9 +49,9 @@ Batch make_batch(const KernelCall& call, bool transpose_a, bool transpose_b, flo
   product.m = transpose_a ? a.columns : a.rows;
   product.k = transpose_a ? a.rows : a.columns;
   product.n = transpose_b ? b.rows : b.columns;
-  product.lda = a.columns;
-  product.ldb = b.columns;
-  product.ldc = product.n;
+  product.lda = stored_columns(call, call.node.inputs[0], a.columns);
+  product.ldb = stored_columns(call, call.node.inputs[1], b.columns);
+  product.ldc = stored_columns(call, call.node.outputs[0], product.n);
   const Shape batch = batch_shape(a.batch, b.batch);
   if (b.batch.empty() && !transpose_a) {  // one matrix at the right: all rows of the left at once
     product.m *= elements(batch);
@@ -70,21 +76,10 @@ void require_one_type(const KernelCall& call) {
                              call.node.name, name_of(call.input(0).type), name_of(call.input(1).type)));
 }
 
-bool is_for_gelu_gradient(const KernelCall& call) {
-  const auto readers = call.graph.consumers(call.node.outputs[0]);
-  return readers.size() == 1 && call.graph.node(readers[0]).op_name == "GeluGrad";
-}
-
 // None where it takes more than one product.
-KernelRole role_of(const KernelCall& call, const MatrixProduct& product, const ProductRole& operands) {
-  ProductRole role = operands;
-  role.product = product;
-  role.is_for_gelu_gradient = is_for_gelu_gradient(call);
-  return role;
-}
-KernelRole role_of(const KernelCall& call, const Batch& batch, std::size_t bias) {
+KernelRole role_of(const Batch& batch, std::size_t bias) {
   if (batch.product.batch != 1 || batch.items.count() != 1) return {};
-  return role_of(call, batch.product, {.bias = bias});
+  return ProductRole{.product = batch.product, .bias = bias};
 }
 
 KernelPointer product_kernel(const KernelCall& call, const Batch& batch) {
@@ -93,7 +88,7 @@ KernelPointer product_kernel(const KernelCall& call, const Batch& batch) {
       [&device = call.device, batch](const Operands& io) {
         run_batch(device, batch, io.real(0), io.real(1), io.real_out(0));
       },
-      0, role_of(call, batch, kNoOperand));
+      0, role_of(batch, kNoOperand));
 }
 
 }  // namespace
@@ -123,7 +118,7 @@ KernelPointer make_gemm(const KernelCall& call) {
         }
         run_batch(device, run, io.real(0), io.real(1), io.real_out(0));
       },
-      0, is_bias ? role_of(call, batch, 2) : KernelRole{});
+      0, is_bias ? role_of(batch, 2) : KernelRole{});
 }
 
 KernelPointer make_matmul(const KernelCall& call) {
@@ -151,7 +146,7 @@ KernelPointer make_matmul_weight_grad(const KernelCall& call) {
         run.c = io.real_out(0);
         device.multiply(run);
       },
-      0, role_of(call, product, {.a = 1, .b = 0}));
+      0, ProductRole{.product = product, .a = 1, .b = 0});
 }
 
 }  // namespace mp::runtime::gpu

@@ -34,14 +34,22 @@ KernelPointer normalize(const KernelCall& call, bool is_rms) {
   });
 }
 
+NormalizationGradientRole gradient_role(const Rows& rows, bool is_rms, bool of_weights) {
+  return {.rows = rows.count, .width = rows.width, .is_rms = is_rms, .of_weights = of_weights};
+}
+
 // Inputs dY, X, scale, mean (not for RMS), inverse.
 KernelPointer normalize_input_grad(const KernelCall& call, bool is_rms) {
   const Rows rows = rows_of(call, call.input(1).shape);
-  return function_kernel(call, [queue = call.device.queue(), rows, is_rms](const Operands& io) {
-    for_rows(queue, rows.count, rows.width,
-             NormalizeInputGradientRow{rows.width, is_rms, io.real(0), io.real(1), io.real(2),
-                                       is_rms ? ConstReals{} : io.real(3), io.real(is_rms ? 3 : 4), io.real_out(0)});
-  });
+  return function_kernel(
+      call,
+      [queue = call.device.queue(), rows, is_rms](const Operands& io) {
+        for_rows(
+            queue, rows.count, rows.width,
+            NormalizeInputGradientRow{rows.width, is_rms, io.real(0), io.real(1), io.real(2),
+                                      is_rms ? ConstReals{} : io.real(3), io.real(is_rms ? 3 : 4), io.real_out(0)});
+      },
+      0, gradient_role(rows, is_rms, false));
 }
 
 // Inputs dY, X, mean (not for RMS), inverse; outputs dscale, dshift (not for RMS).
@@ -60,11 +68,10 @@ KernelPointer normalize_weight_grad(const KernelCall& call, bool is_rms) {
             queue, sums,
             NormalizeWeightSliceItem{rows.count, rows.width, slices, is_rms, io.real(0), io.real(1),
                                      is_rms ? ConstReals{} : io.real(2), io.real(is_rms ? 2 : 3), scales, shifts});
-        if (io.real_out(0)) for_items(queue, rows.width, SumFoldItem{scales, rows.width, slices, 1.0, io.real_out(0)});
-        if (is_rms || !io.real_out(1)) return;
-        for_items(queue, rows.width, SumFoldItem{shifts, rows.width, slices, 1.0, io.real_out(1)});
+        if (io.real_out(0)) fold_sums(queue, {scales, rows.width, slices, 1.0, io.real_out(0)});
+        if (!is_rms && io.real_out(1)) fold_sums(queue, {shifts, rows.width, slices, 1.0, io.real_out(1)});
       },
-      workspace);
+      workspace, gradient_role(rows, is_rms, true));
 }
 
 ChannelGroups groups_of(const Shape& x, std::int64_t groups) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "runtime/gpu/packs.hpp"
 #include "runtime/gpu/portable.hpp"
 
 namespace mp::runtime::gpu {
@@ -23,26 +24,45 @@ struct NormalizeRow {
   template <class Group>
   MP_HD void operator()(std::int64_t row, const Group& group) const {
     const std::int64_t start = row * width;
-    double mean = 0.0;
-    if (!is_rms) {
-      for (std::int64_t i = group.rank(); i < width; i += group.size()) mean += static_cast<double>(x[start + i]);
-      mean = group.sum(mean) / static_cast<double>(width);
-    }
+    const bool is_packed = are_rows_packable(width, x, scale, shift, y);
+    const double mean = is_rms ? 0.0 : mean_of(start, is_packed, group);
+    const auto center = static_cast<float>(mean);
     double squares = 0.0;
-    for (std::int64_t i = group.rank(); i < width; i += group.size()) {
-      const double d = static_cast<double>(x[start + i]) - mean;
-      squares += d * d;
-    }
+    for_packs(group, width, is_packed, [&](auto n, std::int64_t i) {
+      const Pack<decltype(n)::value> values = load<decltype(n)::value>(x, start + i);
+      float part = 0.0F;
+      for (const float value : values.x) part += (value - center) * (value - center);
+      squares += static_cast<double>(part);
+    });
     squares = group.sum(squares) / static_cast<double>(width);
     const auto inverse = static_cast<float>(1.0 / sqrt(squares + epsilon));
-    const auto center = static_cast<float>(mean);
-    for (std::int64_t i = group.rank(); i < width; i += group.size()) {
-      const float value = (x[start + i] - center) * inverse * scale[i];
-      y.set(start + i, shift ? value + shift[i] : value);
-    }
+    for_packs(group, width, is_packed, [&](auto n, std::int64_t i) {
+      constexpr int kN = decltype(n)::value;
+      Pack<kN> values = load<kN>(x, start + i);
+      const Pack<kN> scales = load<kN>(scale, i);
+      for (int k = 0; k < kN; ++k) values.x[k] = (values.x[k] - center) * inverse * scales.x[k];
+      if (shift) {
+        const Pack<kN> shifts = load<kN>(shift, i);
+        for (int k = 0; k < kN; ++k) values.x[k] += shifts.x[k];
+      }
+      store(y, start + i, values);
+    });
     if (group.rank() != 0) return;
     if (means) means.set(row, center);
     if (inverses) inverses.set(row, inverse);
+  }
+
+ private:
+  template <class Group>
+  MP_HD double mean_of(std::int64_t start, bool is_packed, const Group& group) const {
+    double sum = 0.0;
+    for_packs(group, width, is_packed, [&](auto n, std::int64_t i) {
+      const Pack<decltype(n)::value> values = load<decltype(n)::value>(x, start + i);
+      float part = 0.0F;
+      for (const float value : values.x) part += value;
+      sum += static_cast<double>(part);
+    });
+    return group.sum(sum) / static_cast<double>(width);
   }
 };
 
@@ -59,22 +79,40 @@ struct NormalizeInputGradientRow {
   template <class Group>
   MP_HD void operator()(std::int64_t row, const Group& group) const {
     const std::int64_t start = row * width;
+    const bool is_packed = are_rows_packable(width, dy, x, scale, dx);
     const float mean = is_rms ? 0.0F : means[row];
     const float inverse = inverses[row];
     double gradient = 0.0;
     double projected = 0.0;
-    for (std::int64_t i = group.rank(); i < width; i += group.size()) {
-      const float g = dy[start + i] * scale[i];
-      gradient += static_cast<double>(g);
-      projected += static_cast<double>(g * ((x[start + i] - mean) * inverse));
-    }
+    for_packs(group, width, is_packed, [&](auto n, std::int64_t i) {
+      constexpr int kN = decltype(n)::value;
+      const Pack<kN> dys = load<kN>(dy, start + i);
+      const Pack<kN> xs = load<kN>(x, start + i);
+      const Pack<kN> scales = load<kN>(scale, i);
+      float sum = 0.0F;
+      float product = 0.0F;
+      for (int k = 0; k < kN; ++k) {
+        const float g = dys.x[k] * scales.x[k];
+        sum += g;
+        product += g * ((xs.x[k] - mean) * inverse);
+      }
+      gradient += static_cast<double>(sum);
+      projected += static_cast<double>(product);
+    });
     const double count = static_cast<double>(width);
     const auto gradient_mean = is_rms ? 0.0F : static_cast<float>(group.sum(gradient) / count);
     const auto projected_mean = static_cast<float>(group.sum(projected) / count);
-    for (std::int64_t i = group.rank(); i < width; i += group.size()) {
-      const float normal = (x[start + i] - mean) * inverse;
-      dx.set(start + i, inverse * (dy[start + i] * scale[i] - gradient_mean - normal * projected_mean));
-    }
+    for_packs(group, width, is_packed, [&](auto n, std::int64_t i) {
+      constexpr int kN = decltype(n)::value;
+      Pack<kN> values = load<kN>(dy, start + i);
+      const Pack<kN> xs = load<kN>(x, start + i);
+      const Pack<kN> scales = load<kN>(scale, i);
+      for (int k = 0; k < kN; ++k) {
+        const float normal = (xs.x[k] - mean) * inverse;
+        values.x[k] = inverse * (values.x[k] * scales.x[k] - gradient_mean - normal * projected_mean);
+      }
+      store(dx, start + i, values);
+    });
   }
 };
 

@@ -67,7 +67,7 @@ KernelPointer make_adam_update(const KernelCall& call) {
       call,
       [&device = call.device, size, slot, factor, copy](const Operands& io) {
         const auto* constants = static_cast<const AdamConstants*>(device.step_value(slot, io.context));
-        for_items(
+        for_elements(
             device.queue(), size,
             AdamItem{constants, io.real_out(0), io.real(1), io.out(1), io.out(2), io.in(factor), copy_of(io, copy)});
       },

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "runtime/gpu/kernels/table.hpp"
+#include "runtime/gpu/packs.hpp"
 #include "runtime/gpu/portable.hpp"
 #include "runtime/semantics/adam.hpp"
 
@@ -42,14 +43,29 @@ struct AdamItem {
   float* v;
   const float* factor;  // of the gradient; may be null: 1
   Reals copy;           // of w, rounded; may be null
-  MP_HD void operator()(std::int64_t i) const {
+  MP_HD bool is_packable() const {
+    return are_packable(w, gradient, copy) && runtime::gpu::is_packable(m) && runtime::gpu::is_packable(v);
+  }
+  template <int N>
+  MP_HD void run(std::int64_t i) const {
     const AdamConstants& c = *constants;
-    const float g = gradient[i] * (factor == nullptr ? 1.0F : *factor) + c.gradient_decay * w[i];
-    m[i] = c.beta1 * m[i] + c.one_minus_beta1 * g;
-    v[i] = c.beta2 * v[i] + c.one_minus_beta2 * g * g;
-    const float value = c.weight_factor * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.root_factor + c.epsilon);
-    w.set(i, value);
-    if (copy) copy.set(i, value);
+    const float clip = factor == nullptr ? 1.0F : *factor;
+    const Reals first{m, false};
+    const Reals second{v, false};
+    Pack<N> values = load<N>(as_const(w), i);
+    const Pack<N> gradients = load<N>(gradient, i);
+    Pack<N> ms = load<N>(as_const(first), i);
+    Pack<N> vs = load<N>(as_const(second), i);
+    for (int k = 0; k < N; ++k) {
+      const float g = gradients.x[k] * clip + c.gradient_decay * values.x[k];
+      ms.x[k] = c.beta1 * ms.x[k] + c.one_minus_beta1 * g;
+      vs.x[k] = c.beta2 * vs.x[k] + c.one_minus_beta2 * g * g;
+      values.x[k] = c.weight_factor * values.x[k] - c.rate * ms.x[k] / (sqrtf(vs.x[k]) * c.root_factor + c.epsilon);
+    }
+    store(first, i, ms);
+    store(second, i, vs);
+    store(w, i, values);
+    if (copy) store(copy, i, values);
   }
 };
 
@@ -82,7 +98,8 @@ struct UpdateChunkRow {
     if (t.is_adam) {
       const AdamItem item{
           reinterpret_cast<const AdamConstants*>(constants), t.w, t.gradient, t.m, t.v, t.factor, t.copy};
-      for (std::int64_t i = begin + group.rank(); i < end; i += group.size()) item(i);
+      for_packs(group, end - begin, item.is_packable(),
+                [&](auto n, std::int64_t i) { item.template run<decltype(n)::value>(begin + i); });
     } else {
       const SgdItem item{reinterpret_cast<const SgdConstants*>(constants), t.w, t.gradient, t.m, t.factor, t.copy};
       for (std::int64_t i = begin + group.rank(); i < end; i += group.size()) item(i);

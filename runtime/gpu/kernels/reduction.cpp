@@ -80,7 +80,13 @@ void SumReduction::run(ConstReals x, Reals y) const {
     for_items(queue, slices_ * n.kept_count,
               SumSliceItem{n.kept, n.reduced, n.kept_count, n.count, slices_, x, partials});
   }
-  for_items(queue, n.kept_count, SumFoldItem{partials, n.kept_count, slices_, factor_, y});
+  fold_sums(queue, {partials, n.kept_count, slices_, factor_, y});
+}
+
+void fold_sums(const Queue& queue, const SumFold& sums) {
+  constexpr std::int64_t kMany = 32;
+  if (sums.slices < kMany) return for_items(queue, sums.kept_count, SumFoldItem{sums});
+  for_rows(queue, sums.kept_count, sums.slices, SumFoldRow{sums});
 }
 
 KernelPointer make_reduce_sum(const KernelCall& call) { return sum_kernel(call, false); }

@@ -58,16 +58,30 @@ struct SumSliceItem {
   }
 };
 
-struct SumFoldItem {
+struct SumFold {
   const double* partials;
   std::int64_t kept_count;
   std::int64_t slices;
   double factor;
   Reals y;
+};
+
+struct SumFoldItem : SumFold {
   MP_HD void operator()(std::int64_t i) const {
     double total = 0.0;
     for (std::int64_t slice = 0; slice < slices; ++slice) total += partials[slice * kept_count + i];
     y.set(i, static_cast<float>(total * factor));
+  }
+};
+
+// A group to each sum: of many slices, one thread would wait for one after the other.
+struct SumFoldRow : SumFold {
+  template <class Group>
+  MP_HD void operator()(std::int64_t i, const Group& group) const {
+    double total = 0.0;
+    for (std::int64_t s = group.rank(); s < slices; s += group.size()) total += partials[s * kept_count + i];
+    total = group.sum(total);
+    if (group.rank() == 0) y.set(i, static_cast<float>(total * factor));
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "lib/program/stored_rows.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
 
 namespace mp::runtime::gpu {
@@ -46,6 +47,7 @@ Problem problem_of(const KernelCall& call, std::size_t scores) {
   const Shape& shape = call.input(scores).shape;
   call.require_real(call.input(scores).type);
   Problem p{.lines = {line_extents(shape, 1)}};
+  if (shape.size() == 2) p.lines.step = stored_row(call.graph, call.node.inputs[scores]);
   const std::string reduction = call.attributes().get_string("reduction", "mean");
   p.is_mean = reduction == "mean";
   p.is_reduced = reduction != "none";

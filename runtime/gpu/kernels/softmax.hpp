@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "runtime/gpu/packs.hpp"
 #include "runtime/gpu/portable.hpp"
 #include "runtime/gpu/values.hpp"
 #include "runtime/semantics/strides.hpp"
@@ -12,10 +13,11 @@ namespace mp::runtime::gpu {
 
 // Line number `line` begins at start(line).
 struct Lines : LineExtents {
+  std::int64_t step = extent * inner;  // from one of `outer` to the next
   [[nodiscard]] std::int64_t count() const { return outer * inner; }
   MP_HD std::int64_t start(std::int64_t line) const {
     const Division d = divide(line, inner);
-    return d.quotient * extent * inner + d.rest;
+    return d.quotient * step + d.rest;
   }
 };
 
@@ -24,16 +26,29 @@ struct LineStatistics {
   double total;  // Σ e^(x − largest)
 };
 
+// In one pass: each thread keeps its own largest so far, and the sum that belongs to it (Milakov, Gimelshein, "Online
+// normalizer calculation for softmax", 2018).
 template <class Group>
 MP_HD LineStatistics line_statistics(const Lines& l, const ConstReals& x, std::int64_t start, const Group& group) {
+  const bool is_packed = l.inner == 1 && are_rows_packable(l.step, x);
   float top = -kInfinity;
-  for (std::int64_t i = group.rank(); i < l.extent; i += group.size()) top = fmaxf(top, x[start + i * l.inner]);
-  top = group.largest(top);
   double total = 0.0;
-  for (std::int64_t i = group.rank(); i < l.extent; i += group.size()) {
-    total += static_cast<double>(expf(x[start + i * l.inner] - top));
-  }
-  return {top, group.sum(total)};
+  for_packs(group, l.extent, is_packed, [&](auto n, std::int64_t i) {
+    const Pack<decltype(n)::value> values = load<decltype(n)::value>(x, start + i * l.inner);
+    float largest = top;
+    for (const float value : values.x) largest = fmaxf(largest, value);
+    if (largest > top) {
+      total *= static_cast<double>(expf(top - largest));
+      top = largest;
+    }
+    // e^(−Inf − −Inf) is no number: of nothing but −Inf so far, the sum is 0, or a NaN that was among it.
+    float part = 0.0F;
+    for (const float value : values.x) part += top == -kInfinity ? (value != value ? value : 0.0F) : expf(value - top);
+    total += static_cast<double>(part);
+  });
+  const float mine = top;
+  top = group.largest(top);
+  return {top, group.sum(total == 0.0 ? 0.0 : total * static_cast<double>(expf(mine - top)))};
 }
 
 // A line of which everything is masked (−Inf) has no distribution: zeros, as attention needs them.
@@ -191,11 +206,18 @@ struct CrossEntropyGradientRow {
     const double weight = has_loss ? labels.weight(line) : 0.0;
     const auto factor = static_cast<float>(static_cast<double>(dloss[is_reduced ? 0 : line]) * share * weight);
     const std::int64_t label = labels.labels[line];
-    for (std::int64_t i = group.rank(); i < l.extent; i += group.size()) {
+    const float log_sum = log_sums[line];
+    const bool is_packed = l.inner == 1 && are_rows_packable(l.step, scores, dx);
+    for_packs(group, l.extent, is_packed, [&](auto n, std::int64_t i) {
+      constexpr int kN = decltype(n)::value;
       const std::int64_t at = start + i * l.inner;
-      const float value = factor * expf(scores[at] - log_sums[line]) - (i == label ? factor : 0.0F);
-      dx.set(at, has_loss ? value : 0.0F);
-    }
+      Pack<kN> values = load<kN>(scores, at);
+      for (int k = 0; k < kN; ++k) {
+        const float value = factor * expf(values.x[k] - log_sum) - (i + k == label ? factor : 0.0F);
+        values.x[k] = has_loss ? value : 0.0F;
+      }
+      store(dx, at, values);
+    });
   }
 };
 

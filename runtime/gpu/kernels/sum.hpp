@@ -6,6 +6,7 @@
 
 #include "lib/graph/types.hpp"
 #include "runtime/gpu/device.hpp"
+#include "runtime/gpu/kernels/reduction.hpp"
 #include "runtime/gpu/strided.hpp"
 
 namespace mp::runtime::gpu {
@@ -35,6 +36,9 @@ class SumReduction {
   std::int64_t partials_bytes_ = 0;
   DeviceMemory partials_;
 };
+
+// The slices of every sum, added up: by an item to each sum, or, of many slices, by a group.
+void fold_sums(const Queue& queue, const SumFold& sums);
 
 // How many slices give a GPU enough items, for `kept` sums of `count` elements.
 [[nodiscard]] std::int64_t slices_of(std::int64_t kept, std::int64_t count);
