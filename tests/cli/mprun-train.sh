@@ -74,10 +74,10 @@ case_wrong_flags_are_usage_errors() {
   plan simple plan.json 2
   run "$mprun"
   expect_code 2
-  expect_err 'a command is needed: train, launch, verify, eval, generate, profile, plot, devices'
+  expect_err 'a command is needed: train, launch, verify, eval, generate, profile, plot, roofline, devices'
   run "$mprun" trian plan.json
   expect_code 2
-  expect_err "unknown command 'trian'; commands: train, launch, verify, eval, generate, profile, plot, devices"
+  expect_err "unknown command 'trian'; commands: train, launch, verify, eval, generate, profile, plot, roofline, devices"
   run "$mprun" train plan.json --optimizer lion
   expect_code 2
   expect_err 'sgd.*adam.*adamw'
