@@ -37,6 +37,20 @@ runtime::BackendChoice BackendFlags::choice() const {
           .use_nccl = nccl};
 }
 
+void add_fusion_flags(CLI::App& command, BackendFlags& flags, const std::string& group) {
+  command
+      .add_flag("--no-epilogues", flags.no_epilogues,
+                "cuda: GELU and gradients of biases by kernels of their own, not within bfloat16 products")
+      ->group(group);
+  command
+      .add_option("--attention", flags.attention,
+                  "cuda, in bfloat16: fused (by cuDNN, the same bits every time), any-order (fused, and faster) or "
+                  "blocks (kernels of our own) [fused]")
+      ->check(CLI::IsMember({"fused", "any-order", "blocks"}))
+      ->type_name("NAME")
+      ->group(group);
+}
+
 void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string& group) {
   command.add_option("--backend", flags.name, "auto, cpu or cuda [auto: cpu]")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
@@ -53,17 +67,7 @@ void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string
       ->group(group);
   command.add_flag("--no-cuda-graphs", flags.no_cuda_graphs, "cuda: launch every kernel, replay no recorded steps")
       ->group(group);
-  command
-      .add_flag("--no-epilogues", flags.no_epilogues,
-                "cuda: GELU and gradients of biases by kernels of their own, not within bfloat16 products")
-      ->group(group);
-  command
-      .add_option("--attention", flags.attention,
-                  "cuda, in bfloat16: fused (by cuDNN, the same bits every time), any-order (fused, and faster) or "
-                  "blocks (kernels of our own) [fused]")
-      ->check(CLI::IsMember({"fused", "any-order", "blocks"}))
-      ->type_name("NAME")
-      ->group(group);
+  add_fusion_flags(command, flags, group);
   command
       .add_flag(
           "--nccl", flags.nccl,

@@ -25,6 +25,8 @@ struct BackendFlags {
   [[nodiscard]] runtime::BackendChoice choice() const;
 };
 
+// --no-epilogues and --attention alone: which kernels a step has on GPUs.
+void add_fusion_flags(CLI::App& command, BackendFlags& flags, const std::string& group);
 void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string& group);
 
 }  // namespace mp::apps

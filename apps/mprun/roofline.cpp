@@ -94,15 +94,14 @@ ExitCode roofline(const RooflineFlags& flags) {
 void add_roofline(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("roofline", "Tell what a step puts on GPUs and how long it takes at least");
   const auto flags = std::make_shared<RooflineFlags>();
-  add_run_flags(*command, flags->train);
+  add_program_flags(*command, flags->train);
+  add_fusion_flags(*command, flags->train.backend, "Kernels");
   command->add_option("--csv", flags->csv, "Write every launch and library call to this file")->type_name("FILE");
   command->footer(
-      "Needs no GPU: the program is walked with the kernels and fusions that train on GPUs, which are noted instead "
-      "of\n"
-      "run. Bytes are those of shapes and types. \"peak\" is arithmetic or bytes at the device's peak, whichever "
-      "takes\n"
-      "longer; \"expected\" is with the efficiency that the plan's cluster gives, 1.5 us a launch, and 3.5 times the\n"
-      "arithmetic of products whose rows do not begin at multiples of 16 bytes. Messages are not in it.\n"
+      "Needs no GPU: the program is walked with the kernels and fusions that train on GPUs, which are noted instead\n"
+      "of run. Bytes are those of shapes and types. \"peak\" is arithmetic or bytes at the device's peak, whichever\n"
+      "takes longer; \"expected\" is with the efficiency that the plan's cluster gives, 1.5 us a launch, and 3.5 times\n"
+      "the arithmetic of products whose rows do not begin at multiples of 16 bytes. Messages are not in it.\n"
       "Example:\n"
       "  mpplan partition gpt2.json --cluster configs/clusters/1xh100.json --precision bf16 -o plan.json\n"
       "  mprun roofline plan.json --csv launches.csv\n");

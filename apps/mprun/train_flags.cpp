@@ -82,6 +82,15 @@ void add_precision_flag(CLI::App& command, TrainFlags& flags, const std::string&
       ->group(group);
 }
 
+void add_clip_norm_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
+  command
+      .add_option("--clip-norm", flags.clip_norm,
+                  "Scale the gradients down where the norm of all together is larger; 0: never [recipe, else plan]")
+      ->check(not_negative())
+      ->type_name("X")
+      ->group(group);
+}
+
 void add_microbatches_flag(CLI::App& command, TrainFlags& flags, const std::string& group) {
   command.add_option("--microbatches", flags.microbatches, "Microbatches of a step [recipe, else plan]")
       ->check(CLI::Range(1, 1 << 20))
@@ -116,12 +125,7 @@ void add_training_flags(CLI::App& command, TrainFlags& flags) {
       ->check(not_negative())
       ->type_name("X")
       ->group(group);
-  command
-      .add_option("--clip-norm", flags.clip_norm,
-                  "Scale the gradients down where the norm of all together is larger; 0: never [recipe, else plan]")
-      ->check(not_negative())
-      ->type_name("X")
-      ->group(group);
+  add_clip_norm_flag(command, flags, group);
   add_microbatches_flag(command, flags, group);
   command.add_option("--seed", flags.seed, "Seed of initial weights and data order [recipe, else 0]")
       ->check(seed_number())
@@ -206,6 +210,17 @@ void add_forward_flags(CLI::App& command, TrainFlags& flags) {
   add_bind_flag(command, flags, group);
   add_data_flag(command, flags.data, group);
   add_backend_flags(command, flags.backend, group);
+}
+
+void add_program_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = kAsTrainHasThem;
+  command.add_option("plan", flags.plan, "The plan, made by mpplan or written by hand")->required()->type_name("PLAN");
+  add_recipe_flag(command, flags, group);
+  add_optimizer_flag(command, flags, group);
+  add_precision_flag(command, flags, group);
+  add_clip_norm_flag(command, flags, group);
+  add_microbatches_flag(command, flags, group);
+  add_bind_flag(command, flags, group);
 }
 
 void add_running_flags(CLI::App& command, TrainFlags& flags) { add_backend_flags(command, flags.backend, "Running"); }

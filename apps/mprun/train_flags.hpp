@@ -55,9 +55,11 @@ struct TrainFlags {
 void add_train_flags(CLI::App& command, TrainFlags& flags);
 // Those alone that say what to run and how, not where results go.
 void add_run_flags(CLI::App& command, TrainFlags& flags);
+// The plan and those alone that shape its program (--recipe, --optimizer, --precision, --clip-norm, --microbatches,
+// --bind).
+void add_program_flags(CLI::App& command, TrainFlags& flags);
 // Those alone that shape a step (--recipe, --optimizer, --precision, --microbatches, --bind, --data) and say where it
-// runs
-// (--backend, --threads).
+// runs (--backend, --threads).
 void add_step_shape_flags(CLI::App& command, TrainFlags& flags);
 // The same without --optimizer.
 void add_forward_flags(CLI::App& command, TrainFlags& flags);

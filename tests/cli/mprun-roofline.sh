@@ -44,6 +44,8 @@ case_what_cannot_be_told_is_refused() {
   run "$mprun" roofline plan.json --csv no/folder/work.csv
   expect_code 5
   expect_files plan.json
+  run "$mprun" roofline plan.json --steps 3  # nothing is trained
+  expect_code 2
   run "$mprun" roofline --help
   expect_code 0
   expect_out 'Needs no GPU'
