@@ -1,8 +1,10 @@
 #include "runtime/executor.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "lib/base/check.hpp"
+#include "runtime/host_memory.hpp"
 
 namespace mp::runtime {
 
@@ -19,6 +21,11 @@ Executor::Executor(Program program, const BackendFactory& make_backend, RankGrou
         if (transport_) transport_->abort();
       }) {
   on_devices([&](std::size_t d) { backends_[d] = make_backend(make_id<DeviceId>(d)); });
+  std::vector<DeviceId> in_host_memory;
+  for (const DeviceId d : ids<DeviceId>(backends_.size())) {
+    if (backends_[index(d)] && backends_[index(d)]->name() == "cpu") in_host_memory.push_back(d);
+  }
+  require_host_memory(program_, in_host_memory, available_host_bytes());
   make_transport();
   on_devices([&](std::size_t d) {
     const auto device = make_id<DeviceId>(d);

@@ -109,3 +109,12 @@ case_verify_takes_no_whole_training() {
   run "$mprun" verify --help
   expect_out 'Steps: 3, or --steps, whatever a recipe says'
 }
+
+case_a_step_larger_than_the_memory_is_refused_at_once() {
+  plan gpt-1m plan.json 1
+  run "$mprun" train plan.json --bind batch=1000000 --steps 1 --data "text=$source/docs" --metrics run.jsonl
+  expect_code 4
+  expect_err "^mprun: the device of the plan needs 4.61 TB of this machine's memory, which has .* left; device 0: what takes it"
+  expect_err '^more devices, --microbatches, --recompute auto or --zero 1 when planning make it smaller$'
+  expect_files plan.json
+}
