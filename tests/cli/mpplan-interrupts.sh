@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # Ctrl-C in a search: what was found so far is kept.
 
-# interrupt_a_search FLAG…: a search of gpt-10m over 8 devices that would take minutes gets a SIGINT once it tells of its work
-#; its exit code is in $code.
+# interrupt_a_search FLAG…: a search of gpt-10m over 8 devices that would take minutes gets a SIGINT once it has
+# begun; its exit code is in $code.
 interrupt_a_search() {
   $mpplan partition "$source/models/gpt-10m.json" --devices 8 --effort best "$@" >"$out" 2>"$err" &
   local search=$!
@@ -16,9 +16,11 @@ interrupt_a_search() {
   wait "$search" || code=$?
 }
 
-# Whether the process catches SIGINT by now, which it does from the start of the search on.
+# Whether the process, which is a copy of this shell at first, is mpplan and catches SIGINT by now: it does from the
+# start of the search on.
 ready() {
   local caught
+  [[ $(cat "/proc/$1/comm" 2>/dev/null) == mpplan ]] || return 1
   caught=$(sed -n 's/^SigCgt:\s*//p' "/proc/$1/status" 2>/dev/null || true)
   ((0x${caught:-0} & 2))
 }
