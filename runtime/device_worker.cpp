@@ -260,7 +260,8 @@ void DeviceWorker::look_for_anomaly(std::size_t instruction) {
     const auto odd = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
     if (odd == values.end()) continue;
     throw RunError(fmt::format("its output '{}' holds {} (element {} of {}), and no node before it has made one",
-                               tensor.name, std::isnan(*odd) ? std::abs(*odd) : *odd, odd - values.begin(), values.size()));
+                               tensor.name, std::isnan(*odd) ? std::abs(*odd) : *odd, odd - values.begin(),
+                               values.size()));
   }
 }
 

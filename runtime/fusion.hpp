@@ -25,8 +25,8 @@ struct FusionStep {
   std::vector<MemoryRange> outputs = {};
 };
 
-// Steps of one microbatch that `kernel` does at the place of the first that is listed. Its operands are theirs in a row,
-// as they are listed. The steps' kernels outlive it.
+// Steps of one microbatch that `kernel` does at the place of the first that is listed. Its operands are theirs in a
+// row, as they are listed. The steps' kernels outlive it.
 struct Fusion {
   std::vector<std::size_t> steps;
   std::unique_ptr<Kernel> kernel;

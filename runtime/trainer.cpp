@@ -18,9 +18,10 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // NaN has no sign to speak of.
 void check_finite(std::string_view what, double value, std::int64_t step, const TrainOptions& options) {
   if (std::isfinite(value)) return;
-  throw RunError(fmt::format("step {}: the {} is {}: training has diverged; try a lower learning rate than {:g}, "
-                             "or find the node that made it first with --detect-anomaly",
-                             step + 1, what, std::isnan(value) ? std::abs(value) : value, options.learning_rate));
+  throw RunError(
+      fmt::format("step {}: the {} is {}: training has diverged; try a lower learning rate than {:g}, "
+                  "or find the node that made it first with --detect-anomaly",
+                  step + 1, what, std::isnan(value) ? std::abs(value) : value, options.learning_rate));
 }
 
 }  // namespace

@@ -32,12 +32,17 @@ CLI::Validator numbers_that(Holds holds, std::string wanted) {
 
 }  // namespace
 
-CLI::Validator not_negative() { return numbers_that([](double x) { return x >= 0.0; }, "number of 0 or more"); }
+CLI::Validator not_negative() {
+  return numbers_that([](double x) { return x >= 0.0; }, "number of 0 or more");
+}
 
-CLI::Validator positive() { return numbers_that([](double x) { return x > 0.0; }, "number above 0"); }
+CLI::Validator positive() {
+  return numbers_that([](double x) { return x > 0.0; }, "number above 0");
+}
 
 CLI::Validator between(double low, double high) {
-  return numbers_that([=](double x) { return x >= low && x <= high; }, fmt::format("number from {:g} to {:g}", low, high));
+  return numbers_that([=](double x) { return x >= low && x <= high; },
+                      fmt::format("number from {:g} to {:g}", low, high));
 }
 
 CLI::Validator positive_seconds() {

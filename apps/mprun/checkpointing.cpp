@@ -31,9 +31,9 @@ void tell_of_changes(const Metadata& before, const Metadata& now) {
   for (const auto& [name, value] : now) {
     const auto old = before.find(name);
     if (old == before.end() || old->second == value) continue;
-    tell(fmt::format("the checkpoint was made with {} {}, this run has {}: it goes on with the new value{}", name,
-                     old->second, value,
-                     changes_losses(name, now) ? ", and its losses are not those of a run that was never stopped" : ""));
+    tell(fmt::format(
+        "the checkpoint was made with {} {}, this run has {}: it goes on with the new value{}", name, old->second,
+        value, changes_losses(name, now) ? ", and its losses are not those of a run that was never stopped" : ""));
   }
 }
 
@@ -71,12 +71,12 @@ void add_checkpoint_flags(CLI::App& command, CheckpointFlags& flags) {
 void check_checkpoint_flags(const CheckpointFlags& flags) {
   const bool periodic = flags.every_steps > 0 || flags.every_minutes > 0.0;
   if (!flags.folder) {
-    const char* name = flags.resume              ? "--resume"
-                       : flags.max_restarts > 0  ? "--max-restarts"
-                       : flags.every_steps > 0   ? "--checkpoint-every"
-                       : periodic                ? "--checkpoint-minutes"
-                       : flags.keep              ? "--keep"
-                                                 : nullptr;
+    const char* name = flags.resume             ? "--resume"
+                       : flags.max_restarts > 0 ? "--max-restarts"
+                       : flags.every_steps > 0  ? "--checkpoint-every"
+                       : periodic               ? "--checkpoint-minutes"
+                       : flags.keep             ? "--keep"
+                                                : nullptr;
     if (name != nullptr) throw UsageError(fmt::format("{} needs --checkpoint-dir, the folder of the checkpoints", name));
     return;
   }
@@ -120,7 +120,8 @@ std::unique_ptr<runtime::CheckpointWriter> checkpoint_writer(const CheckpointFla
 }
 
 void tell_of_stop(const CheckpointFlags& flags, std::int64_t step) {
-  if (!flags.folder) return tell(fmt::format("stopped after step {}; no checkpoint is kept without --checkpoint-dir", step));
+  if (!flags.folder)
+    return tell(fmt::format("stopped after step {}; no checkpoint is kept without --checkpoint-dir", step));
   tell(fmt::format("stopped after step {}, kept in {}: --resume goes on from there", step,
                    runtime::checkpoint_path(*flags.folder, step)));
 }

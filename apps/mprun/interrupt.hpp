@@ -8,9 +8,9 @@
 
 namespace mp::apps {
 
-// From now on SIGINT, SIGTERM and SIGUSR1 are noted, and what Open MPI's mpirun sends its ranks a second before SIGTERM.
-// A later SIGINT kills as usual, unless it comes within a second and so belongs to the first; the others are sent by
-// programs, again and again as their time runs out.
+// From now on SIGINT, SIGTERM and SIGUSR1 are noted, and what Open MPI's mpirun sends its ranks a second before
+// SIGTERM. A later SIGINT kills as usual, unless it comes within a second and so belongs to the first; the others are
+// sent by programs, again and again as their time runs out.
 void watch_for_interrupts();
 // From now on the first of them is answered at once, on standard error: see interrupt_message(). `kept_step` as there.
 void tell_of_interrupts(std::int64_t kept_step);

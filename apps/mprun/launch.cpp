@@ -119,7 +119,8 @@ class Ranks {
 
 ExitCode launch(const LaunchFlags& flags) {
   constexpr std::array<std::string_view, 3> kCommands{"train", "eval", "generate"};
-  if (flags.command.empty() || std::find(kCommands.begin(), kCommands.end(), flags.command.front()) == kCommands.end()) {
+  if (flags.command.empty() ||
+      std::find(kCommands.begin(), kCommands.end(), flags.command.front()) == kCommands.end()) {
     const std::string given = flags.command.empty() ? "nothing" : "'" + flags.command.front() + "'";
     throw UsageError(
         fmt::format("mprun launch starts ranks of mprun train, eval or generate, not of {}: mprun launch -n {} "

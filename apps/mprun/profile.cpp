@@ -7,8 +7,8 @@
 #include <thread>
 #include <utility>
 
-#include "apps/common/outputs.hpp"
 #include "apps/common/checks.hpp"
+#include "apps/common/outputs.hpp"
 #include "apps/common/table.hpp"
 #include "apps/mprun/commands.hpp"
 #include "apps/mprun/train_flags.hpp"

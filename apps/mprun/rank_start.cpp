@@ -135,7 +135,9 @@ void add_rank_flags(CLI::App& command, RankFlags& flags) {
       ->check(CLI::IsMember({"auto", "mpi", "tcp"}))
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--rank-timeout", flags.timeout_s, "Seconds without a sign of life after which a rank is given up [8]")
+  command
+      .add_option("--rank-timeout", flags.timeout_s,
+                  "Seconds without a sign of life after which a rank is given up [8]")
       ->check(between(0.5, 86400))
       ->type_name("S")
       ->group(group);
@@ -176,9 +178,10 @@ bool refuse_ranks() {
   const std::optional<runtime::RankEnvironment> environment = runtime::rank_environment();
   if (!environment) return false;
   if (environment->rank > 0) return true;
-  throw UsageError(fmt::format("{} has started {} processes, but of mprun's commands train, eval and generate alone run in several: "
-                               "start this one by itself, without {}; a plan's devices are then threads of one process",
-                               environment->started_by, environment->size, environment->started_by));
+  throw UsageError(
+      fmt::format("{} has started {} processes, but of mprun's commands train, eval and generate alone run in several: "
+                  "start this one by itself, without {}; a plan's devices are then threads of one process",
+                  environment->started_by, environment->size, environment->started_by));
 }
 
 }  // namespace mp::apps

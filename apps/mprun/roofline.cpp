@@ -100,7 +100,8 @@ void add_roofline(CLI::App& app, Action& action) {
   command->footer(
       "Needs no GPU: the program is walked with the kernels and fusions that train on GPUs, which are noted instead\n"
       "of run. Bytes are those of shapes and types. \"peak\" is arithmetic or bytes at the device's peak, whichever\n"
-      "takes longer; \"expected\" is with the efficiency that the plan's cluster gives, 1.5 us a launch, and 3.5 times\n"
+      "takes longer; \"expected\" is with the efficiency that the plan's cluster gives, 1.5 us a launch, and 3.5 "
+      "times\n"
       "the arithmetic of products whose rows do not begin at multiples of 16 bytes. Messages are not in it.\n"
       "Example:\n"
       "  mpplan partition gpt2.json --cluster configs/clusters/1xh100.json --precision bf16 -o plan.json\n"

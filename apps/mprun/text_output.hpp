@@ -5,7 +5,8 @@
 
 namespace mp::apps {
 
-// Every piece is written at once. A reader that goes away (head, a pager that is left) ends the text, and is no failure.
+// Every piece is written at once. A reader that goes away (head, a pager that is left) ends the text, and is no
+// failure.
 class TextOutput {
  public:
   TextOutput();

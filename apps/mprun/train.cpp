@@ -161,8 +161,8 @@ runtime::MetricsTargets metrics_targets(const Recipe& recipe) {
   return {.file = recipe.metrics, .tensorboard = recipe.tensorboard};
 }
 
-// An hour of training must not end in a folder that is not there, nor in one file written over another. The weights that
-// it starts from may be replaced.
+// An hour of training must not end in a folder that is not there, nor in one file written over another. The weights
+// that it starts from may be replaced.
 void check_outputs(const TrainFlags& flags, const Job& job) {
   std::vector<std::string> outputs;
   for (const auto& output : {job.recipe.metrics, job.recipe.weights, job.recipe.best_weights, flags.trace}) {

@@ -111,7 +111,9 @@ void add_training_flags(CLI::App& command, TrainFlags& flags) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->type_name("N")
       ->group(group);
-  command.add_option("--learning-rate", flags.learning_rate, "Height of the learning rate's schedule [recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
+  command
+      .add_option("--learning-rate", flags.learning_rate,
+                  "Height of the learning rate's schedule [recipe, else 0.01 for sgd, 0.001 for adam and adamw]")
       ->check(not_negative())
       ->type_name("X")
       ->group(group);
@@ -187,7 +189,8 @@ void add_train_flags(CLI::App& command, TrainFlags& flags) {
       ->group(group);
   command.footer(
       "Ctrl-C, SIGTERM and SIGUSR1 end the training after the step; what was asked is still saved, a checkpoint too\n"
-      "(exit code 130). Under mpirun Ctrl-C leaves two seconds for that; kill -USR1 on mpirun leaves as much as it takes.\n"
+      "(exit code 130). Under mpirun Ctrl-C leaves two seconds for that; kill -USR1 on mpirun leaves as much as it "
+      "takes.\n"
       "Examples:\n"
       "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n"
       "  mprun train plan.json --steps 50 --data text=book.txt --metrics run.jsonl\n"

@@ -148,7 +148,8 @@ void add_verify(CLI::App& app, Action& action) {
       ->check(not_negative())
       ->type_name("X");
   command->footer(
-      "Exit code 0: the losses are the same within the tolerance; 1: they are not. Steps: 3, or --steps, whatever a recipe "
+      "Exit code 0: the losses are the same within the tolerance; 1: they are not. Steps: 3, or --steps, whatever a "
+      "recipe "
       "says.\n"
       "A plan without replicas and splits gives equal bits. These add up in another order, which shows in the "
       "last\n"

@@ -26,7 +26,8 @@ class Constants {
 
   [[nodiscard]] const IntegerConstant* integers(std::string_view tensor) const;
   [[nodiscard]] std::optional<double> number(std::string_view tensor) const;  // of one element, float or integer
-  [[nodiscard]] std::optional<std::vector<double>> numbers(std::string_view tensor) const;  // of a constant, or a list put together
+  [[nodiscard]] std::optional<std::vector<double>> numbers(
+      std::string_view tensor) const;                         // of a constant, or a list put together
   [[nodiscard]] bool is_zero(std::string_view tensor) const;  // whatever its shape: an initial state, say
   // An initializer, or the value of a Constant node.
   [[nodiscard]] const Tensor* tensor(std::string_view name) const;

@@ -37,7 +37,8 @@ struct IntegerConstant {
 [[nodiscard]] std::optional<IntegerConstant> sliced(const IntegerConstant& x, std::int64_t start, std::int64_t end,
                                                     std::int64_t step);
 [[nodiscard]] std::optional<IntegerConstant> filled(const IntegerConstant& shape, std::int64_t value);
-// "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal": element by element, one of one element for all of the other's.
+// "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal": element by element, one of one element for all of the
+// other's.
 [[nodiscard]] std::optional<IntegerConstant> combined(std::string_view op, const IntegerConstant& a,
                                                       const IntegerConstant& b);
 // ONNX's Where.

@@ -242,7 +242,8 @@ void Converter::old_softmax() {
 }
 
 // Inputs: X, a region for cropping, and scales or sizes, of which one is absent or empty. Sizes with a named batch
-// become scales. Before opset 11 the coordinates are those that were called asymmetric then; Upsample is the older name.
+// become scales. Before opset 11 the coordinates are those that were called asymmetric then; Upsample is the older
+// name.
 void Converter::resize() {
   result_.op = "Resize";
   if (opset_ < 11) {

@@ -294,20 +294,21 @@ using Rule = Result (*)(const Node&, const Constants&);
 
 const std::map<std::string_view, Rule>& rules() {
   static const std::map<std::string_view, Rule> kRules = [] {
-    std::map<std::string_view, Rule> map = {{"MatMul", matmul},
-                                            {"Gemm", gemm},
-                                            {"Transpose", transpose},
-                                            {"Reshape", reshape},
-                                            {"Flatten", flatten},
-                                            {"Gather", gather},
-                                            {"Concat", concat},
-                                            {"Slice", slice},
-                                            {"Unsqueeze", unsqueeze},
-                                            {"Expand", expand},
-                                            {"Pad", pad},
-                                            {"Resize", resize},
-                                            {"Upsample", resize},
-                                            {"Squeeze", [](const Node& n, const Constants& c) { return without_axes(n, c, false); }}};
+    std::map<std::string_view, Rule> map = {
+        {"MatMul", matmul},
+        {"Gemm", gemm},
+        {"Transpose", transpose},
+        {"Reshape", reshape},
+        {"Flatten", flatten},
+        {"Gather", gather},
+        {"Concat", concat},
+        {"Slice", slice},
+        {"Unsqueeze", unsqueeze},
+        {"Expand", expand},
+        {"Pad", pad},
+        {"Resize", resize},
+        {"Upsample", resize},
+        {"Squeeze", [](const Node& n, const Constants& c) { return without_axes(n, c, false); }}};
     for (const char* op : {"Add", "Sub", "Mul", "Div", "Pow", "Where", "Min", "Max", "Sum", "Equal", "Less", "Greater"})
       map[op] = broadcast_all;
     for (const char* op : {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"})

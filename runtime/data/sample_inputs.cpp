@@ -51,11 +51,11 @@ void SampleInputs::check_labels(const GraphInput& input, const ArrayFile& array)
     const double label = array.at(i);
     const bool is_within = label >= 0.0 && label < static_cast<double>(bound);
     if (is_within && label == std::floor(label)) continue;
-    throw InputError(array.path,
-                     Issue{fmt::format("element {}", i),
-                           is_within ? fmt::format("label {} is no whole number: labels are classes", label)
-                                     : fmt::format("label {} is not within 0 … {}, the classes of the model", label,
-                                                   bound - 1)});
+    throw InputError(
+        array.path,
+        Issue{fmt::format("element {}", i),
+              is_within ? fmt::format("label {} is no whole number: labels are classes", label)
+                        : fmt::format("label {} is not within 0 … {}, the classes of the model", label, bound - 1)});
   }
 }
 

@@ -16,7 +16,7 @@ struct Stall {
     kNotBegun,   // others wait for a step that it has not begun: what holds it up is outside of the program
     kFinishing,  // all is put in, and the device does not get done with it: a GPU, maybe one that waits for another
     kInTransit   // a message was sent, or a collective begun by all, but does not arrive, or arrived, but the sender
-                // does not get to know
+                 // does not get to know
   };
   DeviceId device = kNone<DeviceId>;
   Kind kind = Kind::kAtWork;
