@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/program/program.hpp"
+#include "tests/lib/support/faults.hpp"
 #include "tests/lib/support/small_models.hpp"
 #include "tests/support/catch.hpp"
 
@@ -14,6 +15,7 @@ using mp::DeviceId;
 using mp::Instruction;
 using mp::Opcode;
 using mp::Program;
+using mp::test::complains;
 
 namespace {
 
@@ -61,17 +63,6 @@ void erase(Program& program, Place place) {
   for (mp::Program::Step& step : program.order) {
     if (step.device == place.device && step.instruction > static_cast<std::int32_t>(place.position)) --step.instruction;
   }
-}
-
-bool complains(const Program& program, const std::string& of) {
-  const std::vector<std::string> issues = check_program(program);
-  for (const std::string& issue : issues) {
-    if (issue.find(of) != std::string::npos) return true;
-  }
-  std::string all;
-  for (const std::string& issue : issues) all += issue + '\n';
-  UNSCOPED_INFO("the issues:\n" << all);
-  return false;
 }
 
 }  // namespace

@@ -10,10 +10,13 @@
 #include "lib/program/collectives.hpp"
 #include "lib/program/program.hpp"
 #include "lib/program/simulate.hpp"
+#include "tests/lib/support/faults.hpp"
 #include "tests/lib/support/small_models.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace mp;
+using mp::test::complains;
+using mp::test::first_of;
 
 namespace {
 
@@ -63,19 +66,8 @@ std::string from_first_start(const Program& program, DeviceId device) {
   return text.substr(text.find("START"));
 }
 
-bool complains(const Program& program, const std::string& of) {
-  std::string all;
-  for (const std::string& issue : check_program(program)) all += issue + '\n';
-  UNSCOPED_INFO("the issues:\n" << all);
-  return all.find(of) != std::string::npos;
-}
-
 Instruction& find(Program& program, DeviceId device, Opcode opcode) {
-  std::vector<Instruction>& list = program.devices[device].instructions;
-  const auto found = std::find_if(list.begin(), list.end(),
-                                  [&](const Instruction& instruction) { return instruction.opcode == opcode; });
-  REQUIRE(found != list.end());
-  return *found;
+  return first_of(program, device, [&](const Instruction& instruction) { return instruction.opcode == opcode; });
 }
 
 }  // namespace

@@ -10,10 +10,13 @@
 #include "lib/program/simulate.hpp"
 #include "lib/training/recompute.hpp"
 #include "lib/training/recompute_choice.hpp"
+#include "tests/lib/support/faults.hpp"
 #include "tests/lib/support/small_models.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace mp;
+using mp::test::complains;
+using mp::test::first_of;
 
 namespace {
 
@@ -56,20 +59,9 @@ std::int64_t bytes_sent(const Program& program) {
   return sum;
 }
 
-bool complains(const Program& program, const std::string& of) {
-  std::string all;
-  for (const std::string& issue : check_program(program)) all += issue + '\n';
-  UNSCOPED_INFO("the issues:\n" << all);
-  return all.find(of) != std::string::npos;
-}
-
 // The first instruction of a device with this opcode that concerns no single microbatch.
 Instruction& once_a_step(Program& program, DeviceId device, Opcode opcode) {
-  for (Instruction& instruction : program.devices[device].instructions) {
-    if (instruction.opcode == opcode && instruction.microbatch < 0) return instruction;
-  }
-  FAIL("no such instruction");
-  return program.devices[device].instructions.front();
+  return first_of(program, device, [&](const Instruction& i) { return i.opcode == opcode && i.microbatch < 0; });
 }
 
 }  // namespace

@@ -6,40 +6,28 @@
 #include <vector>
 
 #include "lib/base/random.hpp"
-#include "lib/graph/builder.hpp"
 #include "lib/program/collective_cost.hpp"
 #include "lib/program/collective_pieces.hpp"
 #include "lib/program/collectives.hpp"
 #include "lib/program/program.hpp"
 #include "lib/program/simulate.hpp"
+#include "tests/lib/support/faults.hpp"
 #include "tests/lib/support/small_models.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace mp;
+using mp::test::complains;
+using mp::test::first_of;
 
 namespace {
 
 constexpr DeviceId d0{0};
 constexpr DeviceId d1{1};
 
-constexpr std::int64_t kLayers = 12;
+constexpr std::int64_t kLayers = 12;  // 2, 3 or 4 owners have equal shares
 constexpr std::int64_t kWidth = 64;
 constexpr std::int64_t kTensorBytes = kWidth * kWidth * 4;
 constexpr std::int64_t kModelBytes = kLayers * kTensorBytes;  // 4 Ψ of the paper
-
-// Layers of one weight each, all of a size.
-Graph equal_layers() {
-  GraphBuilder builder("equal");
-  TensorId x = builder.add_input("x", {DataType::kFloat32, {2, kWidth}});
-  const TensorId target = builder.add_input("target", {DataType::kFloat32, {2, kWidth}});
-  for (std::int64_t layer = 0; layer < kLayers; ++layer) {
-    const std::string name = "fc" + std::to_string(layer);
-    const TensorId weight = builder.add_parameter(name + ".weight", {DataType::kFloat32, {kWidth, kWidth}}, {});
-    x = builder.add("MatMul", name, {x, weight});
-  }
-  builder.set_loss(builder.add("MeanSquaredError", "loss", {x, target}), LossReduction::kMean);
-  return std::move(builder).build();
-}
 
 struct Setting {
   std::int32_t stages = 1;
@@ -84,7 +72,7 @@ Program compiled(const Graph& forward, Placement placement, const Setting& setti
 
 // As many layers on each stage.
 Program equal(const Setting& setting) {
-  const Graph forward = equal_layers();
+  const Graph forward = mp::test::equal_layers(kLayers, kWidth);
   Placement placement;
   for (const NodeId n : ids<NodeId>(forward.nodes().size())) {
     const std::int64_t layer = std::min(static_cast<std::int64_t>(index(n)), kLayers - 1);
@@ -106,22 +94,6 @@ std::int64_t bytes_moved(const Program& program, const Cluster& cluster) {
   std::int64_t sum = 0;
   for (const LinkTraffic& link : simulate(program, cluster).links) sum += link.bytes;
   return sum;
-}
-
-bool complains(const Program& program, const std::string& of) {
-  std::string all;
-  for (const std::string& issue : check_program(program)) all += issue + '\n';
-  UNSCOPED_INFO("the issues:\n" << all);
-  return all.find(of) != std::string::npos;
-}
-
-template <class IsWanted>
-Instruction& first_of(Program& program, DeviceId device, IsWanted is_wanted) {
-  for (Instruction& instruction : program.devices[device].instructions) {
-    if (is_wanted(instruction)) return instruction;
-  }
-  FAIL("no such instruction");
-  return program.devices[device].instructions.front();
 }
 
 bool is_start(const Instruction& instruction) { return instruction.opcode == Opcode::kStartCollective; }

@@ -74,6 +74,19 @@ Graph two_layers() {
   return layers.finish(layers.builder().add("Gemm", "fc2", {hidden, layers.weight("fc2.weight")}));
 }
 
+Graph equal_layers(std::int64_t layers, std::int64_t width) {
+  GraphBuilder builder("equal");
+  TensorId x = builder.add_input("x", {DataType::kFloat32, {2, width}});
+  const TensorId target = builder.add_input("target", {DataType::kFloat32, {2, width}});
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    const std::string name = "fc" + std::to_string(layer);
+    const TensorId weight = builder.add_parameter(name + ".weight", {DataType::kFloat32, {width, width}}, {});
+    x = builder.add("MatMul", name, {x, weight});
+  }
+  builder.set_loss(builder.add("MeanSquaredError", "loss", {x, target}), LossReduction::kMean);
+  return std::move(builder).build();
+}
+
 Graph measured_chain(const ChainOptions& options) {
   GraphBuilder builder("chain");
   TensorId last = kNone<TensorId>;

@@ -11,6 +11,9 @@ namespace mp::test {
 // x → fc1 → fc2 → loss, each Gemm 4 × 4 on a microbatch of 2; fc1 with a bias.
 [[nodiscard]] Graph two_layers();
 
+// Products with one weight each, `width` × `width`, on a batch of 2.
+[[nodiscard]] Graph equal_layers(std::int64_t layers, std::int64_t width);
+
 // A chain of `stages` nodes known by measured costs, each `forward_s` and `backward_s` long, that pass `tensor_bytes`
 // on: the stages of the pipelines in the literature.
 struct ChainOptions {
