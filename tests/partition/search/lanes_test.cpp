@@ -17,17 +17,10 @@ namespace {
 using namespace mp;
 using partition::JudgedPlan;
 using partition::SplitSearch;
+using partition::test::quick;
 
 constexpr std::int64_t kRows = 16;   // of a batch
 constexpr std::int64_t kWidth = 64;  // chain_model()
-
-partition::StepSearchOptions quick() {
-  partition::StepSearchOptions options;
-  options.portfolio.algorithms = {"linear+kl"};
-  options.portfolio.effort = partition::Effort::kFast;
-  options.portfolio.seed = 1;
-  return options;
-}
 
 // Compute takes long, transfers within a host do not.
 Cluster hosts_of_four(int devices) {

@@ -129,4 +129,12 @@ Cluster mixed_cluster(int devices, std::int64_t memory_bytes) {
   return cluster;
 }
 
+StepSearchOptions quick() {
+  StepSearchOptions options;
+  options.portfolio.algorithms = {"linear+kl"};
+  options.portfolio.effort = Effort::kFast;
+  options.portfolio.seed = 1;
+  return options;
+}
+
 }  // namespace mp::partition::test

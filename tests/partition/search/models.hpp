@@ -5,6 +5,7 @@
 
 #include "lib/cluster/cluster.hpp"
 #include "lib/graph/model.hpp"
+#include "partition/search/step_search.hpp"
 
 namespace mp::partition::test {
 
@@ -21,5 +22,8 @@ namespace mp::partition::test {
 
 // Devices of two types, one twice as fast and with more memory, on two hosts where there are more than two.
 [[nodiscard]] Cluster mixed_cluster(int devices, std::int64_t memory_bytes);
+
+// One quick algorithm with seed 1.
+[[nodiscard]] StepSearchOptions quick();
 
 }  // namespace mp::partition::test

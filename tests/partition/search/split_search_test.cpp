@@ -17,6 +17,7 @@ namespace {
 
 using namespace mp;
 using partition::SplitSearch;
+using partition::test::quick;
 
 std::vector<Dimension> dimensions(const std::vector<std::int64_t>& shape) {
   std::vector<Dimension> result;
@@ -45,14 +46,6 @@ Model dominated(std::int64_t width) {
                  node("loss", "MeanSquaredError", {"heavy", "target"})};
   model.loss = "loss";
   return model;
-}
-
-partition::StepSearchOptions quick() {
-  partition::StepSearchOptions options;
-  options.portfolio.algorithms = {"linear+kl"};
-  options.portfolio.effort = partition::Effort::kFast;
-  options.portfolio.seed = 1;
-  return options;
 }
 
 SplitSearch searched(const Model& model, const Cluster& cluster) {

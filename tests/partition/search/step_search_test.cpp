@@ -20,11 +20,9 @@ using mp::partition::test::chain_model;
 using mp::partition::test::mixed_cluster;
 using mp::partition::test::random_model;
 
+// Replicas, too, but nothing recomputed.
 StepSearchOptions quick() {
-  StepSearchOptions options;
-  options.portfolio.algorithms = {"linear+kl"};
-  options.portfolio.effort = mp::partition::Effort::kFast;
-  options.portfolio.seed = 1;
+  StepSearchOptions options = mp::partition::test::quick();
   options.space = {.replicas = true, .recompute = false, .most_zero = 1};
   return options;
 }
