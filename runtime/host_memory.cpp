@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <sstream>
+#include <string_view>
 
 #include "lib/base/error.hpp"
 #include "lib/base/quantities.hpp"
@@ -30,37 +32,49 @@ std::string own_group() {
   return "";
 }
 
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Of lines "name value …" the sum of the values with these names; nothing where there is none of them.
+std::optional<std::int64_t> sum_of(const std::string& text, std::initializer_list<std::string_view> names) {
+  std::optional<std::int64_t> sum;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    std::int64_t value = 0;
+    if (!(words >> name >> value)) continue;
+    if (std::find(names.begin(), names.end(), name) != names.end()) sum = sum.value_or(0) + value;
+  }
+  return sum;
+}
+
 std::optional<std::int64_t> left_in_group() {
   const std::string folder = "/sys/fs/cgroup" + own_group();
   const std::optional<std::int64_t> limit = number_in(folder + "/memory.max");
   const std::optional<std::int64_t> used = number_in(folder + "/memory.current");
   if (!limit || !used) return std::nullopt;
-  return std::max<std::int64_t>(0, *limit - *used);
+  return left_of_limit(*limit, *used, content_of(folder + "/memory.stat"));
 }
 
 }  // namespace
 
 std::optional<std::int64_t> available_bytes(const std::string& meminfo) {
   constexpr std::int64_t kBytes = 1024;  // of its "kB"
-  std::optional<std::int64_t> memory;
-  std::int64_t swap = 0;
-  std::istringstream lines(meminfo);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string name;
-    std::int64_t value = 0;
-    if (!(words >> name >> value)) continue;
-    if (name == "MemAvailable:") memory = value * kBytes;
-    if (name == "SwapFree:") swap = value * kBytes;
-  }
+  const std::optional<std::int64_t> memory = sum_of(meminfo, {"MemAvailable:"});
   if (!memory) return std::nullopt;
-  return *memory + swap;
+  return (*memory + sum_of(meminfo, {"SwapFree:"}).value_or(0)) * kBytes;
+}
+
+std::int64_t left_of_limit(std::int64_t limit_bytes, std::int64_t used_bytes, const std::string& memory_stat) {
+  const std::int64_t cached = sum_of(memory_stat, {"active_file", "inactive_file"}).value_or(0);
+  return std::max<std::int64_t>(0, limit_bytes - std::max<std::int64_t>(0, used_bytes - cached));
 }
 
 std::optional<std::int64_t> available_host_bytes() {
-  std::ifstream file("/proc/meminfo");
-  const std::string meminfo{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const std::optional<std::int64_t> machine = available_bytes(meminfo);
+  const std::optional<std::int64_t> machine = available_bytes(content_of("/proc/meminfo"));
   const std::optional<std::int64_t> group = left_in_group();
   if (!machine || !group) return machine ? machine : group;
   return std::min(*machine, *group);

@@ -15,6 +15,11 @@ namespace mp::runtime {
 // it does not say.
 [[nodiscard]] std::optional<std::int64_t> available_bytes(const std::string& meminfo);
 
+// What a control group that uses `used_bytes` of `limit_bytes` has left, with the files in its cache (its memory.stat),
+// which give way.
+[[nodiscard]] std::int64_t left_of_limit(std::int64_t limit_bytes, std::int64_t used_bytes,
+                                         const std::string& memory_stat);
+
 // Of the machine, or what the process's control group (version 2) has left, if that is less. Nothing: the system does
 // not say.
 [[nodiscard]] std::optional<std::int64_t> available_host_bytes();

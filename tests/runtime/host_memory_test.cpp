@@ -37,6 +37,14 @@ TEST_CASE("what a machine has left is its available memory and free swap", "[hos
   CHECK_FALSE(available_bytes(""));
 }
 
+TEST_CASE("files in the cache of a control group give way", "[host-memory]") {
+  const std::string stat = "anon 500\nfile 320\nshmem 20\ninactive_file 200\nactive_file 100\n";
+  CHECK(left_of_limit(1000, 820, stat) == 480);
+  CHECK(left_of_limit(1000, 820, "") == 180);
+  CHECK(left_of_limit(1000, 1200, "") == 0);
+  CHECK(left_of_limit(1000, 200, stat) == 1000);  // counted at different times
+}
+
 TEST_CASE("a program larger than the memory is refused with what takes it", "[host-memory]") {
   const Program program = two_devices();
   const std::vector<DeviceId> both{DeviceId{0}, DeviceId{1}};
