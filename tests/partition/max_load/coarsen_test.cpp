@@ -82,6 +82,20 @@ TEST_CASE("groups keep to their share, leave fixed units alone and run where the
   }
 }
 
+TEST_CASE("a tensor that thousands of units read brings none of them together", "[max-load]") {
+  constexpr std::int32_t kReaders = 3000;
+  LoadProblem problem;
+  problem.classes = {{}};
+  problem.class_of = {0, 0};
+  problem.seconds = {std::vector<double>(kReaders + 1, 1.0)};
+  problem.bytes.assign(kReaders + 1, 0);
+  problem.tensors = {{0, {}, 1.0}, {1, {2}, 1.0}};
+  for (std::int32_t unit = 1; unit <= kReaders; ++unit) problem.tensors[0].readers.push_back(unit);
+  const Reduction found = coarsen(problem, {});
+  CHECK(found.problem.units() == kReaders);  // but the two that share one of their own
+  CHECK(found.group_of[1] == found.group_of[2]);
+}
+
 TEST_CASE("a placement of groups is one of their units, with the same loads", "[max-load]") {
   const LoadProblem problem = layers();
   const Reduction found = coarsen(problem, {.seed = 3});
