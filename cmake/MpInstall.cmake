@@ -8,6 +8,10 @@ if(MP_INSTALL_TESTS AND TARGET test_runtime)
   install(TARGETS test_runtime RUNTIME_DEPENDENCY_SET mp_libraries)
 endif()
 set_target_properties(${mp_installed} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib:$ORIGIN/../lib/nvidia")
+# As RPATH, not RUNPATH: the loader then looks there for what the shared libraries need, too (oneDNN: OpenCL's).
+foreach(program IN LISTS mp_installed)
+  target_link_options(${program} PRIVATE LINKER:--disable-new-dtags)
+endforeach()
 install(PROGRAMS "${PROJECT_SOURCE_DIR}/scripts/nvidia-libraries" DESTINATION bin)
 install(RUNTIME_DEPENDENCY_SET mp_libraries
   PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|util)\\.so" "^lib(cuda|cudart|cublas|cublasLt|cudnn|nccl)\\.so"
