@@ -38,7 +38,18 @@ cublasComputeType_t compute_type(const MatrixProduct& p, bool allow_tf32) {
 
 cublasOperation_t operation(bool is_transposed) { return is_transposed ? CUBLAS_OP_T : CUBLAS_OP_N; }
 
-bool is_aligned(const void* address) { return reinterpret_cast<std::uintptr_t>(address) % 64 == 0; }
+// Every address that a plan of cuBLASLt is run with is a multiple of this.
+constexpr std::uint32_t kAlignment = 64;
+
+bool is_aligned(const void* address) { return reinterpret_cast<std::uintptr_t>(address) % kAlignment == 0; }
+
+// Parts of a product are added up in float32, never in a result's bfloat16.
+constexpr auto kMathMode =
+    static_cast<cublasMath_t>(static_cast<unsigned>(CUBLAS_DEFAULT_MATH) |
+                              static_cast<unsigned>(CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
+std::uint32_t reductions(bool into_bfloat16) {
+  return into_bfloat16 ? CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE : CUBLASLT_REDUCTION_SCHEME_MASK;
+}
 
 struct Layout {
   cublasLtMatrixLayout_t layout = nullptr;
@@ -120,14 +131,18 @@ struct Blas::LtPlan {
     if (p.bias) description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.bias.is_bfloat16));
     if (p.sums) description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.sums.is_bfloat16));
     if (p.kept) description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.ldc);
-    point_to(p);
+    // The heuristics take from an address how addresses are aligned: no better than this one.
+    point_to(p, reinterpret_cast<const void*>(std::uintptr_t{kAlignment}),
+             reinterpret_cast<const void*>(std::uintptr_t{kAlignment}));
   }
 
-  // The vectors and matrices of the epilogue, which are no arguments of the call.
-  void point_to(const MatrixProduct& p) const {
-    const void* vector = p.sums ? p.sums.data : p.bias.data;
-    if (vector != nullptr) description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
-    if (p.kept) description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.kept.data);
+  // The vector and the matrix of the epilogue, which are no arguments of the call.
+  void point_to(const MatrixProduct& p) const { point_to(p, p.sums ? p.sums.data : p.bias.data, p.kept.data); }
+
+ private:
+  void point_to(const MatrixProduct& p, const void* vector, const void* kept) const {
+    if (p.sums || p.bias) description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+    if (p.kept) description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, kept);
   }
 };
 
@@ -137,6 +152,7 @@ Blas::Blas(cudaStream_t stream, bool allow_tf32)
   try {
     MP_CUBLAS(cublasSetStream(handle_, stream));
     MP_CUBLAS(cublasSetWorkspace(handle_, workspace_.get(), static_cast<std::size_t>(kWorkspaceBytes)));
+    MP_CUBLAS(cublasSetMathMode(handle_, kMathMode));
     MP_CUBLAS(cublasLtCreate(&lt_));
   } catch (...) {
     static_cast<void>(cublasDestroy(handle_));
@@ -158,7 +174,7 @@ bool Blas::takes_bias(const MatrixProduct& p) {
          (p.a.is_bfloat16 || !p.c.is_bfloat16) && plan_of(p).is_found;
 }
 
-const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
+Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
   const LtKey key{p.transpose_a,
                   p.transpose_b,
                   p.m,
@@ -179,29 +195,35 @@ const Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
   auto made = std::make_unique<LtPlan>(p, allow_tf32_);
   Preference preference;
   preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::size_t>(kWorkspaceBytes));
+  preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions(p.c.is_bfloat16));
   for (const auto attribute :
        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-    preference.set(attribute, std::uint32_t{64});
+    preference.set(attribute, kAlignment);
   }
   cublasLtMatmulHeuristicResult_t result{};
   int count = 0;
   const cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(lt_, made->description.description, made->a.layout, made->b.layout, made->c.layout,
                                      made->c.layout, preference.preference, 1, &result, &count);
-  made->is_found = status == CUBLAS_STATUS_SUCCESS && count == 1;
+  made->is_found = status == CUBLAS_STATUS_SUCCESS && count == 1 && result.state == CUBLAS_STATUS_SUCCESS;
   made->algorithm = result.algo;
   plan = std::move(made);
   return *plan;
 }
 
-void Blas::run(const LtPlan& plan, const MatrixProduct& p) {
+bool Blas::run(LtPlan& plan, const MatrixProduct& p) {
   plan.point_to(p);
   const float beta = p.added ? 1.0F : 0.0F;
   const void* added = p.added ? p.added.data : p.c.data;
-  MP_CUBLAS(cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data,
-                           plan.b.layout, &beta, added, plan.c.layout, p.c.data, plan.c.layout, &plan.algorithm,
-                           workspace_.get(), static_cast<std::size_t>(kWorkspaceBytes), stream_));
+  const cublasStatus_t status =
+      cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data, plan.b.layout,
+                     &beta, added, plan.c.layout, p.c.data, plan.c.layout, &plan.algorithm, workspace_.get(),
+                     static_cast<std::size_t>(kWorkspaceBytes), stream_);
+  // The heuristics may propose what the kernels then do not have: nothing was done, and it is not tried again.
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return plan.is_found = false;
+  MP_CUBLAS(status);
+  return true;
 }
 
 bool Blas::multiply_fused(const MatrixProduct& p) {
@@ -212,15 +234,13 @@ bool Blas::multiply_fused(const MatrixProduct& p) {
   if (!is_aligned_all || p.batch != 1 || p.beta != 0.0F || p.m == 0 || p.n == 0 || p.k == 0) return false;
   if (p.kept && p.ldc % kKeptRows != 0) return false;
   if (p.added && p.added.is_bfloat16 != p.c.is_bfloat16) return false;
-  const LtPlan& plan = plan_of(p);
-  if (!plan.is_found) return false;
-  run(plan, p);
-  return true;
+  LtPlan& plan = plan_of(p);
+  return plan.is_found && run(plan, p);
 }
 
 void Blas::multiply(const MatrixProduct& p) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
-  if (p.bias && takes_bias(p)) return run(plan_of(p), p);
+  if (p.bias && takes_bias(p) && run(plan_of(p), p)) return;
   MP_CUBLAS(cublasGemmStridedBatchedEx(handle_, operation(p.transpose_b), operation(p.transpose_a), narrow(p.n),
                                        narrow(p.m), narrow(p.k), &p.alpha, p.b.data, type_of(p.b.is_bfloat16),
                                        narrow(p.ldb), p.stride_b, p.a.data, type_of(p.a.is_bfloat16), narrow(p.lda),

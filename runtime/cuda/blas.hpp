@@ -35,8 +35,9 @@ class Blas {
   struct LtPlan;
   // What decides a plan: transposes, extents, leading dimensions, types, epilogue.
   using LtKey = std::array<std::int64_t, 15>;
-  [[nodiscard]] const LtPlan& plan_of(const runtime::gpu::MatrixProduct& product);
-  void run(const LtPlan& plan, const runtime::gpu::MatrixProduct& product);
+  [[nodiscard]] LtPlan& plan_of(const runtime::gpu::MatrixProduct& product);
+  // False: cuBLASLt has not what it proposed, and nothing was done.
+  [[nodiscard]] bool run(LtPlan& plan, const runtime::gpu::MatrixProduct& product);
 
   cudaStream_t stream_;
   bool allow_tf32_;

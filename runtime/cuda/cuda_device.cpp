@@ -41,7 +41,11 @@ CudaDevice::CudaDevice(const DeviceOptions& options)
       reached_{options.device},
       blas_(stream_.get(), options.allow_tf32) {}
 
-CudaDevice::~CudaDevice() { static_cast<void>(cudaStreamSynchronize(stream_.get())); }
+// The libraries' handles belong to the device that was current when they were made, and are destroyed behind this.
+CudaDevice::~CudaDevice() {
+  static_cast<void>(cudaSetDevice(options_.device));
+  static_cast<void>(cudaStreamSynchronize(stream_.get()));
+}
 
 runtime::DeviceMemory CudaDevice::allocate_scratch(std::int64_t size_bytes) {
   return allocate(size_bytes, stream_.get());

@@ -12,6 +12,7 @@ struct cublasContext {
   cudaStream_t stream = nullptr;
   void* workspace = nullptr;
   std::size_t workspace_size = 0;
+  unsigned math_mode = CUBLAS_DEFAULT_MATH;
 };
 
 namespace mp::emulation {
@@ -45,6 +46,7 @@ cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
 
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
+  require_own_device(handle->device);
   delete handle;
   count_things(-1);
   return CUBLAS_STATUS_SUCCESS;
@@ -61,6 +63,11 @@ cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, std
   if (reinterpret_cast<std::uintptr_t>(workspace) % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
   handle->workspace = workspace;
   handle->workspace_size = size;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
+  handle->math_mode = mode;
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -83,7 +90,8 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
             .c = {c, type_c, leading_c, stride_c},
             .d = {c, type_c, leading_c, stride_c},
             .batch = batch,
-            .rounds_to_tf32 = compute_type == CUBLAS_COMPUTE_32F_FAST_TF32};
+            .rounds_to_tf32 = compute_type == CUBLAS_COMPUTE_32F_FAST_TF32,
+            .rounds_parts = (handle->math_mode & CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION) == 0};
   if (m < 0 || n < 0 || k < 0 || batch < 0 || !is_wide_enough(p.a, p.transpose_a ? k : m) ||
       !is_wide_enough(p.b, p.transpose_b ? n : k) || !is_wide_enough(p.c, m)) {
     return CUBLAS_STATUS_INVALID_VALUE;

@@ -52,8 +52,11 @@ struct Description {
 // What a choice of algorithm relies on, kept in the bytes of cublasLtMatmulAlgo_t.
 struct Chosen {
   std::uint64_t mark;
-  std::uint32_t alignment;
   std::uint64_t m, n, k;
+  std::uint32_t alignment;
+  std::uint32_t bias_alignment;
+  std::uint32_t auxiliary_alignment;
+  std::uint32_t reductions;
 };
 static_assert(sizeof(Chosen) <= sizeof(cublasLtMatmulAlgo_t));
 constexpr std::uint64_t kMark = 0x656d756c61746564;
@@ -61,6 +64,13 @@ constexpr std::uint64_t kMark = 0x656d756c61746564;
 const Layout& of(cublasLtMatrixLayout_t layout) { return *reinterpret_cast<const Layout*>(layout); }
 Description& of(cublasLtMatmulDesc_t description) { return *reinterpret_cast<Description*>(description); }
 Attributes& of(cublasLtMatmulPreference_t preference) { return *reinterpret_cast<Attributes*>(preference); }
+
+// As cuBLASLt's heuristics take it from an address that they are shown.
+std::uint32_t alignment_of(const Matrix& shown) {
+  std::uint32_t alignment = 256;
+  while (!shown.is_aligned(alignment)) alignment /= 2;
+  return alignment;
+}
 
 Matrix matrix_of(const void* data, const Layout& layout) {
   return {.data = const_cast<void*>(data), .type = layout.type, .leading = layout.leading};
@@ -112,12 +122,24 @@ cublasStatus_t check(const Call& call, const Product& p, const Epilogue& e) {
       (p.transpose_b ? call.b.columns : call.b.rows) == p.k && call.c.rows == p.m && call.c.columns == p.n &&
       call.a.leading >= call.a.rows && call.b.leading >= call.b.rows && call.c.leading >= p.m && call.d.leading >= p.m;
   if (!fits) return CUBLAS_STATUS_INVALID_VALUE;
-  const bool has_algorithm = machine().has_epilogues && is_emulated(e);
-  if (!are_supported(p, call.description.compute_type) || !has_algorithm) return CUBLAS_STATUS_NOT_SUPPORTED;
+  const bool fits_bias = !e.needs_bias() || e.bias.type == p.d.type;
+  if (!are_supported(p, call.description.compute_type) || !is_emulated(e) || !fits_bias) {
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  }
   if (e.needs_auxiliary() && (e.auxiliary.leading < p.m || e.auxiliary.leading % 8 != 0)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   return CUBLAS_STATUS_SUCCESS;
+}
+
+// Whether it was chosen for this product and for addresses like these.
+bool is_for(const Chosen& chosen, const Product& p, const Epilogue& e) {
+  if (chosen.mark != kMark || chosen.m != static_cast<std::uint64_t>(p.m)) return false;
+  if (chosen.n != static_cast<std::uint64_t>(p.n) || chosen.k != static_cast<std::uint64_t>(p.k)) return false;
+  if (e.needs_bias() && !e.bias.is_aligned(chosen.bias_alignment)) return false;
+  if (e.needs_auxiliary() && !e.auxiliary.is_aligned(chosen.auxiliary_alignment)) return false;
+  return p.a.is_aligned(chosen.alignment) && p.b.is_aligned(chosen.alignment) && p.c.is_aligned(chosen.alignment) &&
+         p.d.is_aligned(chosen.alignment);
 }
 
 }  // namespace
@@ -131,6 +153,7 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
 
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
+  require_own_device(handle->device);
   delete handle;
   count_things(-1);
   return CUBLAS_STATUS_SUCCESS;
@@ -193,15 +216,21 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t /*handle*/, cubla
   if (wanted < 1) return CUBLAS_STATUS_INVALID_VALUE;
   const Call call{of(description), of(a), of(b), of(c), of(d)};
   const Product p = product_of(call);
-  if (const cublasStatus_t status = check(call, p, epilogue_of(call)); status != CUBLAS_STATUS_SUCCESS) return status;
+  const Epilogue epilogue = epilogue_of(call);
+  if (const cublasStatus_t status = check(call, p, epilogue); status != CUBLAS_STATUS_SUCCESS) return status;
+  const Attributes& wanted_of = of(preference);
+  const auto all = static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_MASK);
   const Chosen chosen{.mark = kMark,
-                      .alignment = of(preference).get<std::uint32_t>(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, 256),
                       .m = static_cast<std::uint64_t>(p.m),
                       .n = static_cast<std::uint64_t>(p.n),
-                      .k = static_cast<std::uint64_t>(p.k)};
-  results[0] = {};
-  std::memcpy(&results[0].algo, &chosen, sizeof chosen);
-  results[0].state = CUBLAS_STATUS_SUCCESS;
+                      .k = static_cast<std::uint64_t>(p.k),
+                      .alignment = wanted_of.get<std::uint32_t>(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, 256),
+                      .bias_alignment = alignment_of(epilogue.bias),
+                      .auxiliary_alignment = alignment_of(epilogue.auxiliary),
+                      .reductions = wanted_of.get<std::uint32_t>(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, all)};
+  results[0] = {};  // filled in only where its state is good
+  results[0].state = machine().has_epilogues ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
+  if (machine().has_epilogues) std::memcpy(&results[0].algo, &chosen, sizeof chosen);
   *count = 1;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -226,15 +255,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   if (epilogue.needs_auxiliary() && (epilogue.auxiliary.data == nullptr || !epilogue.auxiliary.is_aligned(16))) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  if (algorithm != nullptr) {  // it must have been chosen for this product and for addresses like these
+  if (algorithm != nullptr) {
     Chosen chosen{};
     std::memcpy(&chosen, algorithm, sizeof chosen);
-    const bool is_for_this = chosen.mark == kMark && chosen.m == static_cast<std::uint64_t>(p.m) &&
-                             chosen.n == static_cast<std::uint64_t>(p.n) && chosen.k == static_cast<std::uint64_t>(p.k);
-    for (const Matrix* matrix : {&p.a, &p.b, &p.c, &p.d}) {
-      if (!is_for_this || !matrix->is_aligned(chosen.alignment)) return CUBLAS_STATUS_INVALID_VALUE;
-    }
+    if (!is_for(chosen, p, epilogue)) return CUBLAS_STATUS_INVALID_VALUE;
+    constexpr auto kInFloat32 = static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
+    p.rounds_parts = (chosen.reductions & ~kInFloat32) != 0;
   }
+  if (machine().proposes_in_vain) return CUBLAS_STATUS_NOT_SUPPORTED;
   const bool is_put_in =
       put_in_library(handle->device, stream, workspace, workspace_size, [p, epilogue] { multiply(p, epilogue); });
   return is_put_in ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;

@@ -97,6 +97,7 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
 // "The release of those resources by calling cudnnDestroy() will implicitly call cudaDeviceSynchronize()."
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
   if (handle == nullptr) return refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no handle");
+  require_own_device(handle->device);
   static_cast<void>(unsafe_in_capture());
   finish_device(handle->device);
   delete handle;

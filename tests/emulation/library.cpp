@@ -1,6 +1,8 @@
 #include "tests/emulation/library.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +22,13 @@ bool put_in_library(int device, cudaStream_t stream, void* workspace, std::size_
     work();
   });
   return error == cudaSuccess;
+}
+
+void require_own_device(int device) {
+  if (device == current_device()) return;
+  std::fprintf(stderr, "emulated GPU: a library's handle of device %d is destroyed while %d is current\n", device,
+               current_device());
+  std::abort();
 }
 
 }  // namespace mp::emulation

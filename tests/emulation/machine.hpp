@@ -25,6 +25,7 @@ struct Machine {
   bool has_peer_access = true;                        // between any two devices
   std::int64_t cudnn_version = 91900;                 // as cudnnGetVersion tells it
   bool has_epilogues = true;                          // algorithms of cuBLASLt
+  bool proposes_in_vain = false;                      // … that it then refuses to run
   Timing timing = Timing::kPrompt;
   std::uint64_t seed = 1;  // of pauses, and of the order of the threads of a block and the blocks of a grid
   // Mistakes of a program, made by the machine in its stead: tests must see them.

@@ -61,6 +61,8 @@ void ProductColumns::column(std::int64_t column, std::span<float> into) const {
     const std::int64_t place = p.transpose_b ? i * p.b.leading + column : column * p.b.leading + i;
     const float value = p.b.get(item_ * p.b.stride + place);
     add_scaled(into.data(), packed_.data() + i * p.m, p.rounds_to_tf32 ? to_tf32(value) : value, p.m);
+    if (!p.rounds_parts || i != p.k / 2 || p.d.type != CUDA_R_16BF) continue;
+    for (float& part : into) part = from_bfloat16(to_bfloat16(part));
   }
   const std::int64_t first = item_ * p.c.stride + column * p.c.leading;
   for (std::int64_t row = 0; row < p.m; ++row) {

@@ -40,6 +40,7 @@ struct Product {
   Matrix d;
   std::int64_t batch = 1;
   bool rounds_to_tf32 = false;  // the operands
+  bool rounds_parts = false;    // two halves of the sum over k to D's type, before they are added
 };
 
 // One item of a batch, column by column, in float32.
