@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "lib/base/check.hpp"
+#include "lib/operators/operator.hpp"
 #include "lib/training/weight_gradients.hpp"
 
 namespace mp {
@@ -96,6 +97,52 @@ class LevelFinder {
 
 using SegmentOfNode = IdVector<NodeId, std::int32_t>;  // −1: an update
 
+// Two gradients of one tensor are added as soon as there are both, not where the tensor's maker is differentiated: a
+// device can do the sum with what makes the second one, whose operands' memory is used again soon, and never holds both
+// for longer than that. Keeps the order topological.
+class SumsMovedUp {
+ public:
+  SumsMovedUp(const TrainingGraph& training, const std::vector<NodeId>& nodes) : training_(training), nodes_(nodes) {}
+
+  std::vector<NodeId> run() && {
+    for (const NodeId n : nodes_) place_with_sums(n);
+    return std::move(order_);
+  }
+
+ private:
+  void place_with_sums(NodeId first) {
+    std::vector<NodeId> next{first};
+    while (!next.empty()) {
+      const NodeId n = next.back();
+      next.pop_back();
+      if (!placed_.insert(n).second) continue;
+      order_.push_back(n);
+      for (const TensorId output : training_.graph.node(n).outputs) {
+        if (output == kNone<TensorId> || training_.graph.consumers(output).size() != 1) continue;
+        const NodeId reader = training_.graph.consumers(output).front();
+        if (is_sum_of_gradients(reader) && has_operands(reader)) next.push_back(reader);
+      }
+    }
+  }
+  [[nodiscard]] bool is_here(NodeId n) const { return std::binary_search(nodes_.begin(), nodes_.end(), n); }
+  [[nodiscard]] bool is_sum_of_gradients(NodeId n) const {
+    return is_here(n) && training_.phase[n] == Phase::kBackward && training_.graph.node(n).op->name == "Add";
+  }
+  // Those that are made here.
+  [[nodiscard]] bool has_operands(NodeId n) const {
+    const std::vector<TensorId>& inputs = training_.graph.node(n).inputs;
+    return std::all_of(inputs.begin(), inputs.end(), [&](TensorId input) {
+      const NodeId maker = training_.graph.tensor(input).producer;
+      return !is_here(maker) || placed_.count(maker) > 0;
+    });
+  }
+
+  const TrainingGraph& training_;
+  const std::vector<NodeId>& nodes_;  // by id
+  std::set<NodeId> placed_;
+  std::vector<NodeId> order_;
+};
+
 std::vector<Segment> group(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& device_of,
                            const PassOfNode& pass_of, SegmentOfNode& segment_of) {
   const IdVector<NodeId, std::int32_t> level = LevelFinder(training, device_of, pass_of).run();
@@ -104,12 +151,12 @@ std::vector<Segment> group(const TrainingGraph& training, const IdVector<NodeId,
     if (training.phase[n] != Phase::kUpdate) groups[{pass_of[n], level[n], device_of[n]}].push_back(n);
   }
   std::vector<Segment> segments;
-  for (auto& [key, nodes] : groups) {
+  for (const auto& [key, nodes] : groups) {
     for (const NodeId n : nodes) segment_of[n] = static_cast<std::int32_t>(segments.size());
     segments.push_back({.device = std::get<DeviceId>(key),
                         .pass = std::get<Pass>(key),
                         .level = std::get<std::int32_t>(key),
-                        .nodes = std::move(nodes),
+                        .nodes = SumsMovedUp(training, nodes).run(),
                         .successors = {},
                         .predecessors = 0});
   }

@@ -1,6 +1,7 @@
 #include "lib/program/segments.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -91,6 +92,25 @@ TEST_CASE("weight gradients are split off where a schedule wants them apart", "[
   CHECK(text(training, segments, Pass::kWeightGradient) == "device 0, level 0: fc2.grad.B fc1.grad.B fc1.grad.C.sum\n");
 }
 
+// x → first, second → their sum: both products send a gradient back to x.
+TEST_CASE("gradients of one tensor are added as soon as there are both", "[program][segments]") {
+  mp::GraphBuilder builder("two readers");
+  const mp::TensorType matrix{mp::DataType::kFloat32, {4, 4}};
+  const auto parameter = [&](const std::string& name) { return builder.add_parameter(name, matrix, {}); };
+  const mp::TensorId x = builder.add("Gemm", "x", {builder.add_input("in", matrix), parameter("w")});
+  const mp::TensorId first = builder.add("Gemm", "first", {x, parameter("w1")});
+  const mp::TensorId second = builder.add("Gemm", "second", {x, parameter("w2")});
+  const mp::TensorId y = builder.add("Add", "y", {first, second});
+  builder.set_loss(builder.add("MeanSquaredError", "loss", {y, builder.add_input("target", matrix)}),
+                   mp::LossReduction::kMean);
+  const mp::Graph forward = std::move(builder).build();
+  const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 1});
+  const mp::Placement placement = mp::test::contiguous_placement(forward, 1);
+  CHECK(text(training, make_segments(training, devices_of_nodes(training, placement)), Pass::kBackward) ==
+        "device 0, level 0: loss.grad loss.grad.X second.grad.A second.grad.B "
+        "first.grad.A first.grad.sum first.grad.B x.grad.B\n");
+}
+
 TEST_CASE("segments hold every node of the passes once and never wait in a circle", "[program][segments]") {
   const auto seed = static_cast<std::uint64_t>(GENERATE(range(0, 30)));
   const mp::Graph forward = mp::test::random_model(seed, 40);
@@ -99,11 +119,20 @@ TEST_CASE("segments hold every node of the passes once and never wait in a circl
   const std::vector<Segment> segments = segments_of(forward, mp::test::random_placement(seed, forward, devices), split);
   const mp::TrainingGraph training = differentiate(forward, {.optimizer = {}, .microbatches = 2});
   std::size_t nodes = 0;
+  std::set<NodeId> made;
   std::map<std::tuple<Pass, std::int32_t, DeviceId>, int> seen;
   for (std::size_t s = 0; s < segments.size(); ++s) {
     nodes += segments[s].nodes.size();
     CHECK(++seen[{segments[s].pass, segments[s].level, segments[s].device}] == 1);
     for (const std::int32_t to : segments[s].successors) CHECK(to > static_cast<std::int32_t>(s));
+    for (const NodeId n : segments[s].nodes) {
+      for (const mp::TensorId input : training.graph.node(n).inputs) {
+        if (input == mp::kNone<mp::TensorId>) continue;
+        const NodeId maker = training.graph.tensor(input).producer;
+        CHECK((maker == mp::kNone<NodeId> || made.count(maker) == 1));
+      }
+      made.insert(n);
+    }
   }
   std::size_t expected = 0;
   for (const mp::Phase phase : training.phase) expected += phase == mp::Phase::kUpdate ? 0 : 1;
