@@ -296,7 +296,7 @@ void DeviceWorker::fail(std::size_t instruction, const StepRequest& request, std
                              request.context.step + 1, failed.microbatch + 1, what, cause));
 }
 
-void DeviceWorker::initialise_parameters(std::uint64_t seed) {
+void DeviceWorker::initialise_parameters(std::uint64_t seed, Team& team) {
   const Graph& graph = program_->training.graph;
   std::map<TensorId, TensorId> rounded;  // of masters, which have the same values before they are rounded
   for (const TrainedParameter& trained : program_->training.trained) {
@@ -313,7 +313,7 @@ void DeviceWorker::initialise_parameters(std::uint64_t seed) {
     const std::string& name = copy == rounded.end() ? tensor.name : graph.tensor(copy->second).name;
     ParameterFiller filler(tensor.type, name, parameter.initializer, seed, parameter.shard);
     std::int64_t written = 0;
-    for (std::span<const std::byte> piece = filler.next(); !piece.empty(); piece = filler.next()) {
+    for (std::span<const std::byte> piece = filler.next(team); !piece.empty(); piece = filler.next(team)) {
       backend_->copy_from_host(address(id) + written, piece.data(), static_cast<std::int64_t>(piece.size()));
       written += static_cast<std::int64_t>(piece.size());
     }

@@ -11,6 +11,7 @@
 
 #include "lib/program/program.hpp"
 #include "runtime/backend.hpp"
+#include "runtime/cpu/team.hpp"
 #include "runtime/data/data_source.hpp"
 #include "runtime/fusion.hpp"
 #include "runtime/stall/device_progress.hpp"
@@ -53,8 +54,8 @@ class DeviceWorker {
   // Outlives this; null turns it off.
   void hand_fetched_to(const TensorObserver* observer) { observer_ = observer; }
 
-  // Gives every parameter that lives here its first value, from streams named after the tensors.
-  void initialise_parameters(std::uint64_t seed);
+  // Gives every parameter that lives here its first value, from streams named after the tensors, drawn by the team.
+  void initialise_parameters(std::uint64_t seed, Team& team);
   void read(BufferId buffer, std::span<std::byte> host) const;
   void write(BufferId buffer, std::span<const std::byte> host);
 

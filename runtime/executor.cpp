@@ -1,9 +1,12 @@
 #include "runtime/executor.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "lib/base/check.hpp"
+#include "runtime/cpu/affinity.hpp"
+#include "runtime/cpu/team.hpp"
 #include "runtime/host_memory.hpp"
 
 namespace mp::runtime {
@@ -64,14 +67,18 @@ std::string_view Executor::backend_name(DeviceId device) const {
 }
 
 void Executor::initialise_parameters(std::uint64_t seed) {
-  on_devices([&](std::size_t d) { workers_[d]->initialise_parameters(seed); });
+  // A billion of them take a core minutes.
+  const std::size_t cores = cpu::usable_cores().size();
+  const int threads = std::max(1, static_cast<int>(cores / (share_.last - share_.first)));
+  on_devices([&](std::size_t d) {
+    Team team(threads);
+    workers_[d]->initialise_parameters(seed, team);
+  });
 }
 
 double Executor::run_step(const StepContext& context, const DataSource& data) {
-  const StepRequest request{.context = context,
-                            .data = &data,
-                            .microbatch_losses = microbatch_losses_,
-                            .gradient_norm = &gradient_norm_};
+  const StepRequest request{
+      .context = context, .data = &data, .microbatch_losses = microbatch_losses_, .gradient_norm = &gradient_norm_};
   // Two references fit into the function object itself: nothing is allocated.
   on_devices([this, &request](std::size_t d) { workers_[d]->run_step(request); });
   if (ranks_ != nullptr) share_results();

@@ -10,9 +10,10 @@
 namespace mp::runtime {
 namespace {
 
-constexpr std::int64_t kPieceElements = std::int64_t{1} << 16;
+constexpr std::int64_t kPieceElements = std::int64_t{1} << 20;
+constexpr std::int64_t kElementsOfThread = std::int64_t{1} << 14;  // at a time
 
-double draw(const RandomStream& stream, const Initializer& initializer, std::int64_t element) {
+double value_at(const RandomStream& stream, const Initializer& initializer, std::int64_t element) {
   const auto i = static_cast<std::uint64_t>(element);
   switch (initializer.kind) {
     case Initializer::Kind::kNormal:
@@ -57,14 +58,22 @@ void ParameterFiller::store(std::size_t position, double value) {
   }
 }
 
-std::span<const std::byte> ParameterFiller::next() {
+void ParameterFiller::draw(std::int64_t begin, std::int64_t end) {
+  std::int64_t run = (done_ + begin) / runs_.length;
+  std::int64_t place = (done_ + begin) % runs_.length;
+  for (std::int64_t i = begin; i < end; ++i) {
+    const std::int64_t element = runs_.begin + run * runs_.stride + place;
+    store(static_cast<std::size_t>(i), value_at(stream_, initializer_, element));
+    if (++place < runs_.length) continue;
+    place = 0;
+    ++run;
+  }
+}
+
+std::span<const std::byte> ParameterFiller::next(Team& team) {
   const std::int64_t count = std::min(kPieceElements, elements_ - done_);
   piece_.resize(static_cast<std::size_t>(count * size_of(type_.type)));
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t run = (done_ + i) / runs_.length;
-    const std::int64_t element = runs_.begin + run * runs_.stride + (done_ + i) % runs_.length;
-    store(static_cast<std::size_t>(i), draw(stream_, initializer_, element));
-  }
+  team.for_range(count, kElementsOfThread, [this](std::int64_t begin, std::int64_t end) { draw(begin, end); });
   done_ += count;
   return piece_;
 }
