@@ -106,7 +106,7 @@ std::vector<FusionStep> DeviceWorker::fusion_steps() const {
     const Instruction& instruction = own_->instructions[i];
     steps.push_back({.kernel = operations_[i].kernel,
                      .microbatch = instruction.microbatch,
-                     .is_barrier = !is_of_stretches(instruction.opcode),
+                     .is_barrier = !is_of_stretches(instruction.opcode) && instruction.opcode != Opcode::kFetchLoss,
                      .inputs = ranges_of(instruction.inputs),
                      .outputs = ranges_of(instruction.outputs)});
   }
@@ -128,7 +128,8 @@ void DeviceWorker::run_step(const StepRequest& request) {
   const bool is_watched = !times_.empty() || detects_anomalies_;
   progress_.begin(request.context.step);
   for (std::size_t i = 0; i < operations_.size();) {
-    if (is_watched || stretch_ends_[i] == i + 1) {
+    const bool is_fused = fused_.begins_at[i] != nullptr || fused_.is_done_before[i];
+    if (is_watched || (stretch_ends_[i] == i + 1 && !is_fused)) {
       run_one(i++, request);
     } else {
       run_stretch(i, request);

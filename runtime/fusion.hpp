@@ -19,7 +19,7 @@ struct MemoryRange {
 struct FusionStep {
   Kernel* kernel = nullptr;  // null: not a node's
   std::int32_t microbatch = -1;
-  // Waits for another thread or touches the host's memory: nothing moves past it.
+  // Waits for another thread or reads the host's memory: nothing moves past it.
   bool is_barrier = false;
   std::vector<MemoryRange> inputs = {};
   std::vector<MemoryRange> outputs = {};

@@ -41,7 +41,9 @@ class CudaBackend final : public Backend, public PadsRows {
   }
   [[nodiscard]] std::vector<Fusion> find_fusions(std::span<const FusionStep> steps) override {
     return gpu::find_fusions(device_, steps,
-                             {.epilogues = options_.use_epilogues, .normalizations = options_.use_epilogues});
+                             {.epilogues = options_.use_epilogues,
+                              .normalizations = options_.use_epilogues,
+                              .losses = options_.use_epilogues});
   }
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
     device_.host_copies().to_device(device, host, size_bytes);

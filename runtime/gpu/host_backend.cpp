@@ -168,9 +168,11 @@ class HostBackend final : public Backend, public PadsRows {
     for (FusionStep& step : unchecked) {
       if (step.kernel != nullptr) step.kernel = dynamic_cast<CheckedKernel&>(*step.kernel).unchecked();
     }
-    std::vector<Fusion> fusions = gpu::find_fusions(
-        device_, unchecked,
-        {.epilogues = options_.epilogues, .normalizations = options_.epilogues && options_.fuses_normalizations});
+    std::vector<Fusion> fusions =
+        gpu::find_fusions(device_, unchecked,
+                          {.epilogues = options_.epilogues,
+                           .normalizations = options_.epilogues && options_.fuses_normalizations,
+                           .losses = options_.epilogues});
     for (Fusion& fusion : fusions) {
       fusion.kernel = std::make_unique<CheckedKernel>(device_, std::move(fusion.kernel));
     }

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "runtime/gpu/device.hpp"
+#include "runtime/gpu/kernels/softmax.hpp"
 #include "runtime/semantics/activation.hpp"
 
 namespace mp::runtime::gpu {
@@ -60,7 +61,13 @@ struct NormalizationGradientRole {
   bool of_weights = false;
 };
 
+// SoftmaxCrossEntropyLoss, or its gradient.
+struct CrossEntropyRole {
+  CrossEntropyProblem problem{};
+  bool is_gradient = false;
+};
+
 using KernelRole = std::variant<std::monostate, UpdateRole, ProductRole, ActivationRole, ColumnSumRole, CastRole,
-                                SumRole, NormalizationGradientRole>;
+                                SumRole, NormalizationGradientRole, CrossEntropyRole>;
 
 }  // namespace mp::runtime::gpu

@@ -19,6 +19,7 @@ MP_LAUNCH_ROW(SoftmaxGradientRow);
 MP_LAUNCH_ROW(CrossEntropyRow);
 MP_LAUNCH_ROW(CrossEntropyFold);
 MP_LAUNCH_ROW(CrossEntropyGradientRow);
+MP_LAUNCH_ROW(CrossEntropyWithGradientRow);
 MP_LAUNCH_ITEM(StoreItem);
 MP_LAUNCH_ROW(SquaresRow);
 MP_LAUNCH_ITEM(RootItem);

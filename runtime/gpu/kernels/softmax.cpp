@@ -29,24 +29,10 @@ KernelPointer softmax_grad(const KernelCall& call, bool is_log) {
   });
 }
 
-// Scores [N, C, D…]: class along axis 1, a label for every other index.
-struct Problem {
-  Lines lines;
-  bool is_mean = true;
-  bool is_reduced = true;  // else a loss for every line
-  std::int64_t ignored = 0;
-  bool has_ignored = false;
-  Fault* fault = nullptr;
-
-  [[nodiscard]] Labels labels(const std::int64_t* labels, ConstReals weights) const {
-    return {labels, weights, lines.extent, ignored, has_ignored, fault};
-  }
-};
-
-Problem problem_of(const KernelCall& call, std::size_t scores) {
+CrossEntropyProblem problem_of(const KernelCall& call, std::size_t scores) {
   const Shape& shape = call.input(scores).shape;
   call.require_real(call.input(scores).type);
-  Problem p{.lines = {line_extents(shape, 1)}};
+  CrossEntropyProblem p{.lines = {line_extents(shape, 1)}};
   if (shape.size() == 2) p.lines.step = stored_row(call.graph, call.node.inputs[scores]);
   const std::string reduction = call.attributes().get_string("reduction", "mean");
   p.is_mean = reduction == "mean";
@@ -68,7 +54,7 @@ KernelPointer make_softmax_grad(const KernelCall& call) { return softmax_grad(ca
 KernelPointer make_log_softmax_grad(const KernelCall& call) { return softmax_grad(call, true); }
 
 KernelPointer make_softmax_cross_entropy_loss(const KernelCall& call) {
-  const Problem p = problem_of(call, 0);
+  const CrossEntropyProblem p = problem_of(call, 0);
   const std::int64_t count = p.lines.count();
   const std::int64_t workspace = count * static_cast<std::int64_t>(sizeof(double));
   const DeviceMemory scratch = call.device.allocate_scratch(workspace);
@@ -86,11 +72,11 @@ KernelPointer make_softmax_cross_entropy_loss(const KernelCall& call) {
           for_items(queue, count, StoreItem{losses, io.real_out(0)});
         }
       },
-      workspace);
+      workspace, CrossEntropyRole{.problem = p, .is_gradient = false});
 }
 
 KernelPointer make_softmax_cross_entropy_loss_grad(const KernelCall& call) {
-  const Problem p = problem_of(call, 1);
+  const CrossEntropyProblem p = problem_of(call, 1);
   const std::int64_t count = p.lines.count();
   const DeviceMemory scratch = call.device.allocate_scratch(sizeof(double));
   return function_kernel(
@@ -103,7 +89,7 @@ KernelPointer make_softmax_cross_entropy_loss_grad(const KernelCall& call) {
                  CrossEntropyGradientRow{p.lines, labels, p.is_mean, p.is_reduced, total, io.real(0), io.real(1),
                                          io.real(3), io.real_out(0)});
       },
-      sizeof(double));
+      sizeof(double), CrossEntropyRole{.problem = p, .is_gradient = true});
 }
 
 }  // namespace mp::runtime::gpu

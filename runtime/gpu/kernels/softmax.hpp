@@ -221,4 +221,30 @@ struct CrossEntropyGradientRow {
   }
 };
 
+// Both at once: a line is read again for its gradient while the cache still has it.
+struct CrossEntropyWithGradientRow {
+  CrossEntropyRow loss;
+  CrossEntropyGradientRow gradient;  // reads the log-sum-exp that `loss` writes
+  template <class Group>
+  MP_HD void operator()(std::int64_t line, const Group& group) const {
+    loss(line, group);
+    group.wait();
+    gradient(line, group);
+  }
+};
+
+// Scores [N, C, D…]: class along axis 1, a label for every other index.
+struct CrossEntropyProblem {
+  Lines lines;
+  bool is_mean = true;
+  bool is_reduced = true;  // else a loss for every line
+  std::int64_t ignored = 0;
+  bool has_ignored = false;
+  Fault* fault = nullptr;
+
+  [[nodiscard]] Labels labels(const std::int64_t* labels, ConstReals weights) const {
+    return {labels, weights, lines.extent, ignored, has_ignored, fault};
+  }
+};
+
 }  // namespace mp::runtime::gpu

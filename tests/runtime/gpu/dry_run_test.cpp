@@ -71,6 +71,19 @@ TEST_CASE("what runs in one go is fewer launches and fewer bytes", "[gpu-kernels
   CHECK(moved(fused) < moved(plain));
 }
 
+// … although the loss is fetched between the two.
+TEST_CASE("the scores of a language model are read once for their loss and its gradient", "[gpu-kernels][dry-run]") {
+  const std::vector<StepWork> step = gpt_step();
+  const auto loss = std::find_if(step.begin(), step.end(), [](const StepWork& work) {
+    return !work.nodes.empty() && work.nodes.front() == "loss";
+  });
+  REQUIRE(loss != step.end());
+  CHECK(loss->nodes == std::vector<std::string>{"loss", "loss.grad", "loss.grad.scores"});
+  const double scores = 2.0 * kBatch * kContext * kVocabulary;  // bytes
+  CHECK(loss->bytes_read == Approx(scores).epsilon(0.02));
+  CHECK(loss->bytes_written == Approx(scores).epsilon(0.02));
+}
+
 TEST_CASE("no product of a GPT has misaligned rows in bfloat16, whatever its vocabulary", "[gpu-kernels][dry-run]") {
   const auto is_misaligned = [](const StepWork& work) { return work.is_misaligned(); };
   const std::vector<StepWork> low = gpt_step();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -45,12 +46,18 @@ class Steps {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = from_bfloat16(halves[i]);
     return values;
   }
-  // Some values of every input, the same for the same graph.
+  // Some values of every input, the same for the same graph; of integers 0, 1, 2, 0, 1 …
   void fill() {
     for (const TensorId t : ids<TensorId>(graph_.tensors().size())) {
       const Tensor& tensor = graph_.tensor(t);
       if (tensor.kind == TensorKind::kActivation) continue;
       std::vector<float> values(static_cast<std::size_t>(elements(tensor.type.shape)));
+      if (tensor.type.type == DataType::kInt64) {
+        std::vector<std::int64_t> places(values.size());
+        for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int64_t>(i % 3);
+        backend_->copy_from_host(place(t), places.data(), bytes(tensor.type));
+        continue;
+      }
       const RandomStream stream(5, tensor.name);
       for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(stream.uniform(i));
       if (tensor.type.type == DataType::kFloat32) {
