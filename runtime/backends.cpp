@@ -18,7 +18,8 @@ int gpu_of(DeviceId device, std::size_t gpus, bool oversubscribe) {
   if (index(device) < gpus) return static_cast<int>(index(device));
   if (oversubscribe) return static_cast<int>(index(device) % gpus);
   throw RunError(fmt::format(
-      "the plan has a device {}, this machine {} CUDA {}: --oversubscribe lets devices of the plan share them",
+      "the plan has a device {}, this machine {} CUDA {}: --oversubscribe lets devices of the plan share them; of "
+      "several ranks each has to see all GPUs of its host (srun --gpus-per-node, not --gpus-per-task)",
       index(device), gpus, gpus == 1 ? "device" : "devices"));
 }
 

@@ -9,6 +9,8 @@ void prepare_for_nccl(bool /*shares_gpus*/) {
       "without --nccl: GPUs of one machine then copy from each other");
 }
 
+std::string nccl_version() { return {}; }
+
 std::unique_ptr<Transport> make_nccl_transport(const Program& /*program*/, std::span<Backend* const> /*backends*/,
                                                const NcclOptions& /*options*/) {
   prepare_for_nccl(false);

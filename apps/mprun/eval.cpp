@@ -184,7 +184,7 @@ ExitCode eval(const EvalFlags& flags, RankRun* ranks, runtime::StallWatch* stall
   fmt::print(stderr, "{}\n", set.description);
   Scoring scoring{.flags = flags, .job = job, .ranks = nullptr, .stalls = stalls, .weights = {}};
   if (ranks != nullptr) {
-    ranks->agree(prepared.program, {{"data", set.description}});
+    ranks->agree(prepared.program, {{"data", set.description}}, flags.train.backend);
     scoring.ranks = &ranks->group();
   }
   if (ranks == nullptr || ranks->group().is_first()) scoring.weights = find_weights(flags.weights);

@@ -131,7 +131,7 @@ ExitCode generate(const GenerateFlags& flags, RankRun* ranks, runtime::StallWatc
   const std::unique_ptr<runtime::Vocabulary> vocabulary = is_first ? open_vocabulary(flags) : nullptr;
   runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
   if (ranks != nullptr) {
-    ranks->agree(prepared.program, {});
+    ranks->agree(prepared.program, {}, flags.train.backend);
     backends = runtime::on_each_host(*group, prepared.program.devices.size(), std::move(backends));
   }
   const Graph forward = microbatch_graph(job.input.model, prepared.shape, job.input.model_path);

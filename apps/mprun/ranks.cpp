@@ -17,12 +17,15 @@
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/sha256.hpp"
+#include "runtime/nccl/nccl_transport.hpp"
 #include "runtime/tcp/tcp_transport.hpp"
 
 namespace mp::apps {
 namespace {
 
 using runtime::Failure;
+
+constexpr const char* kNccl = "NCCL";
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000.0));
@@ -100,9 +103,10 @@ Verdict judge(const runtime::RankGroup& group, const std::vector<Report>& report
     for (std::size_t f = 0; f < std::min(first.fields.size(), reports[r].fields.size()); ++f) {
       if (reports[r].fields[f] == first.fields[f]) continue;
       return {static_cast<int>(ExitCode::kUsage),
-              fmt::format("{} has {} {}, but rank 0 has {} {}: all ranks need the same plan, recipe, data and flags",
+              fmt::format("{} has {} {}, but rank 0 has {} {}: all ranks need the same {}",
                           group.name(static_cast<int>(r)), reports[r].fields[f].first, reports[r].fields[f].second,
-                          first.fields[f].first, first.fields[f].second)};
+                          first.fields[f].first, first.fields[f].second,
+                          first.fields[f].first == kNccl ? "NCCL" : "plan, recipe, data and flags")};
     }
   }
   return {};
@@ -188,9 +192,10 @@ void RankRun::settle(const std::string& own) {
   static_cast<void>(group_.any(false));
 }
 
-void RankRun::agree(const Program& program, const Metadata& settings) {
+void RankRun::agree(const Program& program, const Metadata& settings, const BackendFlags& backend) {
   group_.share_devices(program.devices.size());
   Report report{.exit_code = 0, .text = "", .fields = {{"the command line", command_line()}}};
+  if (backend.nccl) report.fields.emplace_back(kNccl, runtime::nccl_version());
   for (const auto& [name, value] : settings) report.fields.emplace_back(name, value);
   report.fields.emplace_back("the program with digest", digest_of(program));
   has_agreed_ = true;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "apps/common/run_main.hpp"
+#include "apps/mprun/backend_flags.hpp"
 #include "apps/mprun/rank_start.hpp"
 #include "lib/files/safetensors.hpp"
 #include "lib/program/program.hpp"
@@ -19,8 +20,9 @@ class RankRun {
   [[nodiscard]] runtime::RankGroup& group() { return group_; }
 
   // Shares out the program's devices, and returns when every rank has come as far with the same command line, program
-  // and settings. Throws Aborted where they differ or one has failed (with the error of each: settle()).
-  void agree(const Program& program, const Metadata& settings);
+  // settings and, where the backend uses it, NCCL. Throws Aborted where they differ or one has failed (with the error
+  // of each: settle()).
+  void agree(const Program& program, const Metadata& settings, const BackendFlags& backend);
   // Says that this rank failed before it could agree().
   void disagree(ExitCode code, const std::string& text);
   [[nodiscard]] bool has_agreed() const { return has_agreed_; }
@@ -35,8 +37,8 @@ class RankRun {
 // What a process alone gets: a null run.
 using RankAction = std::function<ExitCode(RankRun*)>;
 
-// Meets the other ranks and runs the action. On ranks other than the first nothing is printed from then on. An exception
-// on one rank becomes a message of one rank and an exit code of all. `generation` counts restarts.
+// Meets the other ranks and runs the action. On ranks other than the first nothing is printed from then on. An
+// exception on one rank becomes a message of one rank and an exit code of all. `generation` counts restarts.
 [[nodiscard]] ExitCode run_on_ranks(std::optional<RankStart>& start, const RankFlags& flags, int generation,
                                     const RankAction& action);
 

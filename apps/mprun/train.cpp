@@ -198,7 +198,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* sta
   }
   const runtime::TrainingData data = open_data(job, prepared);
   const Metadata settings = settings_of(job, prepared, data);
-  if (ranks != nullptr) ranks->agree(prepared.program, settings);
+  if (ranks != nullptr) ranks->agree(prepared.program, settings, flags.backend);
   job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
   runtime::BackendChoice choice = flags.backend.choice();

@@ -126,10 +126,13 @@ void Cliques::close(const std::atomic<bool>& stop) noexcept {
   on_each([](const CliqueName&, std::size_t, Communicator& end) { end.begin_to_close(); });
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   on_each([&](const CliqueName&, std::size_t, Communicator& end) { end.close(deadline, stop); });
+  abort();  // what is left
 }
 
 void Cliques::abort() noexcept {
-  on_each([](const CliqueName&, std::size_t, Communicator& end) { end.abort(); });
+  std::vector<Communicator*> all;
+  on_each([&](const CliqueName&, std::size_t, Communicator& end) { all.push_back(&end); });
+  Communicator::abort_all(all);
 }
 
 std::string Cliques::failure() {

@@ -35,6 +35,9 @@ class Cliques {
   // process's. With ranks, which bring each other the communicators' ids, to be made on all of them alike. Only starts
   // to connect.
   Cliques(const Program& program, const std::vector<int>& gpus, runtime::RankGroup* ranks);
+  ~Cliques() { abort(); }
+  Cliques(const Cliques&) = delete;
+  Cliques& operator=(const Cliques&) = delete;
 
   // Waits until all are connected, for messages and for sums: NCCL connects at the first transfer, where a sender would
   // wait for the receiver's call, which a Program does not allow for. Throws RunError, or Aborted once `stop` is set.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <thread>
+#include <utility>
 
 #include "lib/base/error.hpp"
 #include "runtime/transport.hpp"
@@ -45,11 +46,11 @@ Communicator::Communicator(const Seat& seat, const ncclUniqueId& id) : seat_(sea
   config.blocking = 0;
   const ncclResult_t result = ncclCommInitRankConfig(&comm_, seat.size, id, seat.rank, &config);
   if (result == ncclSuccess || result == ncclInProgress) return;
-  abort();
+  static_cast<void>(ncclCommAbort(comm_));
   throw RunError(text_of(result, last_call_, seat.gpu));
 }
 
-Communicator::~Communicator() { abort(); }
+Communicator::~Communicator() { static_cast<void>(ncclCommAbort(release())); }
 
 ncclResult_t Communicator::call(const Transfer& t) {
   const auto size_bytes = static_cast<std::size_t>(t.size_bytes);
@@ -118,20 +119,19 @@ void Communicator::begin_to_close() noexcept {
   const std::lock_guard lock(mutex_);
   if (comm_ == nullptr) return;
   const ncclResult_t result = ncclCommFinalize(comm_);
-  if (result == ncclSuccess || result == ncclInProgress) return;
-  static_cast<void>(ncclCommAbort(comm_));
-  comm_ = nullptr;
+  is_closing_ = result == ncclSuccess || result == ncclInProgress;
 }
 
 void Communicator::close(std::chrono::steady_clock::time_point deadline, const std::atomic<bool>& stop) noexcept {
   const std::lock_guard lock(mutex_);
-  if (comm_ == nullptr) return;
+  if (comm_ == nullptr || !is_closing_) return;
   ncclResult_t state = ncclInProgress;
   while (ncclCommGetAsyncError(comm_, &state) == ncclSuccess && state == ncclInProgress) {
     if (stop || std::chrono::steady_clock::now() > deadline) break;
     std::this_thread::sleep_for(kPoll);
   }
-  static_cast<void>(state == ncclSuccess ? ncclCommDestroy(comm_) : ncclCommAbort(comm_));
+  if (state != ncclSuccess) return;
+  static_cast<void>(ncclCommDestroy(comm_));
   comm_ = nullptr;
 }
 
@@ -145,10 +145,15 @@ std::string Communicator::failure() {
   return text_of(state, last_call_, seat_.gpu);
 }
 
-void Communicator::abort() noexcept {
+ncclComm_t Communicator::release() noexcept {
   const std::lock_guard lock(mutex_);
-  if (comm_ != nullptr) static_cast<void>(ncclCommAbort(comm_));
-  comm_ = nullptr;
+  return std::exchange(comm_, nullptr);
+}
+
+void Communicator::abort_all(std::span<Communicator* const> communicators) noexcept {
+  static_cast<void>(ncclGroupStart());
+  for (Communicator* const communicator : communicators) static_cast<void>(ncclCommAbort(communicator->release()));
+  static_cast<void>(ncclGroupEnd());
 }
 
 }  // namespace mp::nccl

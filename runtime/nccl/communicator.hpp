@@ -50,13 +50,16 @@ class Communicator {
   // Several go as one: in one launch, none behind another.
   void run(std::span<const Transfer> transfers, const std::atomic<bool>& stop);
 
-  // The end of a good run: start on all ends, then wait for each. Where the others do not come by then, it is aborted.
+  // The end of a good run: start on all ends, then wait for each. Where the others do not come by then, it is still to
+  // be aborted.
   void begin_to_close() noexcept;
   void close(std::chrono::steady_clock::time_point deadline, const std::atomic<bool>& stop) noexcept;
 
   // What has gone wrong behind the calls; empty: nothing.
   [[nodiscard]] std::string failure();
-  void abort() noexcept;
+  // NCCL frees what the communicator has on its GPU, which waits for all work there: of several whose transfers may
+  // wait for other members, all are to be aborted in one group, or the first waits for the transfers of the next.
+  static void abort_all(std::span<Communicator* const> communicators) noexcept;
   [[nodiscard]] cudaStream_t stream() const { return stream_->get(); }
   [[nodiscard]] int gpu() const { return seat_.gpu; }
 
@@ -64,11 +67,13 @@ class Communicator {
   [[nodiscard]] ncclResult_t call(const Transfer& transfer);
   [[nodiscard]] ncclResult_t call_all(std::span<const Transfer> transfers);
   void finish(ncclResult_t begun, const std::atomic<bool>& stop);
+  [[nodiscard]] ncclComm_t release() noexcept;  // null: it is closed or aborted already
 
   Seat seat_;
   std::unique_ptr<cuda::Stream> stream_;
   std::mutex mutex_;  // of all below
   ncclComm_t comm_ = nullptr;
+  bool is_closing_ = false;
   const char* last_call_ = "ncclCommInitRankConfig";
 };
 

@@ -1,3 +1,6 @@
+#include <fmt/core.h>
+#include <nccl.h>
+
 #include <cstdlib>
 
 #include "runtime/nccl/nccl_transport.hpp"
@@ -19,6 +22,13 @@ void prepare_for_nccl(bool shares_gpus) {
   if (!shares_gpus) return;
   set_default("NCCL_MULTI_RANK_GPU_ENABLE", "1");
   set_default("NCCL_MAX_CTAS", "4");  // so that the transfers of all ranks fit on the GPU at once
+}
+
+// From 2.9 on, which is older than all that is called here.
+std::string nccl_version() {
+  int version = 0;
+  if (ncclGetVersion(&version) != ncclSuccess) return {};
+  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
 }  // namespace mp::runtime

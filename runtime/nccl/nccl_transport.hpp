@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "lib/program/program.hpp"
@@ -23,6 +24,9 @@ struct NcclOptions {
 // connections are made at the start, sums have a fixed order (none of the switch's), and `shares_gpus` lets ranks share
 // one. To be called before the process has threads or uses CUDA. Throws RunError where this build has no NCCL.
 void prepare_for_nccl(bool shares_gpus);
+
+// Of the library that is there: "2.28.9"; empty where this build has no NCCL. Members of a communicator need the same.
+[[nodiscard]] std::string nccl_version();
 
 // A communicator of two ranks for each direction between two devices, and two of each group that has collectives, with
 // a stream at each end, so that no message waits for one of another edge. The devices' own streams are ordered with

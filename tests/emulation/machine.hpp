@@ -26,11 +26,19 @@ struct Machine {
   std::int64_t cudnn_version = 91900;                 // as cudnnGetVersion tells it
   bool has_epilogues = true;                          // algorithms of cuBLASLt
   bool proposes_in_vain = false;                      // … that it then refuses to run
+  // As ncclGetVersion tells it; 0: that of the header. From 2.30 on several members of a communicator may be on one
+  // GPU, where the environment says NCCL_MULTI_RANK_GPU_ENABLE=1.
+  int nccl_version = 0;
+  bool hears_of_deaths = true;  // NCCL, of processes; over NVLink and within a host it may not
   Timing timing = Timing::kPrompt;
   std::uint64_t seed = 1;  // of pauses, and of the order of the threads of a block and the blocks of a grid
   // Mistakes of a program, made by the machine in its stead: tests must see them.
   bool ignores_waits = false;      // for events
   std::int64_t dropped_node = -1;  // of every graph
+  // Faults of the machine, counted from when it is set (0-based; −1: none): what it is with fail_at_work(), and with
+  // fail_transfer() of ncclRemoteError.
+  std::int64_t fails_at_work = -1;
+  std::int64_t fails_at_transfer = -1;
 };
 
 // While no stream and no memory is there. Until then, a machine as MP_EMULATED_GPUS says: "devices=4 timing=late …".

@@ -1,8 +1,10 @@
-// The emulated NCCL, on the emulated GPUs: those functions that runtime/nccl calls, between threads of one process.
-// What makes programs hang makes them hang here: a transfer is work of its stream that waits for the other members'
-// calls until its communicator is aborted; the first transfer between two members is only begun until the other has
-// called, too; members pair up their calls by order alone, and those of a group with those of a group. Groups are of
-// collectives of one communicator in one stream.
+// The emulated NCCL, on the emulated GPUs: those functions that runtime/nccl calls, between threads and processes of a
+// host. What makes programs hang makes them hang here: a transfer is work of its stream that waits for the other
+// members' calls until its communicator is aborted; the first transfer between two members is only begun until the
+// other has called, too; members pair up their calls by order alone, and those of a group with those of a group. Groups
+// are of collectives of one communicator in one stream. A communicator is destroyed or aborted behind all work of its
+// GPU, as memory is freed, unless that is done in a group with the others that the work waits for. Members of a process
+// that dies are heard of by the others with ncclRemoteError, or not at all (Machine::hears_of_deaths).
 #pragma once
 
 #include <nccl.h>
@@ -21,10 +23,6 @@ struct NcclCounts {
   std::int64_t groups = 0;  // of several calls
 };
 [[nodiscard]] NcclCounts nccl_counts();
-
-// What ncclGetVersion says: from 2.30 on several members of a communicator may be on one GPU, where the environment
-// says NCCL_MULTI_RANK_GPU_ENABLE=1.
-void set_nccl_version(int version);
 
 // The transfer `count` calls from now (0: the next) never ends, and its communicator has this asynchronous error.
 void fail_transfer(std::int64_t count, ncclResult_t error);

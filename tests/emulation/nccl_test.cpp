@@ -176,16 +176,17 @@ TEST_CASE("a connection that fails is told before training", "[emulation][nccl]"
 
 TEST_CASE("devices of one GPU need an NCCL that can do that", "[emulation][nccl]") {
   const Subject subject = small_model();
-  const MachineForTest machine({.devices = 1});
   const auto run = [&] {
     return losses_of(program_of(subject.training, {.devices = 2}),
                      [](DeviceId) { return make_cuda_backend({.device = 0, .use_nccl = true}); });
   };
-  CHECK_THROWS_WITH(run(), Catch::Contains("several ranks on one GPU need NCCL 2.30"));
+  {
+    const MachineForTest machine({.devices = 1});
+    CHECK_THROWS_WITH(run(), Catch::Contains("several ranks on one GPU need NCCL 2.30"));
+  }
   prepare_for_nccl(true);
-  emulation::set_nccl_version(NCCL_VERSION(2, 30, 3));
+  const MachineForTest machine({.devices = 1, .nccl_version = NCCL_VERSION(2, 30, 3)});
   CHECK(run() == losses_of(program_of(subject.training, {}), gpus(false)));
-  emulation::set_nccl_version(NCCL_VERSION_CODE);
   CHECK(nccl_counts().communicators == 0);
 }
 

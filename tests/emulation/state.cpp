@@ -20,7 +20,6 @@ thread_local int current = 0;
 thread_local cudaError_t last = cudaSuccess;
 
 std::atomic<std::int64_t> things{0};
-std::atomic<std::int64_t> work_until_failure{-1};
 
 constexpr std::size_t kMostDevices = 64;
 std::array<std::atomic<cudaError_t>, kMostDevices> failures{};
@@ -47,6 +46,13 @@ void read_field(std::string_view field, Machine& machine) {
   if (name == "driver_version") return read_number(value, machine.driver_version);
   if (name == "cudnn_version") return read_number(value, machine.cudnn_version);
   if (name == "seed") return read_number(value, machine.seed);
+  if (name == "nccl_version") return read_number(value, machine.nccl_version);
+  if (name == "fails_at_work") return read_number(value, machine.fails_at_work);
+  if (name == "fails_at_transfer") return read_number(value, machine.fails_at_transfer);
+  if (name == "hears_of_deaths") {
+    machine.hears_of_deaths = value != "0";
+    return;
+  }
   if (name == "timing") {
     machine.timing = timing_of(value);
     return;
@@ -70,8 +76,17 @@ Machine machine_of_environment() {
   return machine;
 }
 
+void start_countdowns(const Machine& machine) {
+  work_countdown().set(machine.fails_at_work);
+  transfer_countdown().set(machine.fails_at_transfer);
+}
+
 Machine& own_machine() {
-  static Machine machine = machine_of_environment();
+  static Machine machine = [] {
+    Machine found = machine_of_environment();
+    start_countdowns(found);
+    return found;
+  }();
   return machine;
 }
 
@@ -83,14 +98,24 @@ void set_machine(const Machine& machine) {
   if (things != 0) throw std::logic_error("the emulated machine cannot change while something of it is used");
   if (machine.devices > static_cast<int>(kMostDevices)) throw std::invalid_argument("too many devices");
   own_machine() = machine;
-  work_until_failure = -1;
+  start_countdowns(machine);
   forget_peers();
   for (auto& failure : failures) failure = cudaSuccess;
 }
 
 void count_things(int change) { things.fetch_add(change, std::memory_order_relaxed); }
 
-void fail_at_work(std::int64_t count) { work_until_failure = count; }
+Countdown& work_countdown() {
+  static Countdown one;
+  return one;
+}
+
+Countdown& transfer_countdown() {
+  static Countdown one;
+  return one;
+}
+
+void fail_at_work(std::int64_t count) { work_countdown().set(count); }
 
 AtomicCounts& mutable_counts() {
   static AtomicCounts all;
@@ -125,8 +150,7 @@ void fail_device(int device, cudaError_t error, const std::string& why) {
 
 void do_work(int device, const Work& work) {
   if (failure_of(device) != cudaSuccess) return;
-  if (work_until_failure.load(std::memory_order_relaxed) >= 0 &&
-      work_until_failure.fetch_sub(1, std::memory_order_relaxed) == 0) {
+  if (work_countdown().is_over()) {
     return fail_device(device, cudaErrorIllegalAddress, "an illegal address, as the test wanted it");
   }
   try {

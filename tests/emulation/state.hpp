@@ -21,6 +21,20 @@ cudaError_t report(cudaError_t error);
 [[nodiscard]] cudaError_t failure_of(int device);
 void fail_device(int device, cudaError_t error, const std::string& why);
 
+// Counts down to a fault that was asked for.
+class Countdown {
+ public:
+  void set(std::int64_t count) { left_ = count; }  // −1: never
+  [[nodiscard]] bool is_over() {                   // once
+    return left_.load(std::memory_order_relaxed) >= 0 && left_.fetch_sub(1, std::memory_order_relaxed) == 0;
+  }
+
+ private:
+  std::atomic<std::int64_t> left_{-1};
+};
+Countdown& work_countdown();
+Countdown& transfer_countdown();  // of NCCL
+
 // Does one piece of work, unless the device has failed already.
 void do_work(int device, const Work& work);
 
