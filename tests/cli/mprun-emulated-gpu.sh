@@ -89,3 +89,30 @@ case_a_gpu_that_cannot_be_used_is_explained() {
   expect_err 'cannot allocate its arena of [0-9]+ bytes: cuda:[01]: no memory for 0.000 GB; 0.000 GB of its 0.034 GB are free'
   expect_err 'what takes it, of'
 }
+
+# What scripts/gpu-check does on a machine with a GPU, with a GPU, a tree and an nvidia-smi that are emulated.
+case_all_that_is_checked_on_a_gpu_can_be_run() {
+  mkdir -p tree/bin fake
+  ln -s "$mpplan" "$bin/mprun-emulated" tree/bin/
+  mv tree/bin/mprun-emulated tree/bin/mprun
+  ln -s "$(type -P true)" tree/bin/nvidia-libraries
+  ln -s "$(type -P false)" tree/bin/test_runtime
+  cat >fake/nvidia-smi <<'EOF'
+#!/usr/bin/env bash
+[[ $* == *utilization* ]] || exec echo "emulated GPU"
+while echo "98, 1024"; do sleep 0.01; done
+EOF
+  chmod +x fake/nvidia-smi
+  run env PATH="$PWD/fake:$PATH" MP_EMULATED_GPUS=devices=1 "$source/scripts/gpu-check" tree results --steps 1 --gpt gpt-1m:1 \
+    --only tests,losses,gpt-1m-1
+  expect_code 1
+  expect_out '^gpu,good,[0-9]+,"emulated GPU"'
+  expect_out '^devices,good,'
+  expect_out '^tests,failed \(1\),'
+  expect_out '^losses,good,[0-9]+,"largest relative difference of 1 losses of 2 runs: '
+  expect_out '^gpt-1m-1,good,.*tokens_per_s [1-9]'
+  grep -q '^mprun,gpt-1m,842496,bf16,,1,128,.*,0.98,1024.0,[0-9]*,True,' results/speed.csv || fail "$(cat results/speed.csv)"
+  run "$source/scripts/gpu-check" tree results --only nothing
+  expect_code 2
+  expect_err "--only names no check: 'nothing'"
+}

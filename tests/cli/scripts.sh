@@ -3,7 +3,7 @@
 
 case_every_script_explains_itself() {
   local name
-  for name in quickstart test lint cut-costs install-dependencies prediction-table; do
+  for name in quickstart test lint cut-costs install-dependencies prediction-table gpu-check; do
     run "$source/scripts/$name" --help
     expect_code 0
     expect_out "^usage: scripts/$name "
@@ -13,7 +13,7 @@ case_every_script_explains_itself() {
 
 case_wrong_usage_names_the_argument_and_the_help() {
   local name
-  for name in quickstart test lint cut-costs install-dependencies prediction-table; do
+  for name in quickstart test lint cut-costs install-dependencies prediction-table gpu-check; do
     run "$source/scripts/$name" --no-such-flag
     expect_code 2
     expect_silent
