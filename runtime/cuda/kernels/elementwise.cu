@@ -33,6 +33,7 @@ MP_LAUNCH_ITEM(GatherItem<std::uint16_t>);
 MP_LAUNCH_ITEM(GatherItem<std::uint32_t>);
 MP_LAUNCH_ITEM(GatherItem<std::uint64_t>);
 MP_LAUNCH_ROW(GatherOrderRow);
+MP_LAUNCH_ITEM(GatherMergeItem);
 MP_LAUNCH_ROW(GatherGradientRow);
 MP_LAUNCH_ITEM(RotationItem);
 MP_LAUNCH_ITEM(DropoutItem);

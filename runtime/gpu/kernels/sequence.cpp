@@ -73,16 +73,21 @@ KernelPointer make_gather(const KernelCall& call) {
 
 KernelPointer make_gather_grad(const KernelCall& call) {
   const Slices s = slices_of(call, call.output(0).shape, call.input(1).shape);
-  const std::int64_t workspace = s.indices * static_cast<std::int64_t>(sizeof(std::int64_t));
+  const bool is_merged = s.indices > kOrderedRun;
+  const std::int64_t workspace = s.indices * (is_merged ? 2 : 1) * static_cast<std::int64_t>(sizeof(std::int64_t));
   const DeviceMemory scratch = call.device.allocate_scratch(workspace);
   return function_kernel(
       call,
-      [&device = call.device, s, scratch, size_bytes = bytes(call.output(0)),
+      [&device = call.device, s, scratch, is_merged, size_bytes = bytes(call.output(0)),
        fault = gather_fault(call, s.extent)](const Operands& io) {
         auto* order = reinterpret_cast<std::int64_t*>(scratch.get());
         const auto* indices = io.in<std::int64_t>(1);
         device.clear(io.out<void>(0), size_bytes);
-        for_rows(device.queue(), s.indices, s.indices, GatherOrderRow{s, indices, order, fault});
+        for_rows(device.queue(), s.indices, least(s.indices, kOrderedRun), GatherOrderRow{s, indices, order, fault});
+        if (is_merged) {
+          for_items(device.queue(), s.indices, GatherMergeItem{s, indices, order, order + s.indices});
+          order += s.indices;
+        }
         for_rows(device.queue(), s.outer * s.indices, s.inner,
                  GatherGradientRow{s, indices, order, io.real(0), io.real_out(0)});
       },

@@ -45,8 +45,12 @@ struct GatherItem {
   }
 };
 
-// order[k]: the position of the k-th smallest index, equal ones in the order of their positions. An index outside has
-// the place of −1.
+// The order of the indices, smallest first, equal ones in the order of their positions; an index outside has the place
+// of −1. Runs of so many are ordered by comparing all with all, then merged: a batch of half a million tokens compared
+// with each other would take longer than its step.
+inline constexpr std::int64_t kOrderedRun = 1024;
+
+// order[k], within each run: the position of its k-th smallest index.
 struct GatherOrderRow {
   Slices s;
   const std::int64_t* indices;
@@ -55,15 +59,51 @@ struct GatherOrderRow {
   template <class Group>
   MP_HD void operator()(std::int64_t i, const Group& group) const {
     const std::int64_t mine = s.position(indices[i]);
-    double before = 0.0;  // exact: far fewer than 2⁵³
-    for (std::int64_t j = group.rank(); j < s.indices; j += group.size()) {
+    const std::int64_t begin = i - divide(i, kOrderedRun).rest;
+    const std::int64_t end = least(begin + kOrderedRun, s.indices);
+    double before = 0.0;
+    for (std::int64_t j = begin + group.rank(); j < end; j += group.size()) {
       const std::int64_t other = s.position(indices[j]);
       if (other < mine || (other == mine && j < i)) before += 1.0;
     }
     before = group.sum(before);
     if (group.rank() != 0) return;
     if (mine < 0) fault->raise(i, indices[i]);
-    order[static_cast<std::int64_t>(before)] = i;
+    order[begin + static_cast<std::int64_t>(before)] = i;
+  }
+};
+
+// merged: the order of all, from that of the runs. Place k of a run has before it those of its run, and of each other
+// run those that are smaller, or equal and earlier.
+struct GatherMergeItem {
+  Slices s;
+  const std::int64_t* indices;
+  const std::int64_t* order;
+  std::int64_t* merged;
+  MP_HD void operator()(std::int64_t k) const {
+    const std::int64_t mine = s.position(indices[order[k]]);
+    const std::int64_t own = k - divide(k, kOrderedRun).rest;
+    std::int64_t place = k - own;
+    for (std::int64_t run = 0; run < s.indices; run += kOrderedRun) {
+      if (run != own) place += count_before(run, run < own ? mine + 1 : mine);
+    }
+    merged[place] = order[k];
+  }
+
+ private:
+  // Of a run, those below `limit`.
+  MP_HD std::int64_t count_before(std::int64_t run, std::int64_t limit) const {
+    std::int64_t low = run;
+    std::int64_t high = least(run + kOrderedRun, s.indices);
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      if (s.position(indices[order[middle]]) < limit) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low - run;
   }
 };
 

@@ -26,6 +26,7 @@ std::vector<Sample> large_samples() {
       {"GroupNormalization", {normal({6, 32, 24, 20}), normal({32}), normal({32})}, {{"num_groups", std::int64_t{8}}}},
       {"InstanceNormalization", {normal({4, 24, 40, 30}), normal({24}), normal({24})}},
       {"RotaryEmbedding", {normal({4, 200, 96})}, {{"num_heads", std::int64_t{3}}}},
+      {"Gather", {normal({40, 12}), indices({2, 1300}, -40, 40)}},
       {"Softmax", {normal({90, 257})}},
       {"LogSoftmax", {normal({20, 50, 60})}, {{"axis", std::int64_t{1}}}},
       {"Attention",
