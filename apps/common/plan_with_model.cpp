@@ -26,8 +26,7 @@ std::string format_of(const std::string& path) {
   return format.kind() == JsonKind::kString ? format.string() : "";
 }
 
-}  // namespace
-
+// The model as the plan runs it: nodes that it splits, and stages that are split inside their nodes, in parts.
 Model model_of_plan(const Plan& plan, const Model& whole, const std::string& plan_path, const std::string& model_path,
                     const Bindings& bindings) {
   Bindings all = bindings;
@@ -39,7 +38,9 @@ Model model_of_plan(const Plan& plan, const Model& whole, const std::string& pla
   }
 }
 
-PlanWithModel read_plan_with_model(const std::string& path) {
+}  // namespace
+
+PlanWithModel read_plan_with_model(const std::string& path, const Bindings& bindings) {
   Plan plan = read_plan(path);
   std::string model_path = path_from_file(path, plan.model_path);
   ModelFile file = read_model(model_path);
@@ -50,7 +51,7 @@ PlanWithModel read_plan_with_model(const std::string& path) {
                                                  model_path, plan.model_sha256.substr(0, 12), file.sha256.substr(0, 12),
                                                  model_path, plan.cluster.devices.size(), path)});
   }
-  Model model = model_of_plan(plan, file.model, path, model_path);
+  Model model = model_of_plan(plan, file.model, path, model_path, bindings);
   return {.plan = std::move(plan),
           .model = std::move(model),
           .whole_model = std::move(file.model),
@@ -66,6 +67,15 @@ PlanWithModel read_plan_or_model(const std::string& path) {
   for (const ModelNode& node : result.model.nodes) result.plan.assignment.emplace_back(node.name, DeviceId{0});
   for (ModelNode& node : result.model.nodes) node.device.reset();
   return result;
+}
+
+PreparedPlan prepare_read(const PlanWithModel& input, const PrepareOptions& options) {
+  try {
+    return prepare(input.plan, input.model, options);
+  } catch (const UsageError& error) {
+    if (options.microbatches || options.bindings.contains(kBatchDimension)) throw;
+    throw InputError(options.plan_source, Issue{"/microbatches", error.what()});
+  }
 }
 
 }  // namespace mp::apps

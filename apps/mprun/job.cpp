@@ -26,15 +26,14 @@ Job make_job(const TrainFlags& flags, PlanWithModel input) {
 }
 
 PreparedPlan prepare_job(const Job& job, const std::string& plan_path) {
-  return prepare(job.input.plan, job.input.model,
-                 {.optimizer = job.recipe.optimizer,
-                  .precision = job.recipe.precision,
-                  .microbatches = job.recipe.microbatches,
-                  .schedule = std::nullopt,
-                  .bindings = job.recipe.bindings,
-                  .collectives = job.collectives,
-                  .plan_source = plan_path,
-                  .model_source = job.input.model_path});
+  return prepare_read(job.input, {.optimizer = job.recipe.optimizer,
+                                  .precision = job.recipe.precision,
+                                  .microbatches = job.recipe.microbatches,
+                                  .schedule = std::nullopt,
+                                  .bindings = job.recipe.bindings,
+                                  .collectives = job.collectives,
+                                  .plan_source = plan_path,
+                                  .model_source = job.input.model_path});
 }
 
 std::int64_t samples_of(const Graph& graph, std::int32_t microbatches) {

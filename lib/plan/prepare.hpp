@@ -30,8 +30,9 @@ struct StepShape {
 // it.
 [[nodiscard]] Bindings microbatch_bindings(const Model& model, const StepShape& shape);
 
-// The model bound to one microbatch, in the shape's precision. `source` names the model's file in errors. Throws InputError for what is wrong
-// with the model, UsageError where the microbatches do not divide the batch (naming a number that does).
+// The model bound to one microbatch, in the shape's precision. `source` names the model's file in errors. Throws
+// InputError for what is wrong with the model, UsageError where the microbatches do not divide the batch (naming a
+// number that does).
 [[nodiscard]] Graph microbatch_graph(const Model& model, const StepShape& shape, std::string_view source);
 
 // The same, differentiated.
@@ -55,7 +56,8 @@ struct PreparedPlan {
   Program program;
 };
 
-// Throws InputError also where the assignment does not fit the model (check_plan()).
+// Throws InputError also where the assignment does not fit the model (check_plan()), UsageError where the microbatches
+// fit neither batch nor replicas.
 [[nodiscard]] PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions& options = {});
 
 }  // namespace mp

@@ -72,3 +72,15 @@ case_generated_models_are_valid_and_stable() {
   run $mpplan generate
   expect_code 2
 }
+
+case_microbatches_that_do_not_fit_are_the_fault_of_the_file_that_has_them() {
+  run "$mpplan" partition "$source/models/mlp.json" --devices 2 -o plan.json
+  sed 's/"microbatches": 1/"microbatches": 5/; /"predicted"/,/^  },/d' plan.json >odd.json
+  for command in "$mpplan compare odd.json plan.json" "$mpplan simulate odd.json" "$mprun train odd.json"; do
+    run $command
+    expect_code 3
+    expect_err 'odd.json: /microbatches: a batch of 64 does not divide into 5 microbatches; 4 would do'
+  done
+  run "$mpplan" simulate odd.json --microbatches 3
+  expect_code 2
+}
