@@ -33,6 +33,7 @@ BackendFactory cuda_factory(const BackendChoice& choice) {
                               .allow_tf32 = choice.allow_tf32,
                               .use_graphs = choice.use_cuda_graphs,
                               .use_epilogues = choice.use_epilogues,
+                              .tunes_products = choice.tunes_products,
                               .attention = choice.attention,
                               .remark = choice.remark,
                               .use_nccl = choice.use_nccl});

@@ -18,6 +18,7 @@ struct BackendChoice {
   bool allow_tf32 = false;         // cuda: float32 products may be rounded to TF32
   bool use_cuda_graphs = true;     // cuda: stretches of a step are recorded and replayed
   bool use_epilogues = true;       // cuda: bfloat16 products take GELU and gradients of biases with them
+  bool tunes_products = false;     // cuda: the first step times algorithms and takes the fastest
   gpu::AttentionChoice attention = gpu::AttentionChoice::kFused;  // cuda: in bfloat16
   std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked, in any thread
   bool use_nccl = false;                                // cuda: messages by NCCL, not by copies between GPUs

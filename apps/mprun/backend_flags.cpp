@@ -32,6 +32,7 @@ runtime::BackendChoice BackendFlags::choice() const {
           .allow_tf32 = tf32,
           .use_cuda_graphs = !no_cuda_graphs,
           .use_epilogues = !no_epilogues,
+          .tunes_products = tune_products,
           .attention = kAttention.at(attention),
           .remark = [](const std::string& text) { fmt::print(stderr, "{}\n", text); },
           .use_nccl = nccl};
@@ -66,6 +67,11 @@ void add_backend_flags(CLI::App& command, BackendFlags& flags, const std::string
   command.add_flag("--tf32", flags.tf32, "cuda: float32 products on tensor cores, with 10 bits of mantissa")
       ->group(group);
   command.add_flag("--no-cuda-graphs", flags.no_cuda_graphs, "cuda: launch every kernel, replay no recorded steps")
+      ->group(group);
+  command
+      .add_flag("--tune-products", flags.tune_products,
+                "cuda: the first step times cuBLASLt's algorithms for each product and takes the fastest; the next run "
+                "may take others, and differ by rounding")
       ->group(group);
   add_fusion_flags(command, flags, group);
   command

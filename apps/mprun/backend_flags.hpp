@@ -15,6 +15,7 @@ struct BackendFlags {
   bool tf32 = false;
   bool no_cuda_graphs = false;
   bool no_epilogues = false;
+  bool tune_products = false;
   std::string attention = "fused";
   bool nccl = false;
 

@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <climits>
+#include <limits>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lib/base/error.hpp"
+#include "runtime/cuda/stopwatch.hpp"
 
 namespace mp::cuda {
 namespace {
@@ -14,6 +19,8 @@ using runtime::gpu::MatrixProduct;
 
 // What NVIDIA recommends for compute capability 9.
 constexpr std::int64_t kWorkspaceBytes = std::int64_t{32} << 20;
+
+constexpr std::size_t kMostProposals = 8;  // that are timed where products are tuned
 
 [[noreturn]] void blas_failed(cublasStatus_t status, std::string_view call, int line) {
   throw RunError(fmt::format("cuBLAS: {} ({}) at {}:{}", cublasGetStatusName(status), call, __FILE__, line));
@@ -117,8 +124,9 @@ struct Blas::LtPlan {
   Layout a;
   Layout b;
   Layout c;
-  cublasLtMatmulAlgo_t algorithm{};
-  bool is_found = false;
+  std::vector<cublasLtMatmulAlgo_t> proposed;  // best first, as cuBLASLt has it
+  std::size_t chosen = 0;
+  bool is_tuned = false;
 
   LtPlan(const MatrixProduct& p, bool allow_tf32)
       : description(compute_type(p, allow_tf32)),
@@ -146,8 +154,8 @@ struct Blas::LtPlan {
   }
 };
 
-Blas::Blas(cudaStream_t stream, bool allow_tf32)
-    : stream_(stream), allow_tf32_(allow_tf32), workspace_(allocate(kWorkspaceBytes, stream)) {
+Blas::Blas(cudaStream_t stream, const BlasOptions& options)
+    : stream_(stream), options_(options), workspace_(allocate(kWorkspaceBytes, stream)) {
   MP_CUBLAS(cublasCreate(&handle_));
   try {
     MP_CUBLAS(cublasSetStream(handle_, stream));
@@ -168,11 +176,13 @@ Blas::~Blas() {
 
 std::int64_t Blas::workspace_bytes() const { return kWorkspaceBytes; }
 
-bool Blas::takes_bias(const MatrixProduct& p) {
-  return p.batch == 1 && p.beta == 0.0F && p.k > 0 && p.bias.is_bfloat16 == p.c.is_bfloat16 && is_aligned(p.a.data) &&
-         is_aligned(p.b.data) && is_aligned(p.c.data) && is_aligned(p.bias.data) &&
-         (p.a.is_bfloat16 || !p.c.is_bfloat16) && plan_of(p).is_found;
+bool Blas::is_planned(const MatrixProduct& p) {
+  return p.batch == 1 && p.beta == 0.0F && p.k > 0 && (!p.bias || p.bias.is_bfloat16 == p.c.is_bfloat16) &&
+         is_aligned(p.a.data) && is_aligned(p.b.data) && is_aligned(p.c.data) && is_aligned(p.bias.data) &&
+         (p.a.is_bfloat16 || !p.c.is_bfloat16) && !plan_of(p).proposed.empty();
 }
+
+bool Blas::takes_bias(const MatrixProduct& p) { return is_planned(p); }
 
 Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
   const LtKey key{p.transpose_a,
@@ -192,7 +202,7 @@ Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
                   p.added ? 1 : 0};
   std::unique_ptr<LtPlan>& plan = plans_[key];
   if (plan) return *plan;
-  auto made = std::make_unique<LtPlan>(p, allow_tf32_);
+  auto made = std::make_unique<LtPlan>(p, options_.allow_tf32);
   Preference preference;
   preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::size_t>(kWorkspaceBytes));
   preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions(p.c.is_bfloat16));
@@ -201,27 +211,58 @@ Blas::LtPlan& Blas::plan_of(const MatrixProduct& p) {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     preference.set(attribute, kAlignment);
   }
-  cublasLtMatmulHeuristicResult_t result{};
+  std::vector<cublasLtMatmulHeuristicResult_t> results(options_.tunes ? kMostProposals : 1);
   int count = 0;
-  const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(lt_, made->description.description, made->a.layout, made->b.layout, made->c.layout,
-                                     made->c.layout, preference.preference, 1, &result, &count);
-  made->is_found = status == CUBLAS_STATUS_SUCCESS && count == 1 && result.state == CUBLAS_STATUS_SUCCESS;
-  made->algorithm = result.algo;
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      lt_, made->description.description, made->a.layout, made->b.layout, made->c.layout, made->c.layout,
+      preference.preference, static_cast<int>(results.size()), results.data(), &count);
+  results.resize(status == CUBLAS_STATUS_SUCCESS ? static_cast<std::size_t>(count) : 0);
+  for (const cublasLtMatmulHeuristicResult_t& result : results) {
+    if (result.state == CUBLAS_STATUS_SUCCESS) made->proposed.push_back(result.algo);
+  }
   plan = std::move(made);
   return *plan;
 }
 
+// What is put in last is what the output keeps: run() does the chosen one once more.
+void Blas::tune(LtPlan& plan, const MatrixProduct& p) {
+  constexpr int kRounds = 3;
+  Stopwatch stopwatch(stream_);
+  float least = std::numeric_limits<float>::max();
+  for (std::size_t i = 0; i < plan.proposed.size(); ++i) {
+    const std::size_t best = std::exchange(plan.chosen, i);
+    float milliseconds = std::numeric_limits<float>::max();
+    const bool is_there = run_once(plan, p);  // loads its kernels
+    for (int round = 0; is_there && round < kRounds; ++round) {
+      stopwatch.start();
+      static_cast<void>(run_once(plan, p));
+      milliseconds = std::min(milliseconds, stopwatch.stop_ms());
+    }
+    if (milliseconds >= least) plan.chosen = best;
+    least = std::min(least, milliseconds);
+  }
+  plan.is_tuned = true;
+}
+
 bool Blas::run(LtPlan& plan, const MatrixProduct& p) {
+  // A sum in place is another one each time.
+  const bool is_repeatable = !p.added || p.added.data != p.c.data;
+  if (options_.tunes && !plan.is_tuned && plan.proposed.size() > 1 && is_repeatable) tune(plan, p);
+  if (run_once(plan, p)) return true;
+  // The heuristics may propose what the kernels then do not have: nothing was done, and it is not tried again.
+  plan.proposed.clear();
+  return false;
+}
+
+bool Blas::run_once(const LtPlan& plan, const MatrixProduct& p) {
   plan.point_to(p);
   const float beta = p.added ? 1.0F : 0.0F;
   const void* added = p.added ? p.added.data : p.c.data;
   const cublasStatus_t status =
       cublasLtMatmul(lt_, plan.description.description, &p.alpha, p.b.data, plan.a.layout, p.a.data, plan.b.layout,
-                     &beta, added, plan.c.layout, p.c.data, plan.c.layout, &plan.algorithm, workspace_.get(),
-                     static_cast<std::size_t>(kWorkspaceBytes), stream_);
-  // The heuristics may propose what the kernels then do not have: nothing was done, and it is not tried again.
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return plan.is_found = false;
+                     &beta, added, plan.c.layout, p.c.data, plan.c.layout, &plan.proposed[plan.chosen],
+                     workspace_.get(), static_cast<std::size_t>(kWorkspaceBytes), stream_);
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return false;
   MP_CUBLAS(status);
   return true;
 }
@@ -235,17 +276,17 @@ bool Blas::multiply_fused(const MatrixProduct& p) {
   if (p.kept && p.ldc % kKeptRows != 0) return false;
   if (p.added && p.added.is_bfloat16 != p.c.is_bfloat16) return false;
   LtPlan& plan = plan_of(p);
-  return plan.is_found && run(plan, p);
+  return !plan.proposed.empty() && run(plan, p);
 }
 
 void Blas::multiply(const MatrixProduct& p) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
-  if (p.bias && takes_bias(p) && run(plan_of(p), p)) return;
-  MP_CUBLAS(cublasGemmStridedBatchedEx(handle_, operation(p.transpose_b), operation(p.transpose_a), narrow(p.n),
-                                       narrow(p.m), narrow(p.k), &p.alpha, p.b.data, type_of(p.b.is_bfloat16),
-                                       narrow(p.ldb), p.stride_b, p.a.data, type_of(p.a.is_bfloat16), narrow(p.lda),
-                                       p.stride_a, &p.beta, p.c.data, type_of(p.c.is_bfloat16), narrow(p.ldc),
-                                       p.stride_c, narrow(p.batch), compute_type(p, allow_tf32_), CUBLAS_GEMM_DEFAULT));
+  if ((p.bias || options_.tunes) && is_planned(p) && run(plan_of(p), p)) return;
+  MP_CUBLAS(cublasGemmStridedBatchedEx(
+      handle_, operation(p.transpose_b), operation(p.transpose_a), narrow(p.n), narrow(p.m), narrow(p.k), &p.alpha,
+      p.b.data, type_of(p.b.is_bfloat16), narrow(p.ldb), p.stride_b, p.a.data, type_of(p.a.is_bfloat16), narrow(p.lda),
+      p.stride_a, &p.beta, p.c.data, type_of(p.c.is_bfloat16), narrow(p.ldc), p.stride_c, narrow(p.batch),
+      compute_type(p, options_.allow_tf32), CUBLAS_GEMM_DEFAULT));
 }
 
 }  // namespace mp::cuda

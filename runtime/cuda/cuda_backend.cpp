@@ -27,6 +27,7 @@ class CudaBackend final : public Backend, public PadsRows {
         options_(options),
         device_({.device = options.device,
                  .allow_tf32 = options.allow_tf32,
+                 .tunes_products = options.tunes_products,
                  .attention = options.attention,
                  .remark = options.remark}) {}
 

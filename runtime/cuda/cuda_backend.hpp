@@ -12,10 +12,11 @@
 namespace mp::runtime {
 
 struct CudaOptions {
-  int device = 0;             // the driver's number
-  bool allow_tf32 = false;    // float32 products and convolutions on tensor cores, with 10 bits of mantissa
-  bool use_graphs = true;     // record stretches of a step and replay them
-  bool use_epilogues = true;  // GELU and gradients of biases within bfloat16 products
+  int device = 0;               // the driver's number
+  bool allow_tf32 = false;      // float32 products and convolutions on tensor cores, with 10 bits of mantissa
+  bool use_graphs = true;       // record stretches of a step and replay them
+  bool use_epilogues = true;    // GELU and gradients of biases within bfloat16 products
+  bool tunes_products = false;  // the first step times algorithms and takes the fastest
   gpu::AttentionChoice attention = gpu::AttentionChoice::kFused;
   std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked; may be empty
   bool use_nccl = false;                                // messages between devices by NCCL, not by copies

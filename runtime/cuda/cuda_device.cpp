@@ -39,7 +39,7 @@ CudaDevice::CudaDevice(const DeviceOptions& options)
       stream_(),
       host_copies_(stream_.get()),
       reached_{options.device},
-      blas_(stream_.get(), options.allow_tf32) {}
+      blas_(stream_.get(), {.allow_tf32 = options.allow_tf32, .tunes = options.tunes_products}) {}
 
 // The libraries' handles belong to the device that was current when they were made, and are destroyed behind this.
 CudaDevice::~CudaDevice() {

@@ -25,6 +25,7 @@ namespace mp::cuda {
 struct DeviceOptions {
   int device = 0;  // the driver's number
   bool allow_tf32 = false;
+  bool tunes_products = false;  // takes the fastest of cuBLASLt's algorithms, not the first
   runtime::gpu::AttentionChoice attention = runtime::gpu::AttentionChoice::kFused;
   std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked; may be empty
 };

@@ -4,7 +4,7 @@
 case_help_names_the_flags_of_gpus() {
   run "$mprun" train --help
   expect_code 0
-  for flag in --oversubscribe --tf32 --no-cuda-graphs --no-epilogues --attention --nccl; do expect_out "$flag"; done
+  for flag in --oversubscribe --tf32 --no-cuda-graphs --no-epilogues --tune-products --attention --nccl; do expect_out "$flag"; done
 }
 
 case_a_way_of_attention_that_there_is_not() {

@@ -64,6 +64,7 @@ struct Counts {
   std::int64_t peer_bytes = 0;      // copied from device to device
   std::int64_t staged_bytes = 0;    // likewise, but through host memory, for want of cudaDeviceEnablePeerAccess
   std::int64_t pageable_bytes = 0;  // copied to or from host memory that is not pinned
+  std::int64_t slow_products = 0;   // by an algorithm of cuBLASLt that is not its fastest
   std::int64_t convolutions = 0;    // by cuDNN
   std::int64_t attentions = 0;      // likewise, forwards or backwards
   std::int64_t plans = 0;           // that cuDNN has compiled

@@ -111,4 +111,42 @@ TEST_CASE("what cuBLASLt proposes and then refuses is done without it", "[emulat
   }
 }
 
+TEST_CASE("products that are tuned are done by the fastest algorithm that runs", "[emulation]") {
+  for (const Timing timing : {Timing::kPrompt, Timing::kLate}) {
+    const MachineForTest machine({.devices = 1, .timing = timing});
+    cuda::CudaDevice device({.tunes_products = true});
+    const Numbers a(device, ones(kSize, kSize));
+    const Numbers b(device, ones(kSize, kSize));
+    const Numbers c(device, ones(kSize, kSize));
+    const Numbers bias(device, ones(1, kSize));
+    const MatrixProduct plain = product_of(a, b, c, kSize);
+    MatrixProduct biased = plain;
+    biased.bias = {bias.data(), true};
+    const auto check_products = [&] {
+      CHECK(device.multiply_fused(biased));
+      CHECK(c.values() == std::vector<float>(kSize * kSize, kSize + 1.0F));
+      device.multiply(plain);
+      CHECK(c.values() == std::vector<float>(kSize * kSize, kSize));
+    };
+    const Counts before = counts();
+    check_products();
+    const Counts tuned = counts();
+    CHECK(tuned.slow_products > before.slow_products);  // tried, too
+    check_products();
+    CHECK(counts().slow_products == tuned.slow_products);
+  }
+}
+
+TEST_CASE("a sum in place, which is another one each time, is made once while products are tuned", "[emulation]") {
+  const MachineForTest machine({.devices = 1});
+  cuda::CudaDevice device({.tunes_products = true});
+  const Numbers a(device, ones(kSize, kSize));
+  const Numbers b(device, ones(kSize, kSize));
+  const Numbers c(device, ones(kSize, kSize));
+  MatrixProduct product = product_of(a, b, c, kSize);
+  product.added = {c.data(), true};
+  CHECK(device.multiply_fused(product));
+  CHECK(c.values() == std::vector<float>(kSize * kSize, kSize + 1.0F));
+}
+
 }  // namespace mp::emulation

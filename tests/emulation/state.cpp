@@ -129,6 +129,7 @@ Counts counts() {
           .peer_bytes = all.peer_bytes,
           .staged_bytes = all.staged_bytes,
           .pageable_bytes = all.pageable_bytes,
+          .slow_products = all.slow_products,
           .convolutions = all.convolutions,
           .attentions = all.attentions,
           .plans = all.plans,

@@ -56,6 +56,7 @@ struct AtomicCounts {
   std::atomic<std::int64_t> peer_bytes{0};
   std::atomic<std::int64_t> staged_bytes{0};
   std::atomic<std::int64_t> pageable_bytes{0};
+  std::atomic<std::int64_t> slow_products{0};
   std::atomic<std::int64_t> convolutions{0};
   std::atomic<std::int64_t> attentions{0};
   std::atomic<std::int64_t> plans{0};

@@ -21,9 +21,10 @@ using namespace mp::runtime::test;
 using Catch::Matchers::Contains;
 
 // Device d of the plan is GPU d.
-BackendFactory gpus(bool use_graphs = true) {
-  return [use_graphs](DeviceId device) {
-    return make_cuda_backend({.device = static_cast<int>(index(device)), .use_graphs = use_graphs});
+BackendFactory gpus(bool use_graphs = true, bool tunes_products = false) {
+  return [=](DeviceId device) {
+    return make_cuda_backend(
+        {.device = static_cast<int>(index(device)), .use_graphs = use_graphs, .tunes_products = tunes_products});
   };
 }
 
@@ -37,10 +38,12 @@ std::string failure_of(const std::function<void()>& action) {
 }
 
 // Losses of some steps of a small model over three GPUs.
-std::vector<double> train(bool use_graphs = true, std::int64_t steps = 4, Precision precision = Precision::kFloat32) {
+std::vector<double> train(bool use_graphs = true, std::int64_t steps = 4, Precision precision = Precision::kFloat32,
+                          bool tunes_products = false) {
   constexpr std::uint64_t kSeed = 7;
   const Subject subject = load("mlp", 8, 2, {.kind = OptimizerKind::kAdamW}, precision);
-  Executor executor(program_of(subject.training, {.devices = 3, .layout = Layout::kRandom}), gpus(use_graphs));
+  Executor executor(program_of(subject.training, {.devices = 3, .layout = Layout::kRandom}),
+                    gpus(use_graphs, tunes_products));
   executor.initialise_parameters(kSeed);
   const TrainingData data = data_of(subject.training, kSeed);
   std::vector<double> losses;
@@ -75,6 +78,15 @@ TEST_CASE("replayed steps have the losses of launched ones, in both precisions",
   for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
     const std::vector<double> launched = train(false, 5, precision);
     CHECK(train(true, 5, precision) == launched);
+  }
+}
+
+TEST_CASE("a training whose products are tuned in its first step is the same training", "[emulation]") {
+  const MachineForTest machine({.devices = 3, .timing = Timing::kLate});
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    const std::vector<double> losses = train(true, 3, precision, true);
+    const std::vector<double> expected = train(true, 3, precision);
+    for (std::size_t i = 0; i < losses.size(); ++i) CHECK(losses[i] == Approx(expected[i]).epsilon(1e-5));
   }
 }
 
