@@ -27,6 +27,7 @@ std::string arena_table(const Program& program, DeviceId device) {
       {{"parameters and optimizer state"}, {"sums of gradients"}, {"activations and transfers"}}};
   std::vector<const Buffer*> largest;
   for (const Buffer& buffer : own.buffers) {
+    if (buffer.role == BufferRole::kWhole) continue;
     RoleSum& sum = sums[static_cast<std::size_t>(buffer.role)];
     sum.size_bytes += buffer.size_bytes;
     ++sum.count;

@@ -126,7 +126,8 @@ std::vector<StoredParameter> stored_parameters(const TrainingGraph& training, St
   for (const auto& [parameter, own] : master) masters.insert(own);
   for (const GraphParameter& parameter : graph.parameters()) {
     const TensorId t = parameter.tensor;
-    if (masters.contains(t)) continue;
+    if (masters.contains(t) || training.shares.contains(t))
+      continue;  // stored with what it is a copy of, as its shares
     const auto own = master.find(t);
     if (own != master.end()) {
       stored.push_back(found_as(t, own->second, t));

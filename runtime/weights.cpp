@@ -19,9 +19,18 @@ namespace mp::runtime {
 namespace {
 
 std::vector<std::byte> values_of(Executor& executor, TensorId parameter) {
-  const TensorType& type = executor.program().training.graph.tensor(parameter).type;
-  std::vector<std::byte> values(static_cast<std::size_t>(bytes(type)));
-  executor.read(parameter, values);
+  const TrainingGraph& training = executor.program().training;
+  const auto size_of_tensor = [&](TensorId t) {
+    return static_cast<std::size_t>(bytes(training.graph.tensor(t).type));
+  };
+  std::vector<std::byte> values(size_of_tensor(parameter));
+  const auto shared = training.shares.find(parameter);
+  const std::vector<TensorId> parts = shared != training.shares.end() ? shared->second : std::vector{parameter};
+  std::size_t begin = 0;
+  for (const TensorId t : parts) {
+    executor.read(t, std::span(values).subspan(begin, size_of_tensor(t)));
+    begin += size_of_tensor(t);
+  }
   return values;
 }
 

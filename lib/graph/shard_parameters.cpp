@@ -60,6 +60,9 @@ Model shard_parameters(const Model& model, const Graph& graph) {
 }
 
 ShardRuns runs_of(const ParameterShard& shard, const Shape& shape) {
+  if (shard.axis == kElementsAxis) {
+    return {.count = 1, .length = elements(shape), .begin = shard.begin, .stride = elements(shape)};
+  }
   const auto axis = static_cast<std::size_t>(shard.axis);
   ShardRuns runs{.count = 1, .length = 1, .begin = 0, .stride = 1};
   for (std::size_t i = 0; i < axis; ++i) runs.count *= shape[i];

@@ -12,6 +12,9 @@ namespace mp {
 // then has no work left and goes. `graph` is the model bound.
 [[nodiscard]] Model shard_parameters(const Model& model, const Graph& graph);
 
+// ParameterShard::axis of a shard that is a run of the whole's elements in row-major order, and begins at one of them.
+inline constexpr std::int64_t kElementsAxis = -1;
+
 // A shard's elements in row-major order are `count` runs of `length` elements, which lie in the whole from `begin` on,
 // `stride` apart.
 struct ShardRuns {

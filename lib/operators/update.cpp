@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/operators/families.hpp"
+#include "lib/operators/gradient_norm.hpp"
 #include "lib/operators/shape_rules.hpp"
 
 namespace mp {
@@ -76,10 +77,12 @@ double flops_adam(const OperatorCall& call, std::span<const TensorType> /*output
   return 14.0 * count(call.input(0));
 }
 
-// g₀, g₁, … → [‖g₀‖, ‖g₁‖, …]
+// g₀, g₁, … → the norms of the pieces of g₀, of g₁, …
 std::vector<TensorType> infer_l2(const OperatorCall& call) {
   need_float32(call);
-  return {float32({static_cast<std::int64_t>(call.inputs.size())})};
+  std::int64_t norms = 0;
+  for (const TensorType* input : call.inputs) norms += norms_of(elements(input->shape));
+  return {float32({norms})};
 }
 
 double flops_l2(const OperatorCall& call, std::span<const TensorType> /*outputs*/) {

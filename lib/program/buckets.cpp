@@ -85,10 +85,13 @@ class BucketMaker {
     if (is_exchanged) users.clear();
     const auto [at, is_first] = open_.try_emplace({next.leader, users});
     Open& open = at->second;
-    const bool fits = !is_first && open.bytes + size <= open.most && next.ready <= open.start() + open.latency;
-    if (!fits) {
+    const bool fits = open.bytes + size <= open.most && next.ready <= open.start() + open.latency;
+    const TensorId whole = whole_of(next.gradient);
+    const bool joins = !is_first && whole == open.whole && (whole != kNone<TensorId> || fits);
+    if (!joins) {
       if (!is_first) leave(open);
       open = is_exchanged ? opened_for_exchange(next.leader) : opened(next.leader, reducer, std::move(users));
+      open.whole = whole;
     }
     open.bytes += size;
     open.ready = next.ready;
@@ -137,8 +140,15 @@ class BucketMaker {
     std::int64_t latency = 0;
     std::int64_t most = 0;
     double bytes_per_s = 0.0;
+    TensorId whole = kNone<TensorId>;  // of a bucket of its shares
     [[nodiscard]] std::int64_t start() const { return std::max(ready, link_free); }
   };
+
+  // What has shares, if the gradient is one.
+  [[nodiscard]] TensorId whole_of(TensorId gradient) const {
+    const auto whole = training_.whole_of_share.find(gradient);
+    return whole == training_.whole_of_share.end() ? kNone<TensorId> : whole->second;
+  }
 
   // Collectives add float32.
   [[nodiscard]] bool exchanges(const ReadyGradient& ready, DeviceId reducer) const {

@@ -59,7 +59,8 @@ struct BucketOptions {
 // A gradient joins the bucket before it if it is ready before that one could have left the link: while the link is busy
 // with earlier buckets, or within the latency that a message of its own costs (Shi, Chu & Li, "MG-WFBP: efficient data
 // communication for distributed synchronous SGD algorithms", INFOCOM 2019, theorem 1). So no bucket waits longer than
-// it saves, and transfers overlap with the backward pass. A bucket has one reducer and the same users for all. New
+// it saves, and transfers overlap with the backward pass. The shares of a gradient are in buckets of their own, since they
+// lie side by side; where groups exchange by collectives all in one. A bucket has one reducer and the same users for all. New
 // values of what the bucket updates go together, too. `runs`: as order_nodes gives them; `leader_of` nodes.
 [[nodiscard]] Buckets make_buckets(const TrainingGraph& training, const IdVector<NodeId, DeviceId>& leader_of,
                                    const std::vector<NodeRun>& runs, const BucketOptions& options);

@@ -14,6 +14,7 @@
 #include "lib/program/check_arena.hpp"
 #include "lib/program/check_collectives.hpp"
 #include "lib/program/check_layout.hpp"
+#include "lib/program/check_shares.hpp"
 #include "lib/program/check_values.hpp"
 #include "lib/program/program.hpp"
 #include "lib/program/stored_rows.hpp"
@@ -110,7 +111,7 @@ class Replay {
     if (buffer(b).size_bytes != size_of_tensor(tensor)) {
       complain("{} does not have the size of its buffer", graph_.tensor(tensor).name);
     }
-    const std::optional<Value> found = arenas_[at_.device].value_in(buffer(b));
+    const std::optional<Value> found = value_of(arenas_[at_.device], buffer(b), expected.tensor, training_);
     if (found == expected) return;
     complain("reads {}, but finds {}", names_.text(expected),
              found ? names_.text(*found) : std::string("bytes that were never written, or written over"));
@@ -123,7 +124,7 @@ class Replay {
     if (const auto message = arenas_[at_.device].lent_to(buffer(b))) {
       complain("writes {} over message {}, which nobody waited for", names_.text(value), *message);
     }
-    arenas_[at_.device].write(buffer(b), value);
+    write_value(arenas_[at_.device], buffer(b), value, training_);
   }
 
   void feed(const Instruction& instruction) {
@@ -279,7 +280,7 @@ class Replay {
 
   // What is sent once a step is whatever sum is there, if it is one: who reads it knows which it must be.
   Value value_to_send(BufferId from, TensorId tensor, std::int32_t microbatch) {
-    const std::optional<Value> found = arenas_[at_.device].value_in(buffer(from));
+    const std::optional<Value> found = value_of(arenas_[at_.device], buffer(from), tensor, training_);
     if (found && names_.may_be_sent(*found, tensor, microbatch)) {
       read(from, *found, tensor);
       return *found;
@@ -316,7 +317,8 @@ class Replay {
   void check_end() {
     for (const NodeId n : ids<NodeId>(runs_.size())) {
       const bool once = training_.phase[n] == Phase::kUpdate;
-      const std::int32_t wanted = graph_.node(n).op->is_view ? 0 : once ? updates_wanted(n) : program_.microbatches;
+      const bool runs = !graph_.node(n).op->is_view && !cuts_up(training_, n);
+      const std::int32_t wanted = !runs ? 0 : once ? updates_wanted(n) : program_.microbatches;
       if (runs_[n] != wanted) {
         issues_.push_back(fmt::format("{} runs {} times, not {}", graph_.node(n).name, runs_[n], wanted));
       }

@@ -40,6 +40,10 @@ class LayoutCheck {
     std::int64_t end = device.persistent_bytes;
     std::vector<const Buffer*> parameters;
     for (const Buffer& buffer : device.buffers) {
+      if (buffer.role == BufferRole::kWhole) {
+        check_whole(d, buffer);
+        continue;
+      }
       const bool is_parameter = buffer.role == BufferRole::kParameter;
       const std::int64_t buffer_end = buffer.offset_bytes + buffer.size_bytes;
       const bool inside = is_parameter
@@ -58,6 +62,20 @@ class LayoutCheck {
     }
   }
 
+  // Over its shares, which leave no gap.
+  void check_whole(DeviceId d, const Buffer& whole) {
+    const IdVector<BufferId, Buffer>& buffers = program_.devices[d].buffers;
+    const auto shared = program_.training.shares.find(whole.tensor);
+    bool is_right = shared != program_.training.shares.end();
+    std::int64_t end = whole.offset_bytes;
+    for (std::size_t i = 0; is_right && i < shared->second.size(); ++i) {
+      const auto b = make_id<BufferId>(index(whole.first_share) + i);
+      is_right = buffers.contains(b) && buffers[b].tensor == shared->second[i] && buffers[b].offset_bytes == end;
+      if (is_right) end += buffers[b].size_bytes;
+    }
+    if (!is_right || end != whole.offset_bytes + whole.size_bytes) complain(d, "a whole is not where its shares are");
+  }
+
   // A parameter is kept in the group of its home: by each member, or by one where ZeRO says so.
   void check_homes() {
     IdVector<TensorId, std::int32_t> kept(graph_.tensors().size(), 0);
@@ -72,6 +90,7 @@ class LayoutCheck {
     }
     const IdVector<TensorId, bool> alone = kept_by_one();
     for (const GraphParameter& parameter : graph_.parameters()) {
+      if (program_.training.shares.contains(parameter.tensor) && kept[parameter.tensor] == 0) continue;  // they are
       const std::int32_t wanted = alone[parameter.tensor] ? 1 : replication_.size(leader_of(parameter.tensor));
       if (kept[parameter.tensor] == wanted) continue;
       issues_.push_back(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/graph/builder.hpp"
+#include "lib/operators/gradient_norm.hpp"
 #include "lib/operators/operator.hpp"
 #include "lib/program/ownership.hpp"
 #include "lib/training/rewrite.hpp"
@@ -69,24 +70,32 @@ class Clipper {
     }
   }
 
-  // One node for each owner, and where the norm of each gradient will be among those of all owners together.
+  // One node for each owner, and where the norms of each gradient will be among those of all owners together.
   void append_norms() {
     std::map<DeviceId, std::vector<std::size_t>> by_owner;
     for (std::size_t i = 0; i < training_.trained.size(); ++i) {
       by_owner[ownership_.owner(training_.trained[i].parameter)].push_back(i);
     }
-    order_.resize(training_.trained.size());
+    std::vector<std::int64_t> first(training_.trained.size(), 0);
     std::int64_t position = 0;
     for (const auto& [owner, positions] : by_owner) {
       std::vector<TensorId> gradients;
       for (const std::size_t i : positions) {
         gradients.push_back(tensor_[training_.trained[i].gradient]);
-        order_[i] = position++;
+        first[i] = position;
+        position += norms_of_gradient(i);
       }
       const std::string name = builder_.fresh_name("gradient_norm.of." + std::to_string(index(owner)));
       norms_.push_back(builder_.add("GradientL2", name, std::move(gradients)));
       mark(Phase::kUpdate, training_.home[training_.trained[positions.front()].parameter]);
     }
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      for (std::int64_t norm = 0; norm < norms_of_gradient(i); ++norm) order_.push_back(first[i] + norm);
+    }
+  }
+
+  [[nodiscard]] std::int64_t norms_of_gradient(std::size_t i) const {
+    return norms_of(elements(graph_.tensor(training_.trained[i].gradient).type.shape));
   }
 
   // Returns the factor.

@@ -13,7 +13,7 @@ namespace mp {
 // Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013).
 //
 // The gradients meant are the whole ones, over microbatches, consumers and replicas. On each device that owns parameters
-// a node takes the norm of each of their gradients; the owner of the first parameter puts these together in the order of
+// a node takes the norms of their gradients (GradientL2: one for each piece); the owner of the first parameter puts these together in the order of
 // training.trained, wherever they come from, so that the norm of all has the same bits under every placement, and sends
 // the factor min(1, clip_norm / (norm + 10⁻⁶)) to every update. Two messages a device, of a few bytes.
 // Guarantees: forward and backward nodes keep their ids, parameters their order.

@@ -13,6 +13,7 @@
 #include "lib/program/program.hpp"
 #include "lib/program/replication.hpp"
 #include "lib/program/segments.hpp"
+#include "lib/program/share_out.hpp"
 #include "lib/program/tasks.hpp"
 #include "lib/program/waits.hpp"
 
@@ -79,6 +80,7 @@ Program compile(TrainingGraph training, Placement placement, const CompileOption
   const Replication replication(options.replicas, options.devices);
   check_shape(training, placement, options, replication);
   check_states(training);
+  training = share_out(std::move(training), placement, replication, options.zero);
   training = clip_gradients(std::move(training), placement, replication, options.zero);
   const Cluster uniform = options.cluster != nullptr ? Cluster{} : uniform_cluster(options.devices);
   const Cluster& cluster = options.cluster != nullptr ? *options.cluster : uniform;

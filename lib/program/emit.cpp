@@ -60,13 +60,14 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
   incoming_.resize(slots, -1);
   for (const ResidenceId r : ids<ResidenceId>(residences_.all().size())) {
     const Residence& residence = residences_[r];
-    if (residence.origin != Residence::Origin::kParameter) continue;
+    if (residence.origin != Residence::Origin::kParameter || training.shares.contains(residence.tensor)) continue;
     for (const DeviceId d : options.replication.members(residence.device)) {
       if (!ownership_.keeps(d, residence.tensor)) continue;
       buffers_[member_slot(r, options.replication.position(d))] =
           make_buffer(d, residence.tensor, kOnceAStep, BufferRole::kParameter);
     }
   }
+  make_kept_wholes();
 }
 
 // Copies for those that read a parameter of another group.
@@ -90,7 +91,7 @@ void Emitter::run(NodeId n, std::int32_t microbatch) {
   const Node& node = graph_.node(n);
   if (node.op->is_view) {
     fetch(residences_.read_by(n, node.inputs.front()), microbatch);
-  } else {
+  } else if (!cuts_up(n)) {
     compute(n, microbatch);
   }
   for (const TensorId t : node.outputs) {
@@ -160,16 +161,26 @@ void Emitter::push(DeviceId device, Instruction instruction) {
   const auto position = static_cast<std::int32_t>(list.size());
   for (const std::vector<BufferId>* operands : {&instruction.inputs, &instruction.outputs}) {
     for (const BufferId b : *operands) {
-      if (b == kNone<BufferId>) continue;
-      Lifetime& life = out_.lifetimes[device][b];
-      life.begin = std::min(life.begin, position);
-      life.end = std::max(life.end, position + 1);
+      if (b != kNone<BufferId>) use(device, b, position);
     }
   }
   keep_what_leaves(device);
   advance_clock(device, instruction);
   list.push_back(std::move(instruction));
   out_.order.push_back({device, position});
+}
+
+void Emitter::use(DeviceId device, BufferId b, std::int32_t position) {
+  const Buffer& used = out_.devices[device].buffers[b];
+  if (used.role == BufferRole::kWhole) {
+    const std::size_t first = index(used.first_share);
+    const std::size_t shares = training_.shares.at(used.tensor).size();
+    for (std::size_t i = 0; i < shares; ++i) use(device, make_id<BufferId>(first + i), position);
+    return;
+  }
+  Lifetime& life = out_.lifetimes[device][b];
+  life.begin = std::min(life.begin, position);
+  life.end = std::max(life.end, position + 1);
 }
 
 void Emitter::copy(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferId from, BufferId to) {

@@ -77,7 +77,9 @@ void Emitter::start_reduction(BucketId b, std::int32_t microbatch) {
   for (std::size_t i = 0; i < bucket.gradients.size(); ++i) {
     const BufferId made = buffer(residences_.value(bucket.gradients[i], bucket.leader), microbatch);
     part.inputs.push_back(made);
-    if (bucket.reducers[i] == here) part.outputs.push_back(made);
+    if (bucket.reducers[i] != here) continue;
+    const bool is_moved = turn == 0 && is_share(bucket.gradients[i]);  // the others are made in their accumulators
+    part.outputs.push_back(is_moved ? accumulator(bucket.gradients[i], here) : made);
   }
   for (const PieceOperand& piece : inputs_of(out_.collectives[static_cast<std::size_t>(part.collective)], here)) {
     const bool are_accumulators = turn == 0 && bucket.reducers[piece.first] == here;

@@ -10,7 +10,8 @@ namespace mp {
 
 bool Emitter::is_fetched(const Residence& root, DeviceId device) const {
   const bool is_parameter = graph_.tensor(root.tensor).kind == TensorKind::kParameter;
-  return is_parameter && ownership_.is_fetched(root.tensor) && ownership_.owner(root.tensor) != device;
+  if (!is_parameter || !ownership_.is_fetched(root.tensor)) return false;
+  return training_.shares.contains(root.tensor) || ownership_.owner(root.tensor) != device;
 }
 
 std::vector<FetchedReads> Emitter::fetched_reads(const std::vector<NodeRun>& runs) const {
@@ -26,14 +27,22 @@ std::vector<FetchedReads> Emitter::fetched_reads(const std::vector<NodeRun>& run
   return reads;
 }
 
-// Those that their owner alone keeps, each once.
+// Those that their owner alone keeps, each once; of what has shares, these.
 std::vector<TensorId> Emitter::parameters_read(NodeId n) const {
   std::vector<TensorId> parameters;
+  const auto add = [&](TensorId t) {
+    if (std::find(parameters.begin(), parameters.end(), t) == parameters.end()) parameters.push_back(t);
+  };
   for (const TensorId t : graph_.node(n).inputs) {
     if (t == kNone<TensorId>) continue;
     const TensorId root = residences_[residences_[residences_.read_by(n, t)].buffer_of].tensor;
     if (graph_.tensor(root).kind != TensorKind::kParameter || !ownership_.is_fetched(root)) continue;
-    if (std::find(parameters.begin(), parameters.end(), root) == parameters.end()) parameters.push_back(root);
+    const auto shared = training_.shares.find(root);
+    if (shared == training_.shares.end()) {
+      add(root);
+    } else {
+      for (const TensorId share : shared->second) add(share);
+    }
   }
   return parameters;
 }
@@ -83,8 +92,11 @@ void Emitter::open_window(std::size_t run, DeviceId device) {
   if (fetch_plan_.opens[run] < 0) return;
   Fetching& state = fetching_[device];
   MP_CHECK(!state.ordered.empty());
-  for (const auto& [parameter, slot] : state.ordered.front()) state.copies[parameter] = slot;
+  const OrderedWindow window = std::move(state.ordered.front());
   state.ordered.pop_front();
+  for (const auto& [parameter, slot] : window.copies) state.copies[parameter] = slot;
+  for (const auto& [whole, copy] : window.whole_copies.wholes) state.wholes[whole] = copy;
+  add_own_shares(window.whole_copies, device);
   ++state.opened;
   order_ahead(device);
 }
@@ -100,19 +112,24 @@ void Emitter::order_ahead(DeviceId device) {
   }
 }
 
-// One message from each owner for what lies side by side there.
+// One message from each owner for what lies side by side there; and one for each share, which goes beside the others.
 void Emitter::order(const FetchWindow& window, DeviceId device) {
   std::vector<TensorId> parameters = window.parameters;
   const auto place = [&](TensorId t) { return std::pair(ownership_.owner(t), fetch_order_[t]); };
   std::sort(parameters.begin(), parameters.end(), [&](TensorId a, TensorId b) { return place(a) < place(b); });
-  std::vector<std::pair<TensorId, Slot>>& ordered = fetching_[device].ordered.emplace_back();
+  OrderedWindow& ordered = fetching_[device].ordered.emplace_back();
+  ordered.whole_copies = room_for_wholes(parameters, device);
+  const std::map<TensorId, BufferId>& of_share = ordered.whole_copies.of_share;
   std::vector<Part> parts;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const TensorId t = parameters[i];
-    parts.push_back({t, kept_by_owner(t), new_slot()});
-    ordered.emplace_back(t, parts.back().slot);
+    const auto into = of_share.find(t);
+    parts.push_back({t, kept_by_owner(t), new_slot(), into == of_share.end() ? kNone<BufferId> : into->second});
+    ordered.copies.emplace_back(t, parts.back().slot);
     const auto [owner, position] = place(t);
-    if (i + 1 < parameters.size() && place(parameters[i + 1]) == std::pair(owner, position + 1)) continue;
+    const bool goes_on = i + 1 < parameters.size() && place(parameters[i + 1]) == std::pair(owner, position + 1) &&
+                         !is_share(t) && !is_share(parameters[i + 1]);
+    if (goes_on) continue;
     post({.from = owner, .to = device}, parts);
     parts.clear();
   }
@@ -120,9 +137,17 @@ void Emitter::order(const FetchWindow& window, DeviceId device) {
 
 BufferId Emitter::fetched_copy(TensorId parameter, DeviceId device) {
   if (is_gathered(parameter, device)) return gathered_[device].copies.at(parameter);
-  const Slot copy = fetching_[device].copies.at(parameter);
-  if (buffers_[copy] == kNone<BufferId>) receive_up_to(incoming_[copy]);
-  return buffers_[copy];
+  const auto received = [&](TensorId t) {
+    const Slot copy = fetching_[device].copies.at(t);
+    if (buffers_[copy] == kNone<BufferId>) receive_up_to(incoming_[copy]);
+    return buffers_[copy];
+  };
+  const auto shared = training_.shares.find(parameter);
+  if (shared == training_.shares.end()) return received(parameter);
+  for (const TensorId share : shared->second) {
+    if (ownership_.owner(share) != device) static_cast<void>(received(share));
+  }
+  return fetching_[device].wholes.at(parameter);
 }
 
 }  // namespace mp

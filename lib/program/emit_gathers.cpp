@@ -52,14 +52,18 @@ void Emitter::gather_next(DeviceId leader) {
   Collective collective{.kind = CollectiveKind::kAllGather, .members = members};
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const auto [owner, position] = place(parameters[i]);
-    add_tensor(collective, parameters[i], owner, i == 0 || place(parameters[i - 1]) != std::pair(owner, position - 1));
+    const bool goes_on = i > 0 && place(parameters[i - 1]) == std::pair(owner, position - 1) &&
+                         !is_share(parameters[i]) && !is_share(parameters[i - 1]);
+    add_tensor(collective, parameters[i], owner, !goes_on);
   }
   const std::int32_t id = add_collective(std::move(collective));
   for (const DeviceId d : members) {
-    CollectivePart part{.collective = id};
+    CollectivePart part{.collective = id, .whole_copies = room_for_wholes(parameters, d)};
     for (const TensorId t : parameters) {
       if (ownership_.owner(t) == d) {
         part.inputs.push_back(kept_by_owner(t));
+      } else if (is_share(t)) {
+        part.outputs.push_back(part.whole_copies.of_share.at(t));
       } else {
         part.outputs.push_back(make_buffer(d, t, kOnceAStep, BufferRole::kActivation));
       }
@@ -84,6 +88,8 @@ void Emitter::open_gathered(DeviceId device) {
   const CollectivePart part = std::move(own.under_way.front());
   own.under_way.pop_front();
   finish_part(device, part);
+  add_own_shares(part.whole_copies, device);
+  for (const auto& [whole, copy] : part.whole_copies.wholes) own.copies[whole] = copy;
   const Collective& collective = out_.collectives[static_cast<std::size_t>(part.collective)];
   for (const PieceOperand& piece : outputs_of(collective, device)) {
     for (std::size_t i = 0; i < piece.tensors; ++i) {

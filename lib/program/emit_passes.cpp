@@ -49,6 +49,7 @@ void Emitter::compute(NodeId n, std::int32_t microbatch) {
 // The buffer a node writes output `t` to.
 BufferId Emitter::output(NodeId n, TensorId t, std::int32_t microbatch) {
   const DeviceId leader = leader_of_[n];
+  if (training_.shares.contains(t)) return output_in_shares(t, leader, microbatch);
   const ResidenceId r = residences_.value(t, leader);
   if (residences_[r].copied_from_state) return kNone<BufferId>;  // settle_in_place
   if (residences_.is_accumulated(t) && shards_gradients(leader)) return output_of_shard(r, microbatch);

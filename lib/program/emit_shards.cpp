@@ -120,7 +120,10 @@ void Emitter::add_next_shard(BucketId b) {
       if (buffers_[slot] == kNone<BufferId>) receive_up_to(next.message);
       from = buffers_[slot];
     }
-    if (microbatch == 0) continue;
+    if (microbatch == 0) {
+      if (next.message < 0 && is_share(t)) copy(bucket.reducer, t, microbatch, from, accumulator(t, bucket.reducer));
+      continue;
+    }
     push(bucket.reducer, {.opcode = Opcode::kAccumulate,
                           .tensor = t,
                           .microbatch = microbatch,

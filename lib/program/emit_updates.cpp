@@ -164,7 +164,7 @@ void Emitter::update_what_is_ready(DeviceId device, std::int64_t fill_until) {
     const NodeId n = queue[i];
     const TensorId parameter = ownership_.updated_by(n);
     const bool is_awaited = parameter == kNone<TensorId> || ownership_.sends_new_value(parameter);
-    const bool is_read = parameter != kNone<TensorId> && reads_left_[parameter] > 0;
+    const bool is_read = parameter != kNone<TensorId> && reads_left_[whole_of(parameter)] > 0;
     if (is_read || (!is_awaited && clock_[device] >= fill_until)) {
       left.push_back(n);
     } else if (!is_updated_[n] && has_operands(n, device) && ownership_.executors(n).front() == device) {

@@ -85,12 +85,17 @@ class Emitter {
     std::size_t started = 0;
     std::int64_t done = 0;  // once all have started
   };
+  struct WholeCopies {  // of parameters that have shares, on a device that fetches these
+    std::map<TensorId, BufferId> wholes = {};
+    std::map<TensorId, BufferId> of_share = {};
+  };
   struct CollectivePart {  // a member's
     std::int32_t collective = -1;
     std::int32_t microbatch = kOnceAStep;
     BucketId bucket = kNone<BucketId>;  // of gradients
     std::vector<BufferId> inputs = {};
     std::vector<BufferId> outputs = {};
+    WholeCopies whole_copies = {};
   };
   struct Gathering {  // of a group
     std::vector<FetchWindow> windows = {};
@@ -102,10 +107,15 @@ class Emitter {
     std::deque<CollectivePart> under_way = {};  // windows that are started and not opened
     std::map<TensorId, BufferId> copies = {};   // the latest opened
   };
-  struct Fetching {                                              // of a device
-    std::size_t opened = 0;                                      // windows
-    std::deque<std::vector<std::pair<TensorId, Slot>>> ordered;  // not opened yet
-    std::map<TensorId, Slot> copies;                             // the latest opened
+  struct OrderedWindow {
+    std::vector<std::pair<TensorId, Slot>> copies = {};
+    WholeCopies whole_copies = {};
+  };
+  struct Fetching {                       // of a device
+    std::size_t opened = 0;               // windows
+    std::deque<OrderedWindow> ordered;    // not opened yet
+    std::map<TensorId, Slot> copies;      // the latest opened
+    std::map<TensorId, BufferId> wholes;  // likewise
     std::int64_t ahead_bytes = 0;
   };
 
@@ -116,6 +126,7 @@ class Emitter {
   BufferId make_buffer(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferRole role);
   BufferId make_buffer(ResidenceId r, std::int32_t microbatch);
   void push(DeviceId device, Instruction instruction);
+  void use(DeviceId device, BufferId buffer, std::int32_t position);
   void copy(DeviceId device, TensorId tensor, std::int32_t microbatch, BufferId from, BufferId to);
   // Messages
   void post(Message message, const std::vector<Part>& parts);
@@ -137,6 +148,16 @@ class Emitter {
   void hand_over(NodeId n, TensorId t, std::int32_t microbatch);
   void copy_state(ResidenceId r, std::int32_t microbatch);
   void accumulate(ResidenceId r, std::int32_t microbatch);
+
+  // emit_shares.cpp: tensors that are nothing but shares of several owners
+  [[nodiscard]] bool is_share(TensorId t) const;
+  [[nodiscard]] TensorId whole_of(TensorId t) const;
+  [[nodiscard]] bool cuts_up(NodeId n) const;
+  BufferId make_whole(DeviceId device, TensorId whole, std::int32_t microbatch, const Bundle& shares);
+  void make_kept_wholes();
+  [[nodiscard]] BufferId output_in_shares(TensorId whole, DeviceId leader, std::int32_t microbatch);
+  [[nodiscard]] WholeCopies room_for_wholes(const std::vector<TensorId>& parameters, DeviceId device);
+  void add_own_shares(const WholeCopies& copies, DeviceId device);
 
   // emit_fetches.cpp: parameters of ZeRO 3
   [[nodiscard]] bool is_fetched(const Residence& root, DeviceId device) const;

@@ -36,6 +36,7 @@ std::vector<Bundle> all_bundles(const DeviceProgram& program, const std::vector<
   std::vector<bool> taken(bundles.size(), false);
   std::vector<Bundle> all;
   for (const BufferId b : ids<BufferId>(program.buffers.size())) {
+    if (program.buffers[b].role == BufferRole::kWhole) continue;
     if (bundle_of[b] < 0) {
       all.push_back({b});
     } else if (const auto i = static_cast<std::size_t>(bundle_of[b]); !taken[i]) {
@@ -84,6 +85,9 @@ void assign_offsets(DeviceProgram& program, const IdVector<BufferId, Lifetime>& 
   const Packing packing = pack(blocks, most_live(blocks));
   for (std::size_t i = 0; i < others.size(); ++i) place(others[i], end + packing.offsets[i], program);
   program.arena_bytes = end + packing.height;
+  for (Buffer& buffer : program.buffers) {
+    if (buffer.role == BufferRole::kWhole) buffer.offset_bytes = program.buffers[buffer.first_share].offset_bytes;
+  }
 }
 
 std::int64_t most_live_bytes(const DeviceProgram& program, const IdVector<BufferId, Lifetime>& lifetimes) {
@@ -92,7 +96,7 @@ std::int64_t most_live_bytes(const DeviceProgram& program, const IdVector<Buffer
   for (const BufferId b : ids<BufferId>(program.buffers.size())) {
     if (program.buffers[b].role == BufferRole::kParameter) {
       parameters += aligned_bytes(program.buffers[b].size_bytes);
-    } else {
+    } else if (program.buffers[b].role != BufferRole::kWhole) {
       blocks.push_back(block_of({b}, program, lifetimes));
     }
   }

@@ -18,6 +18,17 @@ void extend(Span& span, std::size_t position) {
   span.last = std::max(span.last, position);
 }
 
+// The buffer; of a whole, those of its shares.
+std::vector<BufferId> memory_of(const Program& program, const DeviceProgram& device, BufferId b) {
+  const Buffer& buffer = device.buffers[b];
+  if (buffer.role != BufferRole::kWhole) return {b};
+  std::vector<BufferId> shares;
+  for (std::size_t i = 0; i < program.training.shares.at(buffer.tensor).size(); ++i) {
+    shares.push_back(make_id<BufferId>(index(buffer.first_share) + i));
+  }
+  return shares;
+}
+
 IdVector<BufferId, Span> spans_of(const Program& program, const DeviceProgram& device) {
   IdVector<BufferId, Span> spans(device.buffers.size());
   std::vector<std::size_t> sent_at(program.messages.size(), 0);
@@ -25,7 +36,8 @@ IdVector<BufferId, Span> spans_of(const Program& program, const DeviceProgram& d
     const Instruction& instruction = device.instructions[i];
     for (const std::vector<BufferId>* operands : {&instruction.inputs, &instruction.outputs}) {
       for (const BufferId b : *operands) {
-        if (b != kNone<BufferId>) extend(spans[b], i);
+        if (b == kNone<BufferId>) continue;
+        for (const BufferId used : memory_of(program, device, b)) extend(spans[used], i);
       }
     }
     if (instruction.message < 0) continue;

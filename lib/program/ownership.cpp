@@ -3,27 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "lib/operators/operator.hpp"
+#include "lib/program/share_out.hpp"
+#include "lib/program/shared_parameters.hpp"
 
 namespace mp {
-namespace {
-
-// Parameters that forward or backward nodes update in place.
-IdVector<TensorId, bool> updated_by_passes(const TrainingGraph& training) {
-  IdVector<TensorId, bool> updated(training.graph.tensors().size(), false);
-  for (const NodeId n : ids<NodeId>(training.graph.nodes().size())) {
-    if (training.phase[n] == Phase::kUpdate) continue;
-    const Node& node = training.graph.node(n);
-    for (const InPlace& pair : node.op->in_place) {
-      const bool present = pair.output < node.outputs.size() && node.outputs[pair.output] != kNone<TensorId> &&
-                           pair.input < node.inputs.size() && node.inputs[pair.input] != kNone<TensorId>;
-      if (present) updated[node.inputs[pair.input]] = true;
-    }
-  }
-  return updated;
-}
-
-}  // namespace
 
 Ownership::Ownership(const TrainingGraph& training, const Placement& placement, const Replication& replication,
                      std::int32_t zero)
@@ -44,33 +27,38 @@ Ownership::Ownership(const TrainingGraph& training, const Placement& placement, 
 
 // A parameter that no node reads lives on device 0.
 void Ownership::find_homes() {
-  const IdVector<TensorId, bool> is_state = updated_by_passes(training_);
-  IdVector<TensorId, bool> follows(training_.graph.tensors().size(), false);  // optimizer state: its parameter
-  for (const TrainedParameter& trained : training_.trained) {
-    for (const TensorId state : trained.state) follows[state] = true;
-  }
-  std::vector<TensorId> shared;
   for (const GraphParameter& parameter : training_.graph.parameters()) {
-    const TensorId t = parameter.tensor;
-    if (training_.home[t] != kNone<NodeId>) owner_[t] = placement_[training_.home[t]];
-    if (is_state[t] || follows[t] || replication_.size(owner_[t]) == 1) continue;
-    shared.push_back(t);
-    fetched_[t] = owner_alone_[t] = zero_ >= 3;
+    const NodeId home = training_.home[parameter.tensor];
+    if (home != kNone<NodeId>) owner_[parameter.tensor] = placement_[home];
   }
-  spread(shared);
+  const IdVector<DeviceId, std::vector<TensorId>> owned = owned_parameters(training_, placement_, replication_);
+  for (const DeviceId leader : ids<DeviceId>(owned.size())) {
+    for (const TensorId t : owned[leader]) fetched_[t] = owner_alone_[t] = zero_ >= 3;
+    spread_over_members(leader, owned[leader]);
+  }
 }
 
-void Ownership::spread(const std::vector<TensorId>& parameters) {
-  const auto size_of = [&](TensorId t) { return bytes(training_.graph.tensor(t).type); };
-  std::vector<TensorId> by_size = parameters;
-  std::stable_sort(by_size.begin(), by_size.end(), [&](TensorId a, TensorId b) { return size_of(a) > size_of(b); });
-  IdVector<DeviceId, std::int64_t> owned(replication_.devices(), 0);
-  for (const TensorId t : by_size) {
-    const std::vector<DeviceId>& members = replication_.members(owner_[t]);
-    owner_[t] = *std::min_element(members.begin(), members.end(),
-                                  [&](DeviceId a, DeviceId b) { return owned[a] < owned[b]; });  // the first of equals
-    owned[owner_[t]] += size_of(t);
+// Shares belong to the members in their order. What has shares is owned by nobody: the leader stands for it.
+void Ownership::spread_over_members(DeviceId leader, const std::vector<TensorId>& parameters) {
+  const auto size_of_tensor = [&](TensorId t) { return bytes(training_.graph.tensor(t).type); };
+  std::vector<std::int64_t> owned(replication_.members(leader).size(), 0);
+  std::vector<TensorId> whole;
+  std::vector<std::int64_t> sizes;
+  for (const TensorId t : parameters) {
+    if (training_.whole_of_share.contains(t)) continue;
+    const auto shared = training_.shares.find(t);
+    if (shared == training_.shares.end()) {
+      whole.push_back(t);
+      sizes.push_back(size_of_tensor(t));
+      continue;
+    }
+    for (std::size_t i = 0; i < shared->second.size(); ++i) {
+      owner_[shared->second[i]] = replication_.members(leader)[i];
+      owned[i] += size_of_tensor(shared->second[i]);
+    }
   }
+  const std::vector<std::size_t> positions = spread(sizes, owned);
+  for (std::size_t i = 0; i < whole.size(); ++i) owner_[whole[i]] = replication_.members(leader)[positions[i]];
 }
 
 void Ownership::settle_optimizer_states() {

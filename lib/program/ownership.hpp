@@ -11,8 +11,9 @@
 
 namespace mp {
 
-// Each model parameter has an owner in the group of its home: largest first, to the member that owns the fewest bytes
-// so far. State that the passes update is the leader's. ZeRO (Rajbhandari et al., SC 2020): from level 1 on optimizer
+// Each model parameter has an owner in the group of its home, or, where it has shares (lib/program/share_out.hpp), each
+// of these: the first share the first member, and so on; what is whole largest first, to the member that owns the fewest
+// bytes so far. State that the passes update is the leader's. ZeRO (Rajbhandari et al., SC 2020): from level 1 on optimizer
 // state is the owner's alone, and so is the update; from level 3 on parameters are, too, and others fetch them.
 class Ownership {
  public:
@@ -38,7 +39,7 @@ class Ownership {
 
  private:
   void find_homes();
-  void spread(const std::vector<TensorId>& parameters);
+  void spread_over_members(DeviceId leader, const std::vector<TensorId>& parameters);
   void settle_optimizer_states();
   void find_parameters_of_updates();
 

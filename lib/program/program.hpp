@@ -43,6 +43,7 @@ enum class BufferRole : std::uint8_t {
   kParameter,   // kept between steps: trained, model state, optimizer state
   kGradient,    // accumulator, kept within a step
   kActivation,  // everything a node makes or a device receives or is fed
+  kWhole,       // a tensor of TrainingGraph::shares over its shares' buffers: no memory of its own
 };
 
 // Size and place in the device's arena. Views of a tensor share its buffer.
@@ -52,6 +53,7 @@ struct Buffer {
   BufferRole role = BufferRole::kActivation;
   std::int64_t offset_bytes = 0;  // multiple of kBufferAlignment
   std::int64_t size_bytes = 0;
+  BufferId first_share = kNone<BufferId>;  // kWhole: of as many as the tensor has shares, one after another
   friend bool operator==(const Buffer&, const Buffer&) = default;
 };
 inline constexpr std::int64_t kBufferAlignment = 64;

@@ -32,6 +32,17 @@ void carry_over(const TrainingGraph& from, const IdVector<TensorId, TensorId>& t
     for (TensorId& state : trained.state) state = tensor[state];
     to.trained.push_back(std::move(trained));
   }
+  for (const auto& [whole, shares] : from.shares) {
+    std::vector<TensorId>& moved = to.shares[tensor[whole]];
+    for (const TensorId share : shares) {
+      moved.push_back(tensor[share]);
+      to.whole_of_share.emplace(tensor[share], tensor[whole]);
+    }
+  }
+  carry_over_step(from, tensor, to);
+}
+
+void carry_over_step(const TrainingGraph& from, const IdVector<TensorId, TensorId>& tensor, TrainingGraph& to) {
   for (const TensorId t : from.fetched) to.fetched.push_back(tensor[t]);
   to.forward_nodes = from.forward_nodes;
   to.microbatches = from.microbatches;

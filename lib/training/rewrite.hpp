@@ -10,6 +10,9 @@ namespace mp {
 // (kNone: made by a node).
 [[nodiscard]] IdVector<TensorId, TensorId> copy_inputs_and_parameters(const Graph& from, GraphBuilder& to);
 
+// Says in `to` what `from` says of its passes and its step. `tensor`: by position in `from`, those of `to`.
+void carry_over_step(const TrainingGraph& from, const IdVector<TensorId, TensorId>& tensor, TrainingGraph& to);
+
 // Says in `to`, whose graph is complete, what `from` says of its parameters, fetched tensors and step. `tensor`,
 // `node`: by position in `from`, those of `to`.
 void carry_over(const TrainingGraph& from, const IdVector<TensorId, TensorId>& tensor,

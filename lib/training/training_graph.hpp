@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,12 @@ struct TrainingGraph {
   std::int32_t microbatches = 1;
   double clip_norm = 0.0;                     // as Optimizer::clip_norm: for compile(), which knows the devices
   TensorId gradient_norm = kNone<TensorId>;  // a float32 scalar made by a kUpdate node, where compile() clips
+  // Parameters with several owners, and their gradients: tensors that are nothing but others (their shares), one after
+  // another in row-major order, and have no place of their own where those lie side by side. The shares of a parameter
+  // are parameters, too; those of a gradient are outputs of a Split that nothing runs. Made by compile()
+  // (lib/program/share_out.hpp), and the way back.
+  std::map<TensorId, std::vector<TensorId>> shares{};
+  std::map<TensorId, TensorId> whole_of_share{};
   [[nodiscard]] bool is_accumulated(TensorId tensor) const;  // made by kBackward, read by kUpdate
 };
 

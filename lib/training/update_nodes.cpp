@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/operators/operator.hpp"
+
 namespace mp {
 namespace {
 
@@ -51,6 +53,10 @@ TensorId add_master(GraphBuilder& builder, const GraphParameter& parameter, Trai
 TensorId master_of(const Graph& graph, const TrainedParameter& trained) {
   const bool has_master = graph.tensor(trained.parameter).type.type != DataType::kFloat32;
   return has_master ? trained.state.front() : kNone<TensorId>;
+}
+
+bool is_elementwise_update(const Node& update) {
+  return update.op->name == "SgdUpdate" || update.op->name == "AdamUpdate";
 }
 
 TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,

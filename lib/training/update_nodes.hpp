@@ -13,6 +13,10 @@ namespace mp {
 [[nodiscard]] TrainedParameter append_update(GraphBuilder& builder, const GraphParameter& parameter, TensorId gradient,
                                              const Optimizer& optimizer);
 
+// Whether any part of the parameter can be updated by itself: what an element becomes is up to that of its gradient and
+// state alone.
+[[nodiscard]] bool is_elementwise_update(const Node& update);
+
 // The float32 tensor that is the parameter's value between steps, where the parameter itself is a rounded copy; kNone
 // where it is its own value.
 [[nodiscard]] TensorId master_of(const Graph& graph, const TrainedParameter& trained);

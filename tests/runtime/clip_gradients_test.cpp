@@ -68,7 +68,7 @@ TEST_CASE("a limit that no gradient reaches changes no bit", "[clip]") {
 
 TEST_CASE("the norm of all gradients and the factor are PyTorch's", "[clip]") {
   GraphBuilder builder("clip");
-  const TensorId a = builder.add_input("a", {DataType::kFloat32, {3, 70'001}});  // of several pieces
+  const TensorId a = builder.add_input("a", {DataType::kFloat32, {3, 70'001}});  // of four pieces
   const TensorId b = builder.add_input("b", {DataType::kFloat32, {2}});
   const TensorId c = builder.add_input("c", {DataType::kFloat32, {}});
   const TensorId first = builder.add("GradientL2", "first", {c, a});
@@ -77,7 +77,7 @@ TEST_CASE("the norm of all gradients and the factor are PyTorch's", "[clip]") {
   node.name = "norm";
   node.op_name = "GradientNorm";
   node.inputs = {first, second};
-  node.attributes = {{"clip_norm", 2.0}, {"order", std::vector<std::int64_t>{1, 2, 0}}};
+  node.attributes = {{"clip_norm", 2.0}, {"order", std::vector<std::int64_t>{1, 2, 3, 4, 5, 0}}};
   builder.add_node(std::move(node), {"norm", "factor"});
   const Graph graph = std::move(builder).build();
   mp::runtime::testing::GraphRunner runner(graph, 3);

@@ -6,15 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "lib/operators/gradient_norm.hpp"
 #include "runtime/cpu/kernels/kernels.hpp"
 #include "runtime/cpu/sums.hpp"
 
 namespace mp::runtime::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 65536;  // elements whose squares are summed at once, by one thread
-
-// A part of an input.
+// A part of an input, which one thread sums.
 struct Piece {
   std::size_t input = 0;
   std::int64_t begin = 0;
@@ -25,8 +24,8 @@ std::vector<Piece> pieces_of(const KernelCall& call) {
   std::vector<Piece> pieces;
   for (std::size_t i = 0; i < call.node.inputs.size(); ++i) {
     const std::int64_t size = elements(call.input(i).shape);
-    for (std::int64_t begin = 0; begin < size; begin += kChunk) {
-      pieces.push_back({.input = i, .begin = begin, .count = std::min(kChunk, size - begin)});
+    for (std::int64_t begin = 0; begin < size; begin += kNormElements) {
+      pieces.push_back({.input = i, .begin = begin, .count = std::min(kNormElements, size - begin)});
     }
   }
   return pieces;
@@ -36,21 +35,12 @@ std::vector<Piece> pieces_of(const KernelCall& call) {
 
 KernelPointer make_gradient_l2(const KernelCall& call) {
   std::vector<Piece> pieces = pieces_of(call);
-  std::vector<double> sums(pieces.size(), 0.0);
-  std::vector<double> totals(call.node.inputs.size(), 0.0);
-  const auto workspace = static_cast<std::int64_t>((sums.size() + totals.size()) * sizeof(double));
-  return function_kernel(
-      [&team = call.team, pieces = std::move(pieces), sums = std::move(sums),
-       totals = std::move(totals)](const Operands& io) mutable {
-        team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) {
-          const Piece& piece = pieces[static_cast<std::size_t>(i)];
-          sums[static_cast<std::size_t>(i)] = sum_of_squares(io.in(piece.input) + piece.begin, piece.count);
-        });
-        std::fill(totals.begin(), totals.end(), 0.0);
-        for (std::size_t i = 0; i < pieces.size(); ++i) totals[pieces[i].input] += sums[i];
-        for (std::size_t i = 0; i < totals.size(); ++i) io.out(0)[i] = static_cast<float>(std::sqrt(totals[i]));
-      },
-      workspace);
+  return function_kernel([&team = call.team, pieces = std::move(pieces)](const Operands& io) {
+    team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) {
+      const Piece& piece = pieces[static_cast<std::size_t>(i)];
+      io.out(0)[i] = static_cast<float>(std::sqrt(sum_of_squares(io.in(piece.input) + piece.begin, piece.count)));
+    });
+  });
 }
 
 // As PyTorch's clip_grad_norm_ has it. A norm that is no number makes a factor that is none.

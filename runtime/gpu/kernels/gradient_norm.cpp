@@ -11,42 +11,32 @@
 namespace mp::runtime::gpu {
 namespace {
 
-constexpr std::int64_t kMostParts = 512;
-
-std::int64_t parts_of(std::int64_t size) { return std::clamp<std::int64_t>(size / kSquaresWidth, 1, kMostParts); }
-
-// The norms of all tensors in two launches.
+// The norms of all tensors in one launch.
 class GradientL2 {
  public:
   GradientL2(Device& device, std::vector<SquaredTensor> tensors)
       : device_(&device), tensors_(std::move(tensors)), table_(device, tensors_.size()) {
     for (SquaredTensor& tensor : tensors_) {
-      tensor.first_chunk = parts_;
-      parts_ += tensor.parts;
+      tensor.first_chunk = norms_;
+      norms_ += norms_of(tensor.size);
     }
-    sums_ = device.allocate_scratch(sums_bytes());
   }
-  [[nodiscard]] std::int64_t workspace_bytes() const { return table_.size_bytes() + sums_bytes(); }
+  [[nodiscard]] std::int64_t workspace_bytes() const { return table_.size_bytes(); }
 
   void run(const Operands& io) {
     const SquaredTensor* rows = table_.rows(io.inputs, io.outputs, [&] {
       for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].x.data = io.inputs[i];
       return tensors_;
     });
-    auto* sums = reinterpret_cast<double*>(sums_.get());
     const auto count = static_cast<std::int64_t>(tensors_.size());
-    for_rows(device_->queue(), parts_, kSquaresWidth, SquaresRow{rows, count, sums});
-    for_items(device_->queue(), count, RootItem{rows, sums, io.out(0)});
+    for_rows(device_->queue(), norms_, kSquaresWidth, NormRow{rows, count, io.out(0)});
   }
 
  private:
-  [[nodiscard]] std::int64_t sums_bytes() const { return parts_ * static_cast<std::int64_t>(sizeof(double)); }
-
   Device* device_;
   std::vector<SquaredTensor> tensors_;
   OperandTable<SquaredTensor> table_;
-  std::int64_t parts_ = 0;
-  DeviceMemory sums_;
+  std::int64_t norms_ = 0;
 };
 
 }  // namespace
@@ -56,10 +46,7 @@ KernelPointer make_gradient_l2(const KernelCall& call) {
   for (std::size_t i = 0; i < call.node.inputs.size(); ++i) {
     call.require_real(call.input(i).type);
     const std::int64_t size = elements(call.input(i).shape);
-    tensors.push_back({.first_chunk = 0,
-                       .parts = parts_of(size),
-                       .size = size,
-                       .x = {nullptr, call.input(i).type == DataType::kBfloat16}});
+    tensors.push_back({.first_chunk = 0, .size = size, .x = {nullptr, call.input(i).type == DataType::kBfloat16}});
   }
   GradientL2 norms(call.device, std::move(tensors));
   const std::int64_t workspace = norms.workspace_bytes();
@@ -86,9 +73,9 @@ KernelPointer make_gradient_norm(const KernelCall& call) {
           device.move(to, io.in(i), sizes[i] * static_cast<std::int64_t>(sizeof(float)));
           to += sizes[i];
         }
-        for_items(device.queue(), 1,
-                  ClipItem{norms, reinterpret_cast<const std::int64_t*>(scratch.get()), count, clip_norm, io.out(0),
-                           io.out(1)});
+        for_rows(device.queue(), 1, kSquaresWidth,
+                 ClipRow{norms, reinterpret_cast<const std::int64_t*>(scratch.get()), count, clip_norm, io.out(0),
+                         io.out(1)});
       },
       workspace);
 }

@@ -74,6 +74,29 @@ Graph two_layers() {
   return layers.finish(layers.builder().add("Gemm", "fc2", {hidden, layers.weight("fc2.weight")}));
 }
 
+Graph large_weights(std::uint64_t seed) {
+  const RandomStream random(seed, "large weights");
+  GraphBuilder builder("large");
+  std::int64_t width = 256;
+  TensorId x = builder.add_input("x", matrix(2, width), "normal");
+  const std::uint64_t layers = 2 + random.below(0, 3);
+  for (std::uint64_t layer = 0; layer < layers; ++layer) {
+    const std::string name = "fc" + std::to_string(layer);
+    const std::int64_t next = 32 * static_cast<std::int64_t>(4 + random.below(1 + 2 * layer, 24));
+    const TensorId weight = builder.add_parameter(name + ".weight", matrix(width, next), kSmall);
+    const TensorId bias = builder.add_parameter(name + ".bias", vector(next), kSmall);
+    x = builder.add("Tanh", name + ".tanh", {builder.add("Gemm", name, {x, weight, bias})});
+    if (layer == 1) {
+      x = builder.add("Gemm", name + ".back", {x, weight}, {{"transB", std::int64_t{1}}});
+    } else {
+      width = next;
+    }
+  }
+  const TensorId target = builder.add_input("target", matrix(2, width), "normal");
+  builder.set_loss(builder.add("MeanSquaredError", "loss", {x, target}), LossReduction::kMean);
+  return std::move(builder).build();
+}
+
 Graph equal_layers(std::int64_t layers, std::int64_t width) {
   GraphBuilder builder("equal");
   TensorId x = builder.add_input("x", {DataType::kFloat32, {2, width}});

@@ -14,6 +14,10 @@ namespace mp::test {
 // Products with one weight each, `width` × `width`, on a batch of 2.
 [[nodiscard]] Graph equal_layers(std::int64_t layers, std::int64_t width);
 
+// Products whose weights are large and of many sizes, one of them read twice (once transposed), with biases, on a batch
+// of 2: what replicas own evenly in shares alone.
+[[nodiscard]] Graph large_weights(std::uint64_t seed);
+
 // A chain of `stages` nodes known by measured costs, each `forward_s` and `backward_s` long, that pass `tensor_bytes`
 // on: the stages of the pipelines in the literature.
 struct ChainOptions {

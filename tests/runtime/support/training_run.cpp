@@ -10,6 +10,7 @@
 #include "lib/program/collectives.hpp"
 #include "lib/training/flows.hpp"
 #include "runtime/cpu/cpu_backend.hpp"
+#include "runtime/stored_parameters.hpp"
 #include "tests/support/source_dir.hpp"
 
 namespace mp::runtime::test {
@@ -85,12 +86,10 @@ Outcome train_steps(const TrainingGraph& training, const PlacementCase& placemen
   for (std::int64_t step = 0; step < kSteps; ++step) {
     outcome.losses.push_back(executor.run_step({.seed = kSeed, .step = step, .learning_rate = 0.05}, *data.training));
   }
-  const Graph& graph = executor.program().training.graph;
-  for (const GraphParameter& parameter : graph.parameters()) {
-    const Tensor& tensor = graph.tensor(parameter.tensor);
-    std::vector<std::byte>& values = outcome.parameters[tensor.name];
-    values.resize(static_cast<std::size_t>(bytes(tensor.type)));
-    executor.read(parameter.tensor, values);
+  for (const StoredParameter& stored : stored_parameters(executor.program().training, Stored::kModelAndOptimizer)) {
+    std::vector<std::byte>& values = outcome.parameters[stored.name];
+    values.resize(static_cast<std::size_t>(bytes(stored.type)));
+    read_parameter(executor, stored, values);
   }
   return outcome;
 }
