@@ -125,6 +125,33 @@ TEST_CASE("on a GPU, fused attention trains as attention by blocks does, with th
   }
 }
 
+// Positions behind 2³¹ elements and 2³² bytes, where a 32-bit number would wrap around.
+TEST_CASE("on a GPU, sums of more than 2^31 elements reach their ends", "[gpu]") {
+  if (!has_gpu()) return;
+  constexpr std::int64_t kEnd = 13;  // no whole pack
+  const std::int64_t size = (is_emulated() ? std::int64_t{1} << 18 : std::int64_t{1} << 31) + kEnd;
+  if (cuda_devices().devices.front().memory_bytes < 9 * size) {
+    WARN("this GPU has no memory for it");
+    return;
+  }
+  const auto backend = make_cuda_backend({});
+  const DeviceMemory sum = backend->allocate(4 * size);
+  const DeviceMemory addend = backend->allocate(4 * size);
+  const std::vector<float> end = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+  REQUIRE(end.size() == kEnd);
+  auto* const from = reinterpret_cast<float*>(addend.get());
+  auto* const to = reinterpret_cast<float*>(sum.get());
+  backend->copy_from_host(from + size - kEnd, end.data(), 4 * kEnd);
+  backend->accumulate(to, from, size);
+  backend->accumulate(to, from, size);
+  std::vector<float> found(2 * kEnd);  // what lies before the end, too
+  backend->copy_to_host(found.data(), to + size - 2 * kEnd, 8 * kEnd);
+  backend->synchronize();
+  for (std::int64_t i = 0; i < 2 * kEnd; ++i) {
+    CHECK(found[static_cast<std::size_t>(i)] == static_cast<float>(i < kEnd ? 0 : 2 * (i - kEnd + 1)));
+  }
+}
+
 TEST_CASE("on a GPU, a label out of range is reported", "[gpu]") {
   if (!has_gpu()) return;
   const testing::Sample sample{
