@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rows of the table of measured speeds, and the tokens that all programs are timed on.
 
-  speed.py tokens MODEL FILE                                     a million tokens, frequent and rare as words are
+  speed.py tokens MODEL FILE                                     four million tokens, frequent and rare as words are
   speed.py row --csv FILE --model MODEL --plan PLAN --metrics FILE --batch N --precision NAME …
 """
 import argparse
@@ -17,6 +17,7 @@ COLUMNS = ("program", "model", "parameters", "precision", "flags", "batch", "con
            "model_flops_utilization", "gpu_busy", "gpu_memory_mib", "arena_bytes", "arena_is_as_planned", "loss")
 PEAK_FLOPS_PER_S = {"bf16": 989e12, "bfloat16": 989e12}  # of an H100 or H200 SXM, dense
 WARM_UP_STEPS = 5
+SAMPLE_S = 0.1  # between nvidia-smi's
 
 
 def read_json(path):
@@ -50,7 +51,7 @@ def count(shape):
     return product
 
 
-def write_tokens(model, path, tokens=1 << 20):
+def write_tokens(model, path, tokens=1 << 22):
     """The token of rank r is as frequent as 1 / (r + 3), which is about what words are (Zipf)."""
     weights = list(itertools.accumulate(1 / (rank + 3) for rank in range(model.vocabulary)))
     drawn = random.Random(1).choices(range(model.vocabulary), cum_weights=weights, k=tokens)
@@ -58,18 +59,17 @@ def write_tokens(model, path, tokens=1 << 20):
         array.array("H", drawn).tofile(file)
 
 
-def busy(path):
-    """The mean share of time with a kernel on the GPU, and the most memory, between start and end of the steps."""
+def busy(path, seconds):
+    """The mean share of time with a kernel on the GPU, and the most memory, in the last samples: those of the steps, which
+    took so many seconds."""
     if not path or not os.path.exists(path):
         return None, None
     with open(path) as lines:
         samples = [[float(field) for field in line.split(",")] for line in lines if line.count(",") == 1]
-    working = [i for i, sample in enumerate(samples) if sample[0] > 0]
-    if not working:
+    steady = samples[-max(1, int(0.8 * seconds / SAMPLE_S)):]
+    if not steady:
         return None, None
-    first, end = working[0], working[-1] + 1
-    steady = samples[first + (end - first) * 4 // 10:first + (end - first) * 8 // 10]
-    return (statistics.mean(s[0] for s in steady) / 100 if steady else None), max(s[1] for s in samples)
+    return statistics.mean(sample[0] for sample in steady) / 100, max(sample[1] for sample in steady)
 
 
 def add_row(path, model, seconds, batch, **cells):
@@ -94,8 +94,9 @@ def row_of_mprun(arguments):
         *steps, last = [json.loads(line) for line in lines]
     arena = last["summary"]["peak_memory_bytes"][0]
     planned = read_json(arguments.plan)["predicted"]["devices"][0]["memory_bytes"]
-    share, memory = busy(arguments.busy)
-    add_row(arguments.csv, Model(arguments.model), [step["step_time_s"] for step in steps], arguments.batch,
+    seconds = [step["step_time_s"] for step in steps]
+    share, memory = busy(arguments.busy, sum(seconds))
+    add_row(arguments.csv, Model(arguments.model), seconds, arguments.batch,
             program="mprun", precision=arguments.precision, flags=arguments.flags,
             gpu_busy=None if share is None else round(share, 4), gpu_memory_mib=memory, arena_bytes=arena,
             arena_is_as_planned=arena == planned, loss=steps[-1]["loss"])
