@@ -51,3 +51,21 @@ case_the_documents_name_no_flag_that_there_is_not() {
   grep -ohE -e '--[a-z][a-z0-9_-]*' "$source/README.md" "$source"/docs/*.md "$source/models/README.md" | sort -u >named
   [[ -z $(comm -13 known named) ]] || fail "no program has $(comm -13 known named | tr '\n' ' ')"
 }
+
+case_what_is_written_is_valid_under_the_schemas() {
+  local cluster files=()
+  for cluster in "$source"/configs/clusters/*.json; do
+    run "$mpplan" partition "$source/models/mlp.json" --cluster "$cluster" --algorithm linear+kl -o "$(basename "$cluster")"
+    expect_code 0
+    files+=("$(basename "$cluster")")
+  done
+  run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 --zero 2 --recompute all --optimizer sgd \
+    --split fc1=columns:2 --precision bf16 --algorithm linear+kl -o rich.json
+  expect_code 0
+  run "$mpplan" import "$source/tests/data/workloads/layer-bert24_training.json" -o model.json --cluster-out cluster.json
+  expect_code 0
+  run "$mprun" profile "$source/models/simple.json" --seconds 0.01 -o profile.json
+  expect_code 0
+  run "$python" -B "$source/tests/schemas/check.py" "${files[@]}" rich.json model.json cluster.json profile.json
+  [[ $code == 77 ]] || expect_code 0
+}
