@@ -120,7 +120,10 @@ class BucketMaker {
       const auto& [bucket, owner, unused, parameter] = sent[i];
       const bool joins = i > 0 && bucket != kNone<BucketId> &&
                          std::tie(bucket, owner) == std::tie(std::get<0>(sent[i - 1]), std::get<1>(sent[i - 1]));
-      if (!joins) out_.new_values.emplace_back();
+      if (!joins) {
+        out_.new_values.emplace_back();
+        out_.bucket_of_new_values.push_back(bucket);
+      }
       out_.new_values.back().push_back(parameter);
       out_.of_new_values[parameter] = static_cast<std::int32_t>(out_.new_values.size()) - 1;
     }
@@ -175,7 +178,8 @@ class BucketMaker {
     const Link link = slowest_link(ring, options_.cluster);
     open.latency = to_picoseconds(link.latency_s) * static_cast<std::int64_t>(ring.size() - 1);
     out_.buckets[open.bucket].worthwhile_bytes = worthwhile_bytes(ring, options_.cluster);
-    open.most = std::min(options_.most_bytes, out_.buckets[open.bucket].worthwhile_bytes);
+    const std::int64_t worthwhile = out_.buckets[open.bucket].worthwhile_bytes;
+    open.most = options_.are_shards ? std::min(options_.most_bytes, worthwhile) : options_.most_bytes;
     open.bytes_per_s = link.bandwidth_bytes_per_s;
     open.link_free = link_free_[{leader, kNone<DeviceId>}];
     return open;

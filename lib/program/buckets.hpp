@@ -33,6 +33,7 @@ struct Buckets {
   IdVector<BucketId, Bucket> buckets;
   IdVector<TensorId, BucketId> of_gradient;        // kNone: one device sums it alone
   std::vector<std::vector<TensorId>> new_values;   // parameters that their owner sends together
+  std::vector<BucketId> bucket_of_new_values;      // beside them: of their gradients; kNone: none
   IdVector<TensorId, std::int32_t> of_new_values;  // of parameters: position in new_values; −1: not sent
 };
 

@@ -36,6 +36,7 @@ Emitter::Emitter(const TrainingGraph& training, const Placement& placement, cons
       routes_(options.cluster),
       in_step_(options.replication.devices(), false),
       reductions_under_way_(options.replication.devices()),
+      new_values_under_way_(options.replication.devices()),
       gathers_(options.replication.devices()),
       gathered_(options.replication.devices()) {
   out_.devices.resize(options.replication.devices());

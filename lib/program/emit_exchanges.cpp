@@ -130,6 +130,7 @@ void Emitter::finish_oldest_reduction(DeviceId device) {
   const CollectivePart part = std::move(reductions_under_way_[device].front());
   reductions_under_way_[device].pop_front();
   finish_part(device, part);
+  if (part.microbatch == kOnceAStep) return hand_over_sums(part.bucket, device);
   const Bucket& bucket = buckets_.buckets[part.bucket];
   const std::int32_t members = options_.replication.size(bucket.leader);
   const std::int32_t first_microbatch = part.microbatch - part.microbatch % members;

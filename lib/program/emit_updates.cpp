@@ -32,7 +32,7 @@ std::vector<NodeId> updates_in_order(const TrainingGraph& training, const IdVect
 }  // namespace
 
 void Emitter::make_buckets(const std::vector<NodeRun>& runs) {
-  if (options_.collectives && options_.zero >= 2) in_step_ = groups_in_step(runs, leader_of_, options_.replication);
+  if (options_.collectives && options_.zero >= 1) in_step_ = groups_in_step(runs, leader_of_, options_.replication);
   buckets_ = mp::make_buckets(training_, leader_of_, runs,
                               {.replication = options_.replication,
                                .ownership = ownership_,
@@ -72,6 +72,7 @@ void Emitter::finish_sum(ResidenceId sum, std::int32_t microbatch) {
 void Emitter::send_sums(BucketId b, DeviceId here) {
   const Bucket& bucket = buckets_.buckets[b];
   BucketState& state = bucket_states_[b];
+  if (bucket.is_exchanged()) return start_reduction_of_sums(b, here);
   if (here == bucket.reducer) {
     state.arrived = std::max(state.arrived, clock_[here]);
   } else {
@@ -261,6 +262,7 @@ void Emitter::send_new_values(NodeId n) {
   const auto group = static_cast<std::size_t>(buckets_.of_new_values[t]);
   const std::vector<TensorId>& parameters = buckets_.new_values[group];
   if (++values_made_[group] < parameters.size()) return;
+  if (are_exchanged(group)) return exchange_new_values(buckets_.bucket_of_new_values[group]);
   const DeviceId owner = ownership_.owner(t);
   const auto kept_by = [&](DeviceId d, TensorId parameter) {
     return buffers_[member_slot(residences_.first(parameter), options_.replication.position(d))];
@@ -276,6 +278,9 @@ void Emitter::send_new_values(NodeId n) {
 }
 
 void Emitter::receive_new_values() {
+  for (const DeviceId d : ids<DeviceId>(new_values_under_way_.size())) {
+    for (const CollectivePart& part : new_values_under_way_[d]) finish_part(d, part);
+  }
   for (const std::int32_t message : new_values_) {
     const Part& part = parts_[first_part_[static_cast<std::size_t>(message)]];
     if (buffers_[part.slot] == kNone<BufferId>) receive_up_to(message);
@@ -285,7 +290,7 @@ void Emitter::receive_new_values() {
 // Accumulators of a bucket, and parameters whose new values go together, on every member.
 void Emitter::bundle_what_travels_together() {
   const auto bundle = [&](DeviceId leader, const std::vector<TensorId>& tensors, bool are_sums) {
-    if (tensors.size() == 1) return;
+    if (tensors.size() == 1 || is_share(tensors.front())) return;
     for (const DeviceId d : options_.replication.members(leader)) {
       Bundle& side_by_side = out_.bundles[d].emplace_back();
       for (const TensorId t : tensors) {

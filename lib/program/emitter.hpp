@@ -186,6 +186,10 @@ class Emitter {
   void limit_reductions_under_way(const Bucket& bucket, DeviceId here);
   void finish_arrived_reductions(DeviceId device);
   void finish_oldest_reduction(DeviceId device);
+  void start_reduction_of_sums(BucketId bucket, DeviceId here);
+  void hand_over_sums(BucketId bucket, DeviceId device);
+  [[nodiscard]] bool are_exchanged(std::size_t new_values) const;
+  void exchange_new_values(BucketId bucket);
 
   // emit_shards.cpp: gradients of ZeRO 2 and 3
   [[nodiscard]] bool shards_gradients(DeviceId leader) const {
@@ -265,6 +269,7 @@ class Emitter {
   std::vector<Exchange> exchanges_;                              // beside the collectives
   std::map<std::pair<bool, DeviceId>, std::int64_t> ring_free_;  // sums or not, leader
   IdVector<DeviceId, std::deque<CollectivePart>> reductions_under_way_;  // by member
+  IdVector<DeviceId, std::vector<CollectivePart>> new_values_under_way_;  // by member
   IdVector<DeviceId, Gathering> gathers_;                                // by leader
   IdVector<DeviceId, Gathered> gathered_;
   Emission out_;

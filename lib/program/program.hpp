@@ -149,7 +149,7 @@ struct CompileOptions {
   std::vector<ReplicaGroup> replicas = {};          // as Plan::replicas
   std::int32_t zero = 0;                            // as Plan::zero
   std::int64_t bucket_bytes = kDefaultBucketBytes;  // as Plan::bucket_bytes
-  // For transports that have collectives of their own: replicas in step exchange by them what ZeRO 2 and 3 would send
+  // For transports that have collectives of their own: replicas in step exchange by them what ZeRO 1 to 3 would send
   // in messages; what is left, with_collectives() looks through.
   bool collectives = false;
 };

@@ -133,13 +133,32 @@ TEST_CASE("what ZeRO 2 does on a member by collectives", "[program][zero][collec
         "B fc1.grad.C.sum mb3\n"
         "START reduce-scatter fc1.grad.B + 2 mb3\n"
         "FINISH reduce-scatter fc1.grad.B + 2 mb1\n"
-        "START broadcast fc1.weight + 1 <- device 0\n"
         "FINISH reduce-scatter fc1.grad.B + 2 mb3\n"
         "ADD fc2.grad.B mb2\n"
         "U fc2.weight.update\n"
-        "START broadcast fc2.weight <- device 1\n"
-        "FINISH broadcast fc2.weight <- device 1\n"
-        "FINISH broadcast fc1.weight + 1 <- device 0\n");
+        "START all-gather fc1.weight + 2\n"
+        "FINISH all-gather fc1.weight + 2\n");
+}
+
+TEST_CASE("new values set out while members still compute, a bucket's together", "[program][zero][collectives]") {
+  const std::int32_t zero = GENERATE(1, 2);
+  const Program program = equal({.replicas = 3, .zero = zero, .bucket_bytes = 4 * kTensorBytes});
+  CHECK(check_program(program) == std::vector<std::string>{});
+  CHECK(program.messages.empty());
+  CHECK(tensors_in(program, CollectiveKind::kReduceScatter, CollectiveKind::kReduce) == kLayers * (zero == 1 ? 1 : 2));
+  CHECK(tensors_in(program, CollectiveKind::kAllGather, CollectiveKind::kBroadcast) == kLayers);
+  for (const DeviceProgram& device : program.devices) {
+    std::vector<std::size_t> starts;
+    std::size_t last_pass = 0;
+    for (std::size_t i = 0; i < device.instructions.size(); ++i) {
+      const Instruction& instruction = device.instructions[i];
+      if (instruction.opcode == Opcode::kCompute && instruction.microbatch >= 0) last_pass = i;
+      if (!is_start(instruction)) continue;
+      if (!is_sum(program.collectives[static_cast<std::size_t>(instruction.collective)].kind)) starts.push_back(i);
+    }
+    REQUIRE(starts.size() > 1);
+    CHECK(starts.front() < last_pass);
+  }
 }
 
 TEST_CASE("what ZeRO 3 does on a member by collectives", "[program][zero][collectives]") {
