@@ -38,6 +38,16 @@ Model model_of_plan(const Plan& plan, const Model& whole, const std::string& pla
   }
 }
 
+// Microbatches that do not fit are the fault of the plan's file where the options do not ask for them.
+auto blaming_the_plan(const PrepareOptions& options, const auto& prepare_it) {
+  try {
+    return prepare_it();
+  } catch (const UsageError& error) {
+    if (options.microbatches || options.bindings.contains(kBatchDimension)) throw;
+    throw InputError(options.plan_source, Issue{"/microbatches", error.what()});
+  }
+}
+
 }  // namespace
 
 PlanWithModel read_plan_with_model(const std::string& path, const Bindings& bindings) {
@@ -70,12 +80,11 @@ PlanWithModel read_plan_or_model(const std::string& path) {
 }
 
 PreparedPlan prepare_read(const PlanWithModel& input, const PrepareOptions& options) {
-  try {
-    return prepare(input.plan, input.model, options);
-  } catch (const UsageError& error) {
-    if (options.microbatches || options.bindings.contains(kBatchDimension)) throw;
-    throw InputError(options.plan_source, Issue{"/microbatches", error.what()});
-  }
+  return blaming_the_plan(options, [&] { return prepare(input.plan, input.model, options); });
+}
+
+PreparedStep prepare_step_read(const PlanWithModel& input, const PrepareOptions& options) {
+  return blaming_the_plan(options, [&] { return prepare_step(input.plan, input.model, options); });
 }
 
 }  // namespace mp::apps

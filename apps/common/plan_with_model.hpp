@@ -28,4 +28,7 @@ struct PlanWithModel {
 // the options do not ask for them.
 [[nodiscard]] PreparedPlan prepare_read(const PlanWithModel& input, const PrepareOptions& options);
 
+// prepare_step(), likewise.
+[[nodiscard]] PreparedStep prepare_step_read(const PlanWithModel& input, const PrepareOptions& options);
+
 }  // namespace mp::apps

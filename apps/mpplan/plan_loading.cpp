@@ -2,21 +2,31 @@
 
 #include <utility>
 
-#include "apps/common/plan_with_model.hpp"
-
 namespace mp::apps {
+namespace {
+
+PrepareOptions options_of(const StepFlags& flags, const std::string& path, const std::string& model_path) {
+  return {.optimizer = flags.chosen_optimizer(),
+          .precision = flags.chosen_precision(),
+          .microbatches = flags.microbatches,
+          .schedule = flags.chosen_schedule(),
+          .bindings = flags.bindings(),
+          .plan_source = path,
+          .model_source = model_path};
+}
+
+}  // namespace
 
 LoadedPlan load_plan(const std::string& path, const StepFlags& flags) {
-  const Bindings bindings = flags.bindings();
-  PlanWithModel input = read_plan_with_model(path, bindings);
-  PreparedPlan prepared = prepare_read(input, {.optimizer = flags.chosen_optimizer(),
-                                               .precision = flags.chosen_precision(),
-                                               .microbatches = flags.microbatches,
-                                               .schedule = flags.chosen_schedule(),
-                                               .bindings = bindings,
-                                               .plan_source = path,
-                                               .model_source = input.model_path});
+  PlanWithModel input = read_plan_with_model(path, flags.bindings());
+  PreparedPlan prepared = prepare_read(input, options_of(flags, path, input.model_path));
   return {.plan = std::move(input.plan), .prepared = std::move(prepared)};
+}
+
+LoadedStep load_step(const std::string& path, const StepFlags& flags) {
+  auto input = std::make_unique<const PlanWithModel>(read_plan_with_model(path, flags.bindings()));
+  PreparedStep step = prepare_step_read(*input, options_of(flags, path, input->model_path));
+  return {.input = std::move(input), .step = std::move(step)};
 }
 
 }  // namespace mp::apps

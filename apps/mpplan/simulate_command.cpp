@@ -9,11 +9,12 @@
 #include "apps/common/table.hpp"
 #include "apps/mpplan/commands.hpp"
 #include "apps/mpplan/plan_loading.hpp"
+#include "apps/mpplan/sample_text.hpp"
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/json_writer.hpp"
 #include "lib/files/profile_file.hpp"
+#include "lib/plan/sampled_step.hpp"
 #include "lib/program/grid.hpp"
-#include "lib/program/simulate.hpp"
 #include "lib/program/trace.hpp"
 
 namespace mp::apps {
@@ -68,12 +69,24 @@ std::string text_of(const Simulation& simulation, const Cluster& cluster) {
 }
 
 // The plan's cluster, with the times of --profile, if given. The program stays the one compiled for the plan.
-Cluster measured_cluster(const SimulateOptions& options, const LoadedPlan& loaded) {
-  if (!options.profile) return loaded.plan.cluster;
+Cluster measured_cluster(const SimulateOptions& options, const LoadedStep& loaded) {
+  if (!options.profile) return loaded.input->plan.cluster;
   const Profile profile = read_profile(*options.profile);
-  const std::string gaps = profile_gaps(loaded.prepared.program.training, profile, *options.profile);
+  const std::string gaps = profile_gaps(loaded.step.training, profile, *options.profile);
   if (!gaps.empty()) fmt::print(stderr, "{}\n", gaps);
-  return profiled_cluster(loaded.plan.cluster, profile);
+  return profiled_cluster(loaded.input->plan.cluster, profile);
+}
+
+// The whole step, or what of it sample_of() chooses.
+SampledStep simulated_step(const SimulateOptions& options, const LoadedStep& loaded) {
+  const PreparedStep& step = loaded.step;
+  SampledStep simulated = sample_step(step.training, step.units, step.placement, step.options,
+                                      measured_cluster(options, loaded),
+                                      sample_of(step.training, step.placement, step.options));
+  if (!simulated.sample.is_whole()) {
+    fmt::print(stderr, "mpplan: {}\n", sample_text(simulated.sample, step.shape.microbatches));
+  }
+  return simulated;
 }
 
 ExitCode run(const SimulateOptions& options) {
@@ -81,16 +94,16 @@ ExitCode run(const SimulateOptions& options) {
     refuse_standard_output("--trace", *options.trace);
     check_outputs_apart({*options.trace}, {options.plan, options.profile.value_or(options.plan)});
   }
-  const LoadedPlan loaded = load_plan(options.plan, options.step);
-  const Simulation simulation = simulate(loaded.prepared.program, measured_cluster(options, loaded));
+  const LoadedStep loaded = load_step(options.plan, options.step);
+  const Cluster& cluster = loaded.input->plan.cluster;
+  const SampledStep step = simulated_step(options, loaded);
   if (options.trace) {
-    write_file_atomically(*options.trace,
-                          to_trace_json(trace_of(loaded.prepared.program, loaded.plan.cluster, simulation)));
+    write_file_atomically(*options.trace, to_trace_json(trace_of(step.program, cluster, step.simulation)));
   }
   if (options.grid && !options.json) {
-    fmt::print("{}\n", schedule_grid(loaded.prepared.program, loaded.plan.cluster, simulation, kGridColumns));
+    fmt::print("{}\n", schedule_grid(step.program, cluster, step.simulation, kGridColumns));
   }
-  fmt::print("{}", options.json ? json_of(simulation, loaded.plan.cluster) : text_of(simulation, loaded.plan.cluster));
+  fmt::print("{}", options.json ? json_of(step.simulation, cluster) : text_of(step.simulation, cluster));
   return ExitCode::kGood;
 }
 

@@ -12,6 +12,7 @@
 
 #include "apps/common/table.hpp"
 #include "apps/mpplan/report_fields.hpp"
+#include "apps/mpplan/sample_text.hpp"
 #include "apps/mpplan/split_flag.hpp"
 #include "lib/files/json_writer.hpp"
 #include "lib/files/split_fields.hpp"
@@ -91,12 +92,8 @@ std::string bound_text(const partition::StepSearch& found) {
 }
 
 std::string simulated_text(const JudgedPlan& chosen) {
-  if (chosen.replicas_not_simulated == 0) return "";
-  const std::int32_t replicas = chosen.replicas_not_simulated + 1;
-  return fmt::format(
-      "Simulated was one of the {} replicas, with its {} of the {} microbatches; the sum of the gradients over the "
-      "replicas counts as a ring all-reduce behind the last backward pass.\n",
-      replicas, (chosen.plan.microbatches + replicas - 1) / replicas, chosen.plan.microbatches);
+  const std::string text = sample_text(chosen.sample, chosen.plan.microbatches);
+  return text.empty() ? text : text + '\n';
 }
 
 // What was chosen for the sake of memory, a sentence each.
@@ -176,7 +173,9 @@ std::string step_time_json(const StepTimeReport& report) {
   writer.member("microbatches", plan.microbatches).member("schedule", name_of(plan.schedule));
   writer.member("zero", plan.zero).member("recomputed_nodes", plan.recompute.size());
   writer.member("alive_limit", plan.alive_limit);
-  writer.member("replicas_not_simulated", report.found.plans.front().replicas_not_simulated);
+  const StepSample& sample = report.found.plans.front().sample;
+  writer.member("replicas_not_simulated", sample.replicas - 1);
+  writer.member("microbatches_simulated", sample.fewer > 0 ? sample.more : sample.microbatches);
   write_splits(writer, plan.splits);
   writer.key("microbatches_tried").values(report.found.microbatches_tried);
   writer.member("plans_estimated", report.found.plans_estimated).member("plans_judged", report.found.plans_judged);

@@ -6,7 +6,6 @@
 #include "lib/base/check.hpp"
 #include "lib/costs/costs.hpp"
 #include "lib/program/replication.hpp"
-#include "lib/program/simulate.hpp"
 
 namespace mp {
 namespace {
@@ -93,9 +92,13 @@ std::vector<DevicePrediction> count_holdings(const Program& program) {
 }  // namespace
 
 Prediction predict(const Program& program, const PlacementUnits& units, const Cluster& cluster) {
+  return predict(program, simulate(program, cluster), units, cluster);
+}
+
+Prediction predict(const Program& program, const Simulation& simulation, const PlacementUnits& units,
+                   const Cluster& cluster) {
   MP_CHECK(cluster.devices.size() >= program.devices.size());
   const Traffic crossing = traffic(units, program.placement);
-  const Simulation simulation = simulate(program, cluster);
   const std::vector<double> loads = compute_loads(program, cluster);
   const double all_loads = std::accumulate(loads.begin(), loads.end(), 0.0);
   Prediction prediction;
@@ -107,8 +110,14 @@ Prediction predict(const Program& program, const PlacementUnits& units, const Cl
   for (std::size_t d = 0; d < loads.size(); ++d) {
     prediction.devices[d].compute_share = all_loads > 0.0 ? loads[d] / all_loads : 0.0;
   }
-  prediction.imbalance = {imbalance(loads), imbalance(memory_loads(prediction.devices, cluster))};
+  prediction.imbalance = imbalance_of(prediction.devices, cluster);
   return prediction;
+}
+
+Imbalance imbalance_of(const std::vector<DevicePrediction>& devices, const Cluster& cluster) {
+  std::vector<double> shares;
+  for (const DevicePrediction& device : devices) shares.push_back(device.compute_share);
+  return {imbalance(shares), imbalance(memory_loads(devices, cluster))};
 }
 
 std::vector<DeviceId> overfull_devices(const Prediction& prediction, const Cluster& cluster) {

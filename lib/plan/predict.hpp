@@ -7,6 +7,7 @@
 #include "lib/cluster/cluster.hpp"
 #include "lib/plan/plan.hpp"
 #include "lib/program/program.hpp"
+#include "lib/program/simulate.hpp"
 #include "lib/training/flows.hpp"
 
 namespace mp {
@@ -17,6 +18,12 @@ namespace mp {
 // compute is that of seconds per step on each device's own type; imbalance of memory that of bytes relative to the
 // device's memory, or of bytes where some device has no limit.
 [[nodiscard]] Prediction predict(const Program& program, const PlacementUnits& units, const Cluster& cluster);
+// The same of a program that was simulated before.
+[[nodiscard]] Prediction predict(const Program& program, const Simulation& simulation, const PlacementUnits& units,
+                                 const Cluster& cluster);
+
+// Of compute_share and memory_bytes.
+[[nodiscard]] Imbalance imbalance_of(const std::vector<DevicePrediction>& devices, const Cluster& cluster);
 
 // Devices whose memory the plan overfills.
 [[nodiscard]] std::vector<DeviceId> overfull_devices(const Prediction& prediction, const Cluster& cluster);

@@ -106,7 +106,7 @@ TrainingGraph training_graph_of(const Model& model, const StepShape& shape, std:
   return differentiated(microbatch_graph(model, shape, source), shape);
 }
 
-PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions& options) {
+PreparedStep prepare_step(const Plan& plan, const Model& model, const PrepareOptions& options) {
   StepShape shape{.bindings = all_dimensions(model, plan, options),
                   .microbatches = options.microbatches.value_or(plan.microbatches),
                   .optimizer = options.optimizer.value_or(plan.optimizer),
@@ -116,17 +116,25 @@ PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions&
   check_replicas_work(plan, placement, shape);
   TrainingGraph training = with_recomputation(differentiated(forward, shape), placement, plan);
   PlacementUnits units = placement_units(training);
-  Program program = compile(std::move(training), std::move(placement),
-                            {.schedule = options.schedule.value_or(plan.schedule),
-                             .alive_limit = plan.alive_limit,
-                             .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
-                             .cluster = &plan.cluster,
-                             .replicas = plan.replicas,
-                             .zero = plan.zero,
-                             .bucket_bytes = plan.bucket_bytes,
-                             .collectives = options.collectives});
+  return {.shape = std::move(shape),
+          .training = std::move(training),
+          .units = std::move(units),
+          .placement = std::move(placement),
+          .options = {.schedule = options.schedule.value_or(plan.schedule),
+                      .alive_limit = plan.alive_limit,
+                      .devices = static_cast<std::int32_t>(plan.cluster.devices.size()),
+                      .cluster = &plan.cluster,
+                      .replicas = plan.replicas,
+                      .zero = plan.zero,
+                      .bucket_bytes = plan.bucket_bytes,
+                      .collectives = options.collectives}};
+}
+
+PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions& options) {
+  PreparedStep step = prepare_step(plan, model, options);
+  Program program = compile(std::move(step.training), std::move(step.placement), step.options);
   if (options.collectives) program = with_collectives(std::move(program), plan.cluster);
-  return {.shape = std::move(shape), .units = std::move(units), .program = std::move(program)};
+  return {.shape = std::move(step.shape), .units = std::move(step.units), .program = std::move(program)};
 }
 
 }  // namespace mp

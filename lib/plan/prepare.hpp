@@ -50,6 +50,18 @@ struct PrepareOptions {
   std::string model_source = "<model>";
 };
 
+// What a plan's Program is compiled from.
+struct PreparedStep {
+  StepShape shape;  // as run: bindings hold every dimension
+  TrainingGraph training;
+  PlacementUnits units;
+  Placement placement;
+  CompileOptions options;  // their cluster is the plan's, which must outlive them
+};
+
+// Throws as prepare().
+[[nodiscard]] PreparedStep prepare_step(const Plan& plan, const Model& model, const PrepareOptions& options = {});
+
 struct PreparedPlan {
   StepShape shape;  // as run: bindings hold every dimension
   PlacementUnits units;

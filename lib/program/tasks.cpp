@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <queue>
 #include <tuple>
 
@@ -70,13 +71,21 @@ class ListScheduler {
     for (const DeviceId d : ids<DeviceId>(counts_.size())) {
       const DeviceId leader = replication_.leader(d);
       groups_.push_back(groups_of(replication_.share(d, microbatches_)));
-      const std::int32_t least = (counts_[leader][0] - 1) * groups_[d].largest() + 1;
+      const std::int32_t others = counts_[leader][0] - 1;
       queues_.push_back(DeviceQueue(counts_[leader], groups_[d].microbatches,
                                     {.alive = policy_.alive_limit[leader],
-                                     .ahead = std::max(policy_.ahead_limit[leader], least),
-                                     .kept = std::max(policy_.kept_limit[leader], least),
+                                     .ahead = limit_for(policy_.ahead_limit[leader], others, groups_[d].largest()),
+                                     .kept = limit_for(policy_.kept_limit[leader], others, groups_[d].largest()),
                                      .flush_between_passes = policy_.flush_between_passes}));
     }
+  }
+
+  // A limit of the policy counts a group of its own for each of the device's other segments.
+  [[nodiscard]] std::int32_t limit_for(std::int32_t limit, std::int32_t other_segments, std::int32_t largest) const {
+    const std::int64_t more = std::int64_t{other_segments} * (largest - policy_.groups.largest());
+    const std::int64_t least = std::int64_t{other_segments} * largest + 1;
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(
+        std::max(limit + more, least), 0, std::numeric_limits<std::int32_t>::max()));
   }
 
   [[nodiscard]] const Segment& segment(Task task) const { return segments_[static_cast<std::size_t>(task.segment)]; }

@@ -16,7 +16,7 @@ struct StageDevices {
   Link from_before;                 // slowest from the stage before, member to member
 };
 
-StageDevices devices_of(const ClusterLinks& links, const PipelineForm& form, std::size_t stage) {
+StageDevices devices_of(const GroupLinks& links, const PipelineForm& form, std::size_t stage) {
   const ReplicaGroup& group = form.of_stage(stage);
   StageDevices devices;
   for (const DeviceId d : group) {
@@ -79,7 +79,7 @@ std::int64_t alive_at(const PipelineForm& form, std::size_t s) {
 
 class Estimator {
  public:
-  Estimator(const ModelChain& chain, const ClusterLinks& links, const std::vector<std::size_t>& places,
+  Estimator(const ModelChain& chain, const GroupLinks& links, const std::vector<std::size_t>& places,
             const PipelineForm& form, const EstimateOptions& options)
       : chain_(chain), links_(links), places_(places), form_(form), options_(options) {
     for (std::size_t s = 0; s < form.stages(); ++s) stages_.push_back(devices_of(links, form, s));
@@ -176,7 +176,7 @@ class Estimator {
   }
 
   const ModelChain& chain_;
-  const ClusterLinks& links_;
+  const GroupLinks& links_;
   const std::vector<std::size_t>& places_;
   const PipelineForm& form_;
   const EstimateOptions& options_;
@@ -221,7 +221,7 @@ double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, c
   return least_s * (1.0 + cycles_of(form) / stages_alike);
 }
 
-std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const ClusterLinks& links,
+std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const GroupLinks& links,
                                                   const std::vector<std::size_t>& places, const PipelineForm& form,
                                                   const EstimateOptions& options) {
   MP_CHECK(!form.devices.empty() && cycles_of(form) >= 0.0 && places.size() >= 2);

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "lib/cluster/cluster.hpp"
+#include "lib/plan/group_links.hpp"
 #include "lib/plan/plan.hpp"
 #include "lib/training/recompute_choice.hpp"
-#include "partition/search/cluster_links.hpp"
 #include "partition/search/model_chain.hpp"
 
 namespace mp::partition {
@@ -49,7 +49,7 @@ struct PipelineEstimate {
 [[nodiscard]] double least_pipeline_seconds(const ModelChain& chain, const Cluster& cluster, const PipelineForm& form);
 
 // `places` as ModelChain::cut_places gives them. Nothing where no split fits the devices' memory and the pins.
-[[nodiscard]] std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const ClusterLinks& links,
+[[nodiscard]] std::optional<PipelineEstimate> estimate_pipeline(const ModelChain& chain, const GroupLinks& links,
                                                                 const std::vector<std::size_t>& places,
                                                                 const PipelineForm& form,
                                                                 const EstimateOptions& options);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/plan/plan.hpp"
+#include "lib/plan/sampled_step.hpp"
 #include "lib/training/flows.hpp"
 
 namespace mp::partition {
@@ -29,8 +30,8 @@ struct StepPlan {
 struct JudgedPlan {
   StepPlan plan;
   Prediction prediction;
-  std::int64_t bytes_over = 0;              // of the device that lacks most; 0: everything fits
-  std::int32_t replicas_not_simulated = 0;  // as one was; 0: the whole Program was (StepJudge::judge)
+  std::int64_t bytes_over = 0;  // of the device that lacks most; 0: everything fits
+  StepSample sample{};          // what of it was simulated
   [[nodiscard]] bool fits() const { return bytes_over == 0; }
 };
 

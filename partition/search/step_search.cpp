@@ -264,7 +264,6 @@ class Searcher {
       const bool enough = judged > 0 && judge_.instructions() > until;
       if (out_of_time() || enough || (best_fits() && first_fitting_)) break;
       if (!best_fits() && judged == kMostThatLack) break;
-      if (candidate.plan.zero >= 3 && judge_.simulates_one_replica(candidate.plan)) continue;  // which has no fetches
       if (best_fits() && candidate.time_s > kTrust * result_.plans.front().prediction.step_time_s) break;
       if (!is_worth_it(candidate)) break;
       StepPlan plan = candidate.plan;

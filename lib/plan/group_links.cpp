@@ -1,9 +1,9 @@
-#include "partition/search/cluster_links.hpp"
+#include "lib/plan/group_links.hpp"
 
 #include <algorithm>
 #include <limits>
 
-namespace mp::partition {
+namespace mp {
 namespace {
 
 constexpr Link kNoWay{.latency_s = 0.0, .bandwidth_bytes_per_s = std::numeric_limits<double>::infinity()};
@@ -15,16 +15,16 @@ Link slower(const Link& a, const Link& b) {
           .bandwidth_bytes_per_s = std::min(a.bandwidth_bytes_per_s, b.bandwidth_bytes_per_s)};
 }
 
-ClusterLinks::ClusterLinks(const Cluster& cluster) : cluster_(cluster), routes_(cluster) {
+GroupLinks::GroupLinks(const Cluster& cluster) : cluster_(cluster), routes_(cluster) {
   for (const ClusterDevice& device : cluster.devices) ++devices_of_host_[device.host];
 }
 
-Link ClusterLinks::way(DeviceId from, DeviceId to) const {
+Link GroupLinks::way(DeviceId from, DeviceId to) const {
   const Route route = routes_(from, to);
   return {.latency_s = route.latency_s, .bandwidth_bytes_per_s = route.bytes_per_s};
 }
 
-Link ClusterLinks::between(const ReplicaGroup& before, const ReplicaGroup& here) const {
+Link GroupLinks::between(const ReplicaGroup& before, const ReplicaGroup& here) const {
   Link slowest = kNoWay;
   for (std::size_t i = 0; i < std::max(before.size(), here.size()); ++i) {
     const DeviceId from = before[i % before.size()];
@@ -34,7 +34,7 @@ Link ClusterLinks::between(const ReplicaGroup& before, const ReplicaGroup& here)
   return slowest;
 }
 
-Link ClusterLinks::around(const ReplicaGroup& group) const {
+Link GroupLinks::around(const ReplicaGroup& group) const {
   Link slowest = kNoWay;
   if (group.size() < 2) return slowest;
   std::map<std::int32_t, std::int32_t> members_of_host;
@@ -54,11 +54,11 @@ Link ClusterLinks::around(const ReplicaGroup& group) const {
   return slowest;
 }
 
-double ClusterLinks::all_reduce_seconds(const ReplicaGroup& group, std::int64_t bytes) const {
+double GroupLinks::all_reduce_seconds(const ReplicaGroup& group, std::int64_t bytes) const {
   if (group.size() < 2 || bytes == 0) return 0.0;
   const auto members = static_cast<double>(group.size());
   const Link link = around(group);
   return 2.0 * (members - 1.0) * (link.latency_s + static_cast<double>(bytes) / members / link.bandwidth_bytes_per_s);
 }
 
-}  // namespace mp::partition
+}  // namespace mp

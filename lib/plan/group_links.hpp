@@ -9,15 +9,15 @@
 #include "lib/cluster/route.hpp"
 #include "lib/plan/plan.hpp"
 
-namespace mp::partition {
+namespace mp {
 
 // The greater latency, the lesser bandwidth.
 [[nodiscard]] Link slower(const Link& a, const Link& b);
 
-class ClusterLinks {
+class GroupLinks {
  public:
   // The cluster must outlive it.
-  explicit ClusterLinks(const Cluster& cluster);
+  explicit GroupLinks(const Cluster& cluster);
 
   [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   // Microbatch m goes from member m mod (members before) to member m mod (members here), and its gradient back: the
@@ -37,4 +37,4 @@ class ClusterLinks {
   std::map<std::int32_t, std::int32_t> devices_of_host_;
 };
 
-}  // namespace mp::partition
+}  // namespace mp
