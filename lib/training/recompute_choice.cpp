@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "lib/operators/operator.hpp"
@@ -119,6 +120,26 @@ void add_blocks(const Stretch& stretch, std::vector<NodeId>& nodes) {
   }
 }
 
+// Bytes that a node makes, and those it receives from other devices which nothing in the backward pass reads: they
+// would be kept for running it again alone. So are the parts of a sum under tensor parallelism.
+bool would_keep_as_much(const TrainingGraph& training, const Placement& placement, NodeId n) {
+  const Graph& graph = training.graph;
+  std::int64_t kept = 0;
+  for (const TensorId t : graph.node(n).inputs) {
+    const NodeId producer = t == kNone<TensorId> ? kNone<NodeId> : graph.tensor(t).producer;
+    if (producer == kNone<NodeId> || placement[producer] == placement[n]) continue;
+    const std::span<const NodeId> readers = graph.consumers(t);
+    const bool kept_anyway = std::any_of(readers.begin(), readers.end(),
+                                         [&](NodeId reader) { return training.phase[reader] == Phase::kBackward; });
+    if (!kept_anyway) kept += bytes(graph.tensor(t).type);
+  }
+  std::int64_t made = 0;
+  for (const TensorId t : graph.node(n).outputs) {
+    if (t != kNone<TensorId>) made += bytes(graph.tensor(t).type);
+  }
+  return kept > 0 && kept >= made;
+}
+
 }  // namespace
 
 std::string_view name_of(RecomputePattern pattern) {
@@ -154,6 +175,7 @@ std::vector<NodeId> nodes_to_recompute(const TrainingGraph& training, const Plac
       add_blocks(stretch, nodes);
     }
   }
+  std::erase_if(nodes, [&](NodeId n) { return would_keep_as_much(training, placement, n); });
   std::sort(nodes.begin(), nodes.end());
   return nodes;
 }

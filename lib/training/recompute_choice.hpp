@@ -19,7 +19,8 @@ enum class RecomputePattern : std::uint8_t { kNone, kBlocks, kAll };
 [[nodiscard]] std::string_view name_of(RecomputePattern pattern);  // "none", "blocks", "all"
 [[nodiscard]] std::optional<RecomputePattern> find_recompute_pattern(std::string_view name);
 
-// Ascending; never views, which cost nothing.
+// Ascending; never views, which cost nothing, nor nodes for which more would have to be kept than they make: of what
+// they receive from other devices.
 [[nodiscard]] std::vector<NodeId> nodes_to_recompute(const TrainingGraph& training, const Placement& placement,
                                                      RecomputePattern pattern);
 
