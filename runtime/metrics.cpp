@@ -77,8 +77,8 @@ bool keep_metrics_until(const std::string& path, std::int64_t step) {
 
 LineFile::LineFile(std::string path, Start start)
     : path_(std::move(path)),
-      descriptor_(open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (start == Start::kEmpty ? O_TRUNC : O_APPEND),
-                       0666)) {
+      descriptor_(
+          open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (start == Start::kEmpty ? O_TRUNC : O_APPEND), 0666)) {
   if (descriptor_ < 0) fail();
 }
 

@@ -19,7 +19,7 @@ namespace mp::runtime {
 
 struct RunSummary {
   TrainSummary training;
-  std::vector<DeviceMemoryUse> memory;  // by device
+  std::vector<DeviceMemoryUse> memory;    // by device
   std::optional<double> validation_loss;  // after the last step
   std::optional<double> unigram_entropy;
   std::optional<double> best_validation_loss{};

@@ -27,7 +27,7 @@ class RankTransport final : public Transport {
  private:
   struct Way {
     bool is_local = true;
-    Backend* backend = nullptr;      // of the end that is here
+    Backend* backend = nullptr;  // of the end that is here
     std::int64_t size_bytes = 0;
     std::vector<std::byte> staging;  // in host memory, where the device's memory is not
   };

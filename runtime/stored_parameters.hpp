@@ -15,7 +15,7 @@ namespace mp::runtime {
 // Tensors of the program that have values of a tensor of a file.
 struct StoredPart {
   TensorId tensor = kNone<TensorId>;
-  TensorId rounded = kNone<TensorId>;    // the bfloat16 parameter, where `tensor` is its float32 master
+  TensorId rounded = kNone<TensorId>;     // the bfloat16 parameter, where `tensor` is its float32 master
   std::optional<ParameterShard> shard{};  // which values; absent: all of them
 };
 

@@ -29,8 +29,8 @@ struct Scalar {
 // FOLDER/events.out.tfevents.mprun. Each record is written at once.
 class EventFile {
  public:
-  // Makes the folder if it is missing (its parent must be there). steps_done > 0: goes on behind the record of that step
-  // where there is such a file. Throws RunError naming the path.
+  // Makes the folder if it is missing (its parent must be there). steps_done > 0: goes on behind the record of that
+  // step where there is such a file. Throws RunError naming the path.
   EventFile(const std::string& folder, std::int64_t steps_done);
   void write(std::int64_t step, std::span<const Scalar> scalars);  // throws RunError
 

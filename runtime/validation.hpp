@@ -1,5 +1,6 @@
 // Measuring a run on held-out data as it goes on: the best so far, and when to stop (early stopping: Prechelt, "Early
-// stopping, but when?", in Neural Networks: Tricks of the Trade, 1998; here: no new best loss for so many measurements).
+// stopping, but when?", in Neural Networks: Tricks of the Trade, 1998; here: no new best loss for so many
+// measurements).
 #pragma once
 
 #include <cstdint>

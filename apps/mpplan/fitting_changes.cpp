@@ -27,8 +27,8 @@ class Changes {
         model_(model),
         cluster_(cluster),
         try_(fits),
-        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
-                                     options.time_limit_s.value_or(kPatience_s)))) {
+        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(options.time_limit_s.value_or(kPatience_s)))) {
     options_.effort = "fast";
     options_.json = true;  // tries tell nothing
     options_.profile.reset();
@@ -48,9 +48,7 @@ class Changes {
   }
 
  private:
-  [[nodiscard]] double seconds_left() const {
-    return std::chrono::duration<double>(deadline_ - Clock::now()).count();
-  }
+  [[nodiscard]] double seconds_left() const { return std::chrono::duration<double>(deadline_ - Clock::now()).count(); }
 
   // False, too, once the time is over: what is not tried is not told.
   [[nodiscard]] bool fits(PartitionOptions with, const Cluster& cluster) const {
@@ -114,9 +112,9 @@ class Changes {
   void another_objective() {
     if (seconds_left() <= 0.0) return;
     const partition::StepSearchOptions search{.microbatches = options_.step.microbatches,
-                                        .schedule = options_.step.chosen_schedule(),
-                                        .space = {.replicas = true, .recompute = true, .most_zero = 3},
-                                        .portfolio = portfolio_options(options_)};
+                                              .schedule = options_.step.chosen_schedule(),
+                                              .space = {.replicas = true, .recompute = true, .most_zero = 3},
+                                              .portfolio = portfolio_options(options_)};
     const auto plan = partition::first_fitting_plan(model_, options_.input, step_shape_of(options_), cluster_, search);
     if (plan) found_.emplace_back("a plan for the shortest step (--objective step-time)");
   }

@@ -22,7 +22,8 @@ namespace mp::apps {
 void refuse_parallelism_flags(const PartitionOptions& options, std::string_view instead);
 
 // Completes a plan whose placement is on the devices of one replica: groups, ZeRO, nodes to recompute and the
-// prediction on `cluster`, the plan's with measured times. `--recompute auto` takes the first of none, blocks, all that fits into the memory, else the smallest.
+// prediction on `cluster`, the plan's with measured times. `--recompute auto` takes the first of none, blocks, all that
+// fits into the memory, else the smallest.
 void complete_parallelism(const PartitionOptions& options, const Model& model, const Cluster& cluster, Plan& plan);
 
 }  // namespace mp::apps

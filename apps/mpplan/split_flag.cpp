@@ -41,9 +41,10 @@ std::optional<std::int64_t> tensor_parallel_parts(std::string_view text) {
 std::vector<NodeSplit> pairs_of_products(const Graph& graph, std::int64_t parts) {
   std::vector<NodeSplit> splits = tensor_parallel_splits(graph, parts);
   if (!splits.empty()) return splits;
-  throw UsageError(fmt::format("--split {}{}: no product of this model reaches another one by elementwise work or "
-                               "attention with heads for {} parts alone",
-                               kTensorParallel, parts, parts));
+  throw UsageError(
+      fmt::format("--split {}{}: no product of this model reaches another one by elementwise work or "
+                  "attention with heads for {} parts alone",
+                  kTensorParallel, parts, parts));
 }
 
 void add(std::vector<NodeSplit>& splits, const std::vector<NodeSplit>& more) {
@@ -69,8 +70,8 @@ std::vector<NodeSplit> chosen_splits(const PartitionOptions& options, const Mode
     add(splits, parts ? pairs_of_products(graph, *parts) : std::vector<NodeSplit>{parse_node_split(text)});
   }
   static_cast<void>(model_in_parts(model, splits, options.input, options.step.bindings()));  // what is told can be done
-  fmt::print(stderr, "mpplan: {}\n", splits.empty() ? "no node is more than a device's share: nothing is split"
-                                                    : "split: " + text_of(splits));
+  fmt::print(stderr, "mpplan: {}\n",
+             splits.empty() ? "no node is more than a device's share: nothing is split" : "split: " + text_of(splits));
   return splits;
 }
 

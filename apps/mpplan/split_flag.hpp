@@ -14,8 +14,8 @@ namespace mp::apps {
 // "auto", which the search for short steps may decline.
 [[nodiscard]] bool splits_if_shorter(const PartitionOptions& options);
 
-// What the flag says for a placement on these devices, told on standard error where it chose; "auto": what is too heavy.
-// Throws UsageError for what is no split, or none of this model.
+// What the flag says for a placement on these devices, told on standard error where it chose; "auto": what is too
+// heavy. Throws UsageError for what is no split, or none of this model.
 [[nodiscard]] std::vector<NodeSplit> chosen_splits(const PartitionOptions& options, const Model& model,
                                                    const Cluster& cluster);
 

@@ -77,18 +77,21 @@ void check_checkpoint_flags(const CheckpointFlags& flags) {
                        : periodic               ? "--checkpoint-minutes"
                        : flags.keep             ? "--keep"
                                                 : nullptr;
-    if (name != nullptr) throw UsageError(fmt::format("{} needs --checkpoint-dir, the folder of the checkpoints", name));
+    if (name != nullptr)
+      throw UsageError(fmt::format("{} needs --checkpoint-dir, the folder of the checkpoints", name));
     return;
   }
   if (flags.max_restarts > 0 && !periodic) {
-    throw UsageError("--max-restarts needs --checkpoint-every or --checkpoint-minutes: there is nothing else to start from");
+    throw UsageError(
+        "--max-restarts needs --checkpoint-every or --checkpoint-minutes: there is nothing else to start from");
   }
   runtime::make_checkpoint_folder(*flags.folder);
   const auto found = runtime::checkpoints_in(*flags.folder);
   if (!found.empty() && !flags.resume) {
-    throw UsageError(fmt::format("{} holds checkpoints up to step {}: go on from them with --resume, or choose another "
-                                 "--checkpoint-dir",
-                                 *flags.folder, found.front().step));
+    throw UsageError(
+        fmt::format("{} holds checkpoints up to step {}: go on from them with --resume, or choose another "
+                    "--checkpoint-dir",
+                    *flags.folder, found.front().step));
   }
 }
 
@@ -100,7 +103,8 @@ runtime::RunState resume_from_checkpoint(const CheckpointFlags& flags, runtime::
     tell(fmt::format("{} has no checkpoint yet: starting with step 1", *flags.folder));
     return {};
   }
-  tell(fmt::format("resumed from {}: {} steps done", runtime::checkpoint_path(*flags.folder, state->step), state->step));
+  tell(
+      fmt::format("resumed from {}: {} steps done", runtime::checkpoint_path(*flags.folder, state->step), state->step));
   tell_of_changes(state->settings, settings);
   return *state;
 }

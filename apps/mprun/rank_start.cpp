@@ -49,9 +49,10 @@ std::uint64_t random_token() {
 std::unique_ptr<runtime::MpiSession> start_checked_mpi(const runtime::RankEnvironment& environment) {
   std::unique_ptr<runtime::MpiSession> mpi = runtime::start_mpi();
   if (mpi->size() != environment.size || mpi->rank() != environment.rank) {
-    throw RunError(fmt::format("started as rank {} of {} by {}, but MPI says rank {} of {}: the launcher belongs to "
-                               "another MPI than the one mprun was built with",
-                               environment.rank, environment.size, environment.started_by, mpi->rank(), mpi->size()));
+    throw RunError(
+        fmt::format("started as rank {} of {} by {}, but MPI says rank {} of {}: the launcher belongs to "
+                    "another MPI than the one mprun was built with",
+                    environment.rank, environment.size, environment.started_by, mpi->rank(), mpi->size()));
   }
   return mpi;
 }
@@ -130,8 +131,10 @@ void meet_at_address(RankStart& start) {
 
 void add_rank_flags(CLI::App& command, RankFlags& flags) {
   const std::string group = "Several ranks (mpirun, srun, mprun launch)";
-  command.add_option("--transport", flags.transport, "auto, mpi or tcp: how devices of different ranks exchange tensors "
-                                                     "[auto: mpi under an MPI launcher, tcp elsewhere]")
+  command
+      .add_option("--transport", flags.transport,
+                  "auto, mpi or tcp: how devices of different ranks exchange tensors "
+                  "[auto: mpi under an MPI launcher, tcp elsewhere]")
       ->check(CLI::IsMember({"auto", "mpi", "tcp"}))
       ->type_name("NAME")
       ->group(group);

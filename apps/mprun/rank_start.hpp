@@ -22,9 +22,9 @@ void add_rank_flags(CLI::App& command, RankFlags& flags);
 
 struct RankStart {
   runtime::RankEnvironment environment;
-  runtime::MeetingPlace place;  // but for `listener`
-  std::unique_ptr<runtime::Socket> listener;       // rank 0
-  std::unique_ptr<runtime::MpiSession> mpi;        // null: messages go by TCP
+  runtime::MeetingPlace place;                // but for `listener`
+  std::unique_ptr<runtime::Socket> listener;  // rank 0
+  std::unique_ptr<runtime::MpiSession> mpi;   // null: messages go by TCP
 };
 
 // For runs that are started again: MPI cannot be started twice, so it serves to find the others alone, and messages go

@@ -76,8 +76,9 @@ ExitCode train_with_restarts(CheckpointFlags& flags, bool is_first, const std::f
     const std::int64_t step = newest_step(*flags.folder);
     if (restart >= flags.max_restarts || (end.signal == 0 && step == failed_at)) {
       throw RunError(fmt::format("the training {}{}; the newest checkpoint is that of step {}", end.text(),
-                                 restart >= flags.max_restarts ? fmt::format(" after {} restart{}", restart, restart == 1 ? "" : "s")
-                                                               : " again without having come further",
+                                 restart >= flags.max_restarts
+                                     ? fmt::format(" after {} restart{}", restart, restart == 1 ? "" : "s")
+                                     : " again without having come further",
                                  step));
     }
     failed_at = step;

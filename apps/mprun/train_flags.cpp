@@ -147,7 +147,8 @@ void add_output_flags(CLI::App& command, TrainFlags& flags) {
   command.add_option("--metrics", flags.metrics, "Write a JSON line a step, and a summary; FILE.csv: CSV [recipe]")
       ->type_name("FILE")
       ->group(group);
-  command.add_option("--tensorboard", flags.tensorboard, "Write an event file for TensorBoard into this folder [recipe]")
+  command
+      .add_option("--tensorboard", flags.tensorboard, "Write an event file for TensorBoard into this folder [recipe]")
       ->type_name("DIR")
       ->group(group);
   command.add_option("--save", flags.save, "Write the weights after the last step (safetensors)")

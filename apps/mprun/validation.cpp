@@ -21,9 +21,10 @@ void override_with(const std::optional<T>& flag, std::optional<T>& value) {
 
 void need_validation(bool is_asked_for, const char* what) {
   if (is_asked_for) {
-    throw UsageError(fmt::format("{} needs --validate-every (in a recipe: \"validation\": {{\"every_steps\": …}}), which "
-                                 "says when to measure",
-                                 what));
+    throw UsageError(
+        fmt::format("{} needs --validate-every (in a recipe: \"validation\": {{\"every_steps\": …}}), which "
+                    "says when to measure",
+                    what));
   }
 }
 
@@ -46,7 +47,8 @@ void add_validation_flags(CLI::App& command, ValidationFlags& flags) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->type_name("N")
       ->group(group);
-  command.add_option("--save-best", flags.best_weights, "Keep the weights of the best measurement (safetensors) [recipe]")
+  command
+      .add_option("--save-best", flags.best_weights, "Keep the weights of the best measurement (safetensors) [recipe]")
       ->type_name("FILE")
       ->group(group);
 }
@@ -71,29 +73,28 @@ HeldOut::HeldOut(const Run& run, const Metadata& progress) {
   if (recipe.validation.data != DataSources{}) {
     DataSources sources = recipe.validation.data;
     for (const auto& [input, fill] : recipe.data.fill) sources.fill.emplace(input, fill);
-    own_data_ = runtime::open_training_data(
-        program.training.graph,
-        {.sources = std::move(sources),
-         .seed = run.job.options.seed,
-         .microbatches = program.microbatches,
-         .is_whole_set = true});
+    own_data_ = runtime::open_training_data(program.training.graph, {.sources = std::move(sources),
+                                                                     .seed = run.job.options.seed,
+                                                                     .microbatches = program.microbatches,
+                                                                     .is_whole_set = true});
     source = own_data_->training.get();
     const std::int64_t whole_steps = own_data_->training_samples / run.job.options.samples_per_step;
     steps = own_data_->training_samples > 0 ? std::max<std::int64_t>(1, whole_steps) : kMaxSteps;
   }
   if (source == nullptr) {
-    throw UsageError("--validate-every: the training data hold nothing out (random values, or too few samples); say "
-                     "what to measure on with --validation-data");
+    throw UsageError(
+        "--validate-every: the training data hold nothing out (random values, or too few samples); say "
+        "what to measure on with --validation-data");
   }
   evaluator_.emplace(program, microbatch_graph(run.job.input.model, run.shape, run.job.input.model_path), run.backends,
                      run.executor.ranks());
-  validator_.emplace(run.executor, *evaluator_, *source,
-                     runtime::ValidationOptions{.every_steps = recipe.validation.every_steps.value_or(1),
-                                                .patience = recipe.validation.patience.value_or(0),
-                                                .evaluate = {.steps = std::min(steps, kMaxSteps),
-                                                             .seed = run.job.options.seed},
-                                                .best_weights = recipe.best_weights},
-                     runtime::validation_state_of(progress));
+  validator_.emplace(
+      run.executor, *evaluator_, *source,
+      runtime::ValidationOptions{.every_steps = recipe.validation.every_steps.value_or(1),
+                                 .patience = recipe.validation.patience.value_or(0),
+                                 .evaluate = {.steps = std::min(steps, kMaxSteps), .seed = run.job.options.seed},
+                                 .best_weights = recipe.best_weights},
+      runtime::validation_state_of(progress));
 }
 
 std::string HeldOut::text(std::int64_t step, const runtime::Evaluation& evaluation) const {

@@ -60,8 +60,8 @@ void write_group(JsonWriter& writer, const ParameterGroup& group) {
 
 Optimizer read_optimizer(JsonValue value) {
   Optimizer optimizer;
-  const JsonObject any = value.object(
-      {"kind", "momentum", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "groups"});
+  const JsonObject any =
+      value.object({"kind", "momentum", "beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "groups"});
   if (!value.present()) return optimizer;
   optimizer.kind = any.require("kind").enumerator("optimizer", kOptimizers);
   const bool is_sgd = optimizer.kind == OptimizerKind::kSgd;

@@ -124,9 +124,9 @@ Plan parse_plan(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kPlanFormat);
   const JsonObject root = document.root().object(
-      {"format", "model", "bindings", "cluster", "devices", "schedule", "microbatches", "optimizer", "precision",
-       "algorithm", "seed", "alive_limit", "zero", "bucket_bytes", "replicas", "recompute", "stages", "predicted",
-       "splits", "assignment"});
+      {"format",    "model",     "bindings",  "cluster",   "devices",     "schedule",  "microbatches",
+       "optimizer", "precision", "algorithm", "seed",      "alive_limit", "zero",      "bucket_bytes",
+       "replicas",  "recompute", "stages",    "predicted", "splits",      "assignment"});
   Plan plan;
   read_model_reference(root.require("model"), plan);
   plan.bindings = read_bindings(root["bindings"]);

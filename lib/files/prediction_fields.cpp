@@ -22,8 +22,8 @@ Imbalance read_imbalance(JsonValue value) {
 }
 
 Alternative read_alternative(JsonValue value) {
-  const JsonObject fields = value.object(
-      {"algorithm", "cut_bytes", "communication_volume_bytes", "imbalance", "feasible", "step_time_s"});
+  const JsonObject fields =
+      value.object({"algorithm", "cut_bytes", "communication_volume_bytes", "imbalance", "feasible", "step_time_s"});
   Alternative alternative{.algorithm = fields.require("algorithm").nonempty_string(),
                           .cut_bytes = fields["cut_bytes"].integer(0),
                           .communication_volume_bytes = fields["communication_volume_bytes"].integer(0),

@@ -70,10 +70,9 @@ Validation read_validation(JsonValue value) {
 Recipe parse_recipe(std::string_view text, const std::string& source) {
   JsonDocument document(text, source);
   document.require_format(kRecipeFormat);
-  const JsonObject root = document.root().object({"format", "description", "steps", "optimizer", "learning_rate",
-                                                  "learning_rate_schedule", "seed", "microbatches", "precision",
-                                                  "bindings", "data", "validation", "metrics", "tensorboard", "weights",
-                                                  "best_weights"});
+  const JsonObject root = document.root().object(
+      {"format", "description", "steps", "optimizer", "learning_rate", "learning_rate_schedule", "seed", "microbatches",
+       "precision", "bindings", "data", "validation", "metrics", "tensorboard", "weights", "best_weights"});
   Recipe recipe;
   recipe.description = root["description"].string();
   recipe.steps = read_count(root["steps"]);

@@ -58,7 +58,8 @@ class Carrier {
     if (!found || found->ends.empty()) return;
     for (const PartsOfTensor& end : found->ends) take_from_concat(end);
     for (const PartsOfTensor& parameter : found->parameters) share_out(parameter);
-    for (const auto& [id, parted] : found->between) names_[graph_.node(id).outputs[0]] = part_names(graph_.node(id).name);
+    for (const auto& [id, parted] : found->between)
+      names_[graph_.node(id).outputs[0]] = part_names(graph_.node(id).name);
     for (const auto& [id, parted] : found->between) replace(parted);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       renamed_[graph_.tensor(node.outputs[i]).name] = names_.at(whole)[i];
@@ -150,10 +151,10 @@ class Carrier {
 
   const Model& model_;
   const Graph& graph_;
-  std::size_t parts_ = 0;                                 // of the Split at hand
-  std::map<TensorId, Names> names_;                       // of the parts of a tensor
+  std::size_t parts_ = 0;                                  // of the Split at hand
+  std::map<TensorId, Names> names_;                        // of the parts of a tensor
   std::map<std::string, std::vector<ModelNode>> instead_;  // by the node whose place they take
-  std::map<std::string, std::string> renamed_;            // what the Splits made
+  std::map<std::string, std::string> renamed_;             // what the Splits made
   std::set<std::string> concats_;
 };
 

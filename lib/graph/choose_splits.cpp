@@ -70,9 +70,9 @@ std::vector<NodeSplit> splits_of_heavy_nodes(const Graph& graph, const HeavyNode
   for (const NodeId id : ids<NodeId>(graph.nodes().size())) {
     const Node& node = graph.node(id);
     if ((!is_convolution(node) && !is_product(node)) || node.cost || node.device) continue;
-    const std::int64_t wanted = std::max(quotient(cost_of(graph, id).flops, share),
-                                         quotient(static_cast<double>(memory_of(graph, node)),
-                                                  static_cast<double>(options.memory_bytes)));
+    const std::int64_t wanted =
+        std::max(quotient(cost_of(graph, id).flops, share),
+                 quotient(static_cast<double>(memory_of(graph, node)), static_cast<double>(options.memory_bytes)));
     if (wanted < 2) continue;
     NodeSplit best{node.name, SplitWay::kChannels, 1};
     for (const SplitWay way : ways_of(node, options.way)) {
@@ -92,7 +92,8 @@ std::vector<NodeSplit> tensor_parallel_splits(const Graph& graph, std::int64_t p
     if (!is_product(node) || node.cost || node.device) continue;
     const std::vector<NodeId> sources = sources_to_split(graph, id, parts);
     const auto is_taken = [&](NodeId n) { return split_already.contains(n) || graph.node(n).device; };
-    if (sources.empty() || split_already.contains(id) || std::any_of(sources.begin(), sources.end(), is_taken)) continue;
+    if (sources.empty() || split_already.contains(id) || std::any_of(sources.begin(), sources.end(), is_taken))
+      continue;
     for (const NodeId source : sources) splits.push_back({graph.node(source).name, SplitWay::kColumns, parts});
     splits.push_back({node.name, SplitWay::kInputs, parts});
     split_already.insert(sources.begin(), sources.end());

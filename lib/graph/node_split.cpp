@@ -12,8 +12,9 @@ namespace mp {
 namespace {
 
 [[noreturn]] void refuse_text(std::string_view text) {
-  throw UsageError(fmt::format("a split is written NODE=WAY:PARTS with channels, rows, columns or inputs as the WAY, not {}",
-                               quoted(std::string(text))));
+  throw UsageError(
+      fmt::format("a split is written NODE=WAY:PARTS with channels, rows, columns or inputs as the WAY, not {}",
+                  quoted(std::string(text))));
 }
 
 }  // namespace

@@ -46,8 +46,8 @@ class Walker {
 
   bool go_through(NodeId id, const PartsOfTensor& wanted) {
     const Node& node = graph_.node(id);
-    const bool has_more_outputs = std::any_of(node.outputs.begin() + 1, node.outputs.end(),
-                                              [](TensorId t) { return t != kNone<TensorId>; });
+    const bool has_more_outputs =
+        std::any_of(node.outputs.begin() + 1, node.outputs.end(), [](TensorId t) { return t != kNone<TensorId>; });
     if (node.op->in_parts == nullptr || node.cost || node.device || has_more_outputs) return false;
     std::vector<const TensorType*> types;
     for (const TensorId input : node.inputs) {

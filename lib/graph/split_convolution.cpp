@@ -136,8 +136,7 @@ class ConvolutionParts {
     pads[windows.strides.size()] = rows.pad_end;
     attributes.set("pads", pads);
     if (is_transposed_) {
-      Extents padding =
-          node_.whole().attributes.get_ints("output_padding", Extents(windows.strides.size(), 0));
+      Extents padding = node_.whole().attributes.get_ints("output_padding", Extents(windows.strides.size(), 0));
       padding[0] = rows.output_padding;
       attributes.set("output_padding", padding);
     }

@@ -119,8 +119,8 @@ PartsAnswer in_parts(const PartsRequest& request) {
   const auto parts = static_cast<std::int64_t>(request.sizes.size());
   const std::int64_t query_heads = request.call.attributes.get_int("q_num_heads", 1);
   const std::int64_t key_heads = request.call.attributes.get_int("kv_num_heads", 1);
-  const bool masks_heads =
-      request.call.has_input(3) && request.call.input(3).shape.size() > 2 && *(request.call.input(3).shape.end() - 3) != 1;
+  const bool masks_heads = request.call.has_input(3) && request.call.input(3).shape.size() > 2 &&
+                           *(request.call.input(3).shape.end() - 3) != 1;
   if (request.axis != 2 || masks_heads || !request.has_equal_sizes()) return {};
   if (query_heads % parts != 0 || key_heads % parts != 0) return {};
   PartsAnswer answer;

@@ -63,7 +63,8 @@ void differentiate(GradientBuilder& gradient) {
   if (gradient.wants(0)) ta != 0 ? gemm(0, "A", b, tb, dy, 1) : gemm(0, "A", dy, 0, b, 1 - tb);
   if (gradient.wants(1)) tb != 0 ? gemm(1, "B", dy, 1, a, ta) : gemm(1, "B", a, 1 - ta, dy, 0);
   if (gradient.wants(2)) {
-    const TensorId scaled = beta == 1.0 ? dy : gradient.add("Mul", "C.scaled", {dy, gradient.scalar(beta, "beta", gradient.type(dy).type)});
+    const TensorId scaled =
+        beta == 1.0 ? dy : gradient.add("Mul", "C.scaled", {dy, gradient.scalar(beta, "beta", gradient.type(dy).type)});
     gradient.set_broadcast_gradient(2, scaled, "C");
   }
 }

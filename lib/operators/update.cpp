@@ -118,11 +118,7 @@ double flops_norm(const OperatorCall& call, std::span<const TensorType> /*output
 
 // Needed for gradient clipping: lib/program/clip_gradients.hpp.
 std::vector<Operator> clipping_operators() {
-  return {{.name = "GradientL2",
-           .inputs = {1, kAnyNumber},
-           .outputs = {1, 1},
-           .infer = infer_l2,
-           .flops = flops_l2},
+  return {{.name = "GradientL2", .inputs = {1, kAnyNumber}, .outputs = {1, 1}, .infer = infer_l2, .flops = flops_l2},
           {.name = "GradientNorm",
            .inputs = {1, kAnyNumber},
            .outputs = {2, 2},

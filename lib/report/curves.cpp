@@ -157,9 +157,10 @@ std::string style_of(const std::vector<RunHistory>& runs) {
 void write_legend(std::string& page, const std::vector<RunHistory>& runs) {
   page += "<p class=\"legend\" id=\"runs-legend\">";
   for (std::size_t r = 0; r < runs.size(); ++r) {
-    fmt::format_to(std::back_inserter(page),
-                   "<span data-run=\"run{0}\"><i class=\"swatch\" style=\"background:hsl({1:.0f},62%,47%)\"></i>{2}</span>",
-                   r, device_hue(r), escaped(runs[r].name));
+    fmt::format_to(
+        std::back_inserter(page),
+        "<span data-run=\"run{0}\"><i class=\"swatch\" style=\"background:hsl({1:.0f},62%,47%)\"></i>{2}</span>", r,
+        device_hue(r), escaped(runs[r].name));
   }
   page += "</p>\n";
 }
@@ -171,8 +172,9 @@ double median(std::vector<double> values) {
 }
 
 void write_table(std::string& page, const std::vector<RunHistory>& runs) {
-  page += "<section>\n<h2>Runs</h2>\n<table>\n<tr><th>run</th><th>last step</th><th>loss</th><th>best held-out loss</th>"
-          "<th>after step</th><th>samples/s (median)</th></tr>\n";
+  page +=
+      "<section>\n<h2>Runs</h2>\n<table>\n<tr><th>run</th><th>last step</th><th>loss</th><th>best held-out loss</th>"
+      "<th>after step</th><th>samples/s (median)</th></tr>\n";
   for (const RunHistory& run : runs) {
     const RunSeries& loss = run.find("loss");
     const RunSeries& held_out = run.find("validation_loss");

@@ -21,10 +21,10 @@ constexpr double kLeastBar = 0.35;  // narrower ones are joined with their neigh
 
 std::string bar_title(const GanttBar& bar, std::size_t events, const std::string& first) {
   const std::string what =
-      events == 1 ? first
-                  : fmt::format("{}{}: {} events from {}", bar.category,
-                                bar.microbatch >= 0 ? fmt::format(" of microbatch {}", bar.microbatch) : "", events,
-                                first);
+      events == 1
+          ? first
+          : fmt::format("{}{}: {} events from {}", bar.category,
+                        bar.microbatch >= 0 ? fmt::format(" of microbatch {}", bar.microbatch) : "", events, first);
   return fmt::format("{}\n{} to {}: {}", what, seconds_text(bar.start_s), seconds_text(bar.end_s),
                      seconds_text(bar.end_s - bar.start_s));
 }

@@ -170,8 +170,7 @@ GraphLayout layered_layout(std::size_t nodes, const std::vector<Edge>& edges, co
   const auto place_of = [&](std::size_t p) {
     return Point{points.x[p] - left, (static_cast<double>(points.layer[p]) + 0.5) * options.layer_height};
   };
-  GraphLayout layout{.width = right - left,
-                     .height = static_cast<double>(points.layers.size()) * options.layer_height};
+  GraphLayout layout{.width = right - left, .height = static_cast<double>(points.layers.size()) * options.layer_height};
   for (std::size_t n = 0; n < nodes; ++n) layout.nodes.push_back(place_of(n));
   for (const std::vector<std::size_t>& route : points.routes) {
     std::vector<Point>& line = layout.routes.emplace_back();

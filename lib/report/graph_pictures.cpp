@@ -91,8 +91,8 @@ std::string graph_svg(const GraphView& view, const Cluster& cluster) {
 std::string graph_dot(const GraphView& view, const Cluster& cluster, std::string_view name) {
   std::map<DeviceId, std::vector<std::size_t>> on_device;
   for (std::size_t n = 0; n < view.nodes.size(); ++n) on_device[view.nodes[n].device].push_back(n);
-  std::string text = fmt::format("digraph {} {{\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n",
-                                 quoted_for_dot(name));
+  std::string text =
+      fmt::format("digraph {} {{\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n", quoted_for_dot(name));
   for (const auto& [device, nodes] : on_device) {
     fmt::format_to(std::back_inserter(text), "  subgraph cluster_{} {{\n    label={};\n", index(device),
                    quoted_for_dot("device " + cluster.devices[device].name));

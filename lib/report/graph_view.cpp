@@ -115,8 +115,8 @@ std::vector<CutEdge> cut_edges(const Program& program, const PlacementUnits& uni
     for (const UnitId reader : flow.readers) readers.insert(device_of(reader));
     readers.erase(device_of(flow.from));
     for (const DeviceId reader : readers) {
-      edges.push_back({program.training.graph.tensor(flow.tensor).name, device_of(flow.from), reader,
-                       flow.bytes_per_step});
+      edges.push_back(
+          {program.training.graph.tensor(flow.tensor).name, device_of(flow.from), reader, flow.bytes_per_step});
     }
   }
   std::sort(edges.begin(), edges.end(), [](const CutEdge& a, const CutEdge& b) {

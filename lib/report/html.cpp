@@ -31,8 +31,7 @@ void write_table(std::string& page, const ReportTable& table) {
       for (std::size_t c = 0; c < table.rows[r].size(); ++c) {
         page += "<td>";
         if (c == 0 && r < table.device_of_row.size()) {
-          page +=
-              fmt::format("<i class=\"swatch\" style=\"background:{}\"></i>", device_color(table.device_of_row[r]));
+          page += fmt::format("<i class=\"swatch\" style=\"background:{}\"></i>", device_color(table.device_of_row[r]));
         }
         page += escaped(table.rows[r][c]) + "</td>";
       }
@@ -85,8 +84,9 @@ void write_picture(std::string& page, std::string_view id, std::string_view titl
 
 void write_graph(std::string& page, const ReportInput& input) {
   const GraphView view = view_of(input.prepared.program, input.prepared.units, kMostBoxes);
-  page += "<section id=\"graph\">\n<h2>The graph, by device</h2>\n<p>Red edges are cut; their width tells of their "
-          "bytes. A click on a device shows it alone.</p>\n";
+  page +=
+      "<section id=\"graph\">\n<h2>The graph, by device</h2>\n<p>Red edges are cut; their width tells of their "
+      "bytes. A click on a device shows it alone.</p>\n";
   write_legend(page, input);
   page += "<div class=\"scroll\">\n" + graph_svg(view, input.plan.cluster) + "</div>\n</section>\n";
 }
@@ -122,8 +122,7 @@ std::string html_report(const ReportInput& input) {
 }
 
 std::string svg_report(const ReportInput& input) {
-  return standalone(
-      graph_svg(view_of(input.prepared.program, input.prepared.units, kMostBoxes), input.plan.cluster));
+  return standalone(graph_svg(view_of(input.prepared.program, input.prepared.units, kMostBoxes), input.plan.cluster));
 }
 
 std::string dot_report(const ReportInput& input) {

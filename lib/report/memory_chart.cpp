@@ -47,9 +47,8 @@ void draw_curve(SvgWriter& svg, const MemoryCurve& curve, double step_time_s, do
   }
   svg.text(kLabelWidth - 8.0, top + 24.0, "end", curve.name, "track");
   svg.text(kLabelWidth - 8.0, top + 42.0, "end",
-           curve.limit_bytes > 0
-               ? fmt::format("{} of {}", bytes_text(curve.arena_bytes), bytes_text(curve.limit_bytes))
-               : bytes_text(curve.arena_bytes),
+           curve.limit_bytes > 0 ? fmt::format("{} of {}", bytes_text(curve.arena_bytes), bytes_text(curve.limit_bytes))
+                                 : bytes_text(curve.arena_bytes),
            "small");
 }
 

@@ -22,7 +22,7 @@ inline constexpr std::array<std::string_view, 7> kRunSeries = {
     "learning_rate", "gradient_norm",   "samples_per_s"};
 
 struct RunHistory {
-  std::string name;                // the file's
+  std::string name;               // the file's
   std::vector<RunSeries> series;  // beside kRunSeries; without steps where the run has none
   [[nodiscard]] const RunSeries& find(std::string_view name) const;  // one of kRunSeries
 };

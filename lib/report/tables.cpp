@@ -13,8 +13,8 @@ namespace {
 const std::string& name_of_device(const ReportInput& input, DeviceId d) { return input.plan.cluster.devices[d].name; }
 
 std::string parallelism_text(const Plan& plan) {
-  std::string text = fmt::format("{}, {} microbatch{}", name_of(plan.schedule), plan.microbatches,
-                                 plan.microbatches == 1 ? "" : "es");
+  std::string text =
+      fmt::format("{}, {} microbatch{}", name_of(plan.schedule), plan.microbatches, plan.microbatches == 1 ? "" : "es");
   if (!plan.replicas.empty()) text += fmt::format(", {} replica groups", plan.replicas.size());
   if (plan.zero > 0) text += fmt::format(", ZeRO {}", plan.zero);
   if (!plan.recompute.empty()) text += fmt::format(", {} nodes recomputed", plan.recompute.size());
@@ -47,12 +47,12 @@ std::vector<Figure> report_figures(const ReportInput& input) {
 }
 
 ReportTable devices_table(const ReportInput& input) {
-  ReportTable table{.title = "Devices",
-                    .note = {},
-                    .header = {"device", "type", "nodes", "parameters", "compute", "busy", "waits for messages", "idle",
-                               "memory"},
-                    .rows = {},
-                    .device_of_row = {}};
+  ReportTable table{
+      .title = "Devices",
+      .note = {},
+      .header = {"device", "type", "nodes", "parameters", "compute", "busy", "waits for messages", "idle", "memory"},
+      .rows = {},
+      .device_of_row = {}};
   for (const DeviceId d : ids<DeviceId>(input.simulation.devices.size())) {
     const DeviceTimes& times = input.simulation.devices[index(d)];
     const DevicePrediction& device = input.prediction.devices[index(d)];
@@ -94,8 +94,8 @@ ReportTable links_table(const ReportInput& input, std::size_t most_rows) {
   std::vector<LinkTraffic> links = input.simulation.links;
   std::stable_sort(links.begin(), links.end(),
                    [](const LinkTraffic& a, const LinkTraffic& b) { return a.bytes > b.bytes; });
-  ReportTable table{.title = "Links", .note = {}, .header = {"from", "to", "bytes a step"}, .rows = {},
-                    .device_of_row = {}};
+  ReportTable table{
+      .title = "Links", .note = {}, .header = {"from", "to", "bytes a step"}, .rows = {}, .device_of_row = {}};
   for (std::size_t i = 0; i < links.size() && i < most_rows; ++i) {
     table.rows.push_back(
         {name_of_device(input, links[i].from), name_of_device(input, links[i].to), bytes_text(links[i].bytes)});

@@ -10,8 +10,8 @@ namespace mp {
 
 struct ReportTable {
   std::string title;
-  std::string note;                        // a sentence below; may be empty
-  std::vector<std::string> header;         // the first column is text, the others are numbers
+  std::string note;                 // a sentence below; may be empty
+  std::vector<std::string> header;  // the first column is text, the others are numbers
   std::vector<std::vector<std::string>> rows;
   std::vector<std::size_t> device_of_row;  // for colours; empty where rows are no devices
 };

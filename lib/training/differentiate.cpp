@@ -64,9 +64,8 @@ class Differentiator {
       names.push_back(forward_.tensor(parameter.tensor).name);
       if (matches(pattern, names.back())) return;
     }
-    throw InputError("<optimizer>",
-                     Issue{"groups", quoted(pattern) + " matches no trained parameter of model " +
-                                         quoted(forward_.name()) + did_you_mean(pattern, names)});
+    throw InputError("<optimizer>", Issue{"groups", quoted(pattern) + " matches no trained parameter of model " +
+                                                        quoted(forward_.name()) + did_you_mean(pattern, names)});
   }
 
   void mark(NodeId node, Phase phase, NodeId placed_with) {
@@ -190,7 +189,8 @@ class Differentiator {
     const bool is_parameter = tensor.kind == TensorKind::kParameter;
     const DataType wanted = is_parameter ? DataType::kFloat32 : tensor.type.type;
     if (builder_.type(term).type == wanted) return term;
-    const std::string name = builder_.fresh_name(builder_.peek().tensor(term).name + "." + std::string(name_of(wanted)));
+    const std::string name =
+        builder_.fresh_name(builder_.peek().tensor(term).name + "." + std::string(name_of(wanted)));
     const TensorId cast = builder_.add("Cast", name, {term}, {{"to", std::string(name_of(wanted))}});
     mark_appended(Phase::kBackward, consumer);
     return cast;

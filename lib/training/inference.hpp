@@ -9,7 +9,8 @@ namespace mp {
 
 // `forward` with the same nodes under the same ids, in inference mode: BatchNormalization takes its running statistics
 // and leaves them as they are (unless some node reads what they become), and Dropout passes its input on. A Dropout of
-// values that no parameter has touched is no regularisation but part of the data (the tokens that BERT hides): it stays.
+// values that no parameter has touched is no regularisation but part of the data (the tokens that BERT hides): it
+// stays.
 [[nodiscard]] Graph inference_graph(const Graph& forward);
 
 // What a model predicts classes with: scores[N, C, …] and labels[N, …] of its SoftmaxCrossEntropyLoss.

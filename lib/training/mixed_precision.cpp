@@ -30,16 +30,11 @@ PolicyTable make_table() {
   for (const char* op : {"MatMul", "FusedMatMul", "Gemm", "Conv", "ConvTranspose"}) table[op] = {Rule::kAlways};
   table["Attention"] = {Rule::kAlways, 3};
   table["Gather"] = {Rule::kAlways, 1};
-  for (const char* op : {"Add",     "Sub",         "Mul",
-                         "Div",     "Neg",         "Abs",
-                         "Relu",    "LeakyRelu",   "Elu",
-                         "Gelu",    "Swish",       "Sigmoid",
-                         "Tanh",    "Dropout",     "MaxPool",
-                         "Reshape", "AveragePool", "GlobalAveragePool",
-                         "Flatten", "Squeeze",     "Unsqueeze",
-                         "Resize",  "Identity",    "Transpose",
-                         "Concat",  "Split",       "Slice",
-                         "Pad",     "Expand",      "Where"}) {
+  for (const char* op : {"Add",     "Sub",       "Mul",       "Div",     "Neg",         "Abs",
+                         "Relu",    "LeakyRelu", "Elu",       "Gelu",    "Swish",       "Sigmoid",
+                         "Tanh",    "Dropout",   "MaxPool",   "Reshape", "AveragePool", "GlobalAveragePool",
+                         "Flatten", "Squeeze",   "Unsqueeze", "Resize",  "Identity",    "Transpose",
+                         "Concat",  "Split",     "Slice",     "Pad",     "Expand",      "Where"}) {
     table[op] = {Rule::kFollow};
   }
   for (const char* op : {"LayerNormalization", "RMSNormalization", "GroupNormalization", "InstanceNormalization",

@@ -12,9 +12,8 @@ IdVector<TensorId, TensorId> copy_inputs_and_parameters(const Graph& from, Graph
   }
   for (const GraphParameter& parameter : from.parameters()) {
     const Tensor& tensor = from.tensor(parameter.tensor);
-    copy[parameter.tensor] =
-        to.add_parameter(tensor.name, tensor.type, parameter.initializer, parameter.trainable, parameter.weight_decay,
-                         parameter.shard);
+    copy[parameter.tensor] = to.add_parameter(tensor.name, tensor.type, parameter.initializer, parameter.trainable,
+                                              parameter.weight_decay, parameter.shard);
   }
   return copy;
 }

@@ -41,9 +41,9 @@ UpdateRule rule_of(const Optimizer& optimizer, double decay) {
 // The float32 value of a bfloat16 parameter: the first of its optimizer states.
 TensorId add_master(GraphBuilder& builder, const GraphParameter& parameter, TrainedParameter& trained) {
   const Tensor tensor = builder.peek().tensor(parameter.tensor);
-  const TensorId master = builder.add_parameter(builder.fresh_name(tensor.name + ".master"),
-                                                {DataType::kFloat32, tensor.type.shape}, parameter.initializer, false,
-                                                parameter.weight_decay, parameter.shard);
+  const TensorId master =
+      builder.add_parameter(builder.fresh_name(tensor.name + ".master"), {DataType::kFloat32, tensor.type.shape},
+                            parameter.initializer, false, parameter.weight_decay, parameter.shard);
   trained.state.push_back(master);
   return master;
 }

@@ -17,8 +17,8 @@ struct MetisGraph {
 // The whole format: comments, fmt 0 … 111, several constraints. Every guarantee of WeightedGraph is checked, and
 // rows come out sorted. O(edges · log degree) time, memory proportional to the text, whatever its header promises.
 // Several threads read a part each; the result is the same. Throws InputError(`source`) naming the line: no or a wrong
-// header, wrong counts, ids out of range, self loops, neighbours listed twice, edges that only one end lists or with two
-// weights, weights that are no positive numbers or whose sum does not fit 64 bits, text after the last vertex.
+// header, wrong counts, ids out of range, self loops, neighbours listed twice, edges that only one end lists or with
+// two weights, weights that are no positive numbers or whose sum does not fit 64 bits, text after the last vertex.
 [[nodiscard]] MetisGraph parse_metis_graph(std::string_view text, const std::string& source, int threads = 1);
 
 // The graph in the file `path`, up to 64 GiB of it.

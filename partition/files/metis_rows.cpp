@@ -43,8 +43,7 @@ MetisRows MetisRowReader::read(std::int64_t first, std::int64_t count, double sh
 }
 
 void MetisRowReader::read_vertex(std::int64_t v) {
-  if (!scanner_.next_line())
-    scanner_.refuse(fmt::format("the file ends after {} of {} vertices", v, header_.vertices));
+  if (!scanner_.next_line()) scanner_.refuse(fmt::format("the file ends after {} of {} vertices", v, header_.vertices));
   if (header_.sizes) rows_.sizes.push_back(read_weight("size", rows_.sizes_sum));
   for (std::int64_t c = 0; c < header_.constraints; ++c) {
     Weight& sum = rows_.vertex_sums[static_cast<std::size_t>(c)];

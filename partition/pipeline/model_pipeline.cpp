@@ -151,14 +151,15 @@ std::vector<PlanStage::Choice> choices_of(const PiperStage& stage, const PiperPr
 
 // The node, or its parts on consecutive devices, as model_in_stage_parts() has them.
 void assign(const ModelNode& node, bool can_be_split, Plan& plan, DeviceId first) {
-  const auto stage = std::find_if(plan.stages.begin(), plan.stages.end(),
-                                  [&](const PlanStage& s) { return s.first_device == first; });
+  const auto stage =
+      std::find_if(plan.stages.begin(), plan.stages.end(), [&](const PlanStage& s) { return s.first_device == first; });
   if (stage->tensor_parallel == 1 || !can_be_split) {
     plan.assignment.emplace_back(node.name, first);
     return;
   }
   for (std::int32_t t = 0; t < stage->tensor_parallel; ++t) {
-    plan.assignment.emplace_back(stage_part_name(node.name, t), make_id<DeviceId>(index(first) + static_cast<std::size_t>(t)));
+    plan.assignment.emplace_back(stage_part_name(node.name, t),
+                                 make_id<DeviceId>(index(first) + static_cast<std::size_t>(t)));
   }
 }
 

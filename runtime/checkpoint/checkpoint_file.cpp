@@ -25,8 +25,8 @@ std::int64_t step_of(const SafetensorsFile& file) {
                                                 std::string(kFormat) + "\"): start from it with --load"});
   }
   if (format->second != kFormat) {
-    throw InputError(file.path(), Issue{"", fmt::format("is of format {}; this program knows {}",
-                                                        quoted(format->second), kFormat)});
+    throw InputError(file.path(),
+                     Issue{"", fmt::format("is of format {}; this program knows {}", quoted(format->second), kFormat)});
   }
   const auto found = file.metadata().find("step");
   const std::string text = found == file.metadata().end() ? "" : found->second;

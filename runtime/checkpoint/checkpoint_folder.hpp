@@ -34,8 +34,8 @@ void remove_old_checkpoints(const std::string& folder, std::int64_t keep);
                                                   const std::function<void(std::string_view)>& tell);
 
 // Takes up the newest checkpoint that is whole: `tell` hears of each newer one that is not, and why. Nothing where the
-// folder has none. Throws InputError where all of them are broken, or where one is whole but of another model. Of ranks,
-// rank 0 reads the folder; the others get no settings.
+// folder has none. Throws InputError where all of them are broken, or where one is whole but of another model. Of
+// ranks, rank 0 reads the folder; the others get no settings.
 [[nodiscard]] std::optional<RunState> resume(Executor& executor, const std::string& folder,
                                              const std::function<void(std::string_view)>& tell);
 

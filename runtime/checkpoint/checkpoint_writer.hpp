@@ -12,11 +12,11 @@
 namespace mp::runtime {
 
 struct CheckpointOptions {
-  std::string folder;                         // is there
-  std::int64_t every_steps = 0;               // 0: not by steps
-  std::chrono::duration<double> every_s{0};   // 0: not by time
-  std::int64_t keep = 3;                      // newest to keep, at least 1
-  Metadata settings;                          // RunState::settings
+  std::string folder;                                   // is there
+  std::int64_t every_steps = 0;                         // 0: not by steps
+  std::chrono::duration<double> every_s{0};             // 0: not by time
+  std::int64_t keep = 3;                                // newest to keep, at least 1
+  Metadata settings;                                    // RunState::settings
   std::function<void(std::int64_t step)> on_written{};  // on disk; called in the thread that writes
 };
 

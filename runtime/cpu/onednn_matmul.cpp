@@ -16,9 +16,7 @@ using Descriptor = dnnl::memory::desc;
 using Type = dnnl::memory::data_type;
 
 Descriptor matrix(std::int64_t rows, std::int64_t columns, std::int64_t stride, bool is_transposed, Type type) {
-  return {{rows, columns},
-          type,
-          is_transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1}};
+  return {{rows, columns}, type, is_transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1}};
 }
 
 dnnl::matmul::primitive_desc describe(const MatmulShape& s) {

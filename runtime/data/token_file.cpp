@@ -37,7 +37,8 @@ std::uint32_t word(std::span<const std::uint8_t> bytes, std::size_t i) {
 std::optional<Header> header_of(const std::string& path, std::span<const std::uint8_t> bytes) {
   constexpr std::array<std::pair<std::uint32_t, std::size_t>, 2> kMagic = {{{20240520, 2}, {20240801, 4}}};
   if (bytes.size() < 4) return std::nullopt;
-  const auto known = std::find_if(kMagic.begin(), kMagic.end(), [&](const auto& m) { return m.first == word(bytes, 0); });
+  const auto known =
+      std::find_if(kMagic.begin(), kMagic.end(), [&](const auto& m) { return m.first == word(bytes, 0); });
   if (known == kMagic.end()) return std::nullopt;
   if (bytes.size() < kHeaderBytes) {
     fail(path, fmt::format("ends inside its header of {} bytes, after {}", kHeaderBytes, bytes.size()));
@@ -47,7 +48,8 @@ std::optional<Header> header_of(const std::string& path, std::span<const std::ui
 
 std::optional<std::size_t> width_in_name(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto says = [&](const char* text) { return name.find(text) != std::string::npos; };
   if (says("uint16") || says("u16")) return 2;
   if (says("uint32") || says("u32")) return 4;
@@ -75,17 +77,17 @@ TokenFile open_token_file(const std::string& path, const TokenFileOptions& optio
   const std::size_t start = header ? kHeaderBytes : 0;
   const std::size_t size = bytes.size() - start;
   if (header && size != std::size_t{header->tokens} * width) {
-    fail(path, fmt::format("its header promises {} tokens of {} bytes, but {} bytes follow it", header->tokens, width, size));
+    fail(path,
+         fmt::format("its header promises {} tokens of {} bytes, but {} bytes follow it", header->tokens, width, size));
   }
   if (size % width != 0) {
     fail(path, fmt::format("holds {} bytes, no whole number of uint{} tokens: cut off, or of another type "
-                           "(--data token-type=uint16 or uint32)", size, 8 * width));
+                           "(--data token-type=uint16 or uint32)",
+                           size, 8 * width));
   }
   if (size == 0) fail(path, "has a header, but no tokens");
-  result.tokens = {.bytes = bytes.subspan(start),
-                   .width = width,
-                   .path = path,
-                   .offset_bytes = static_cast<std::int64_t>(start)};
+  result.tokens = {
+      .bytes = bytes.subspan(start), .width = width, .path = path, .offset_bytes = static_cast<std::int64_t>(start)};
   return result;
 }
 

@@ -15,8 +15,9 @@ class Session final : public MpiSession {
     int provided = MPI_THREAD_SINGLE;
     MP_MPI(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided));
     if (provided != MPI_THREAD_MULTIPLE) {
-      throw RunError("this MPI cannot be called from several threads (MPI_THREAD_MULTIPLE): another build of it can, or "
-                     "start the ranks with --transport tcp");
+      throw RunError(
+          "this MPI cannot be called from several threads (MPI_THREAD_MULTIPLE): another build of it can, or "
+          "start the ranks with --transport tcp");
     }
     MP_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     MP_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));

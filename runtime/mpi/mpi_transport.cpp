@@ -21,9 +21,10 @@ void check_tags(std::size_t messages) {
   constexpr int kGuaranteed = 32767;
   const int largest = is_set != 0 ? *static_cast<int*>(value) : kGuaranteed;
   if (messages > static_cast<std::size_t>(largest)) {
-    throw RunError(fmt::format("a step has {} messages, but this MPI has tags up to {}: fewer microbatches need fewer, "
-                               "or use --transport tcp",
-                               messages, largest));
+    throw RunError(
+        fmt::format("a step has {} messages, but this MPI has tags up to {}: fewer microbatches need fewer, "
+                    "or use --transport tcp",
+                    messages, largest));
   }
 }
 

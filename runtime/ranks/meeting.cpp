@@ -90,10 +90,10 @@ Meeting receive_all(const MeetingPlace& place, Meeting meeting) {
     std::optional<Socket> socket = accept_from(*place.listener, deadline);
     if (!socket) {
       const std::vector<int> ranks = absent(meeting);
-      throw RunError(fmt::format("rank {} of {} did not come within {:g} s: {} it started, and can it reach port {} of {}?",
-                                 fmt::join(ranks, ", "), place.size,
-                                 std::chrono::duration<double>(place.patience).count(),
-                                 ranks.size() == 1 ? "was" : "were all of them, was", place.port, host_name()));
+      throw RunError(
+          fmt::format("rank {} of {} did not come within {:g} s: {} it started, and can it reach port {} of {}?",
+                      fmt::join(ranks, ", "), place.size, std::chrono::duration<double>(place.patience).count(),
+                      ranks.size() == 1 ? "was" : "were all of them, was", place.port, host_name()));
     }
     admit(*std::move(socket), place, meeting);
   }

@@ -25,18 +25,18 @@ RankGroup::RankGroup(RankGroupOptions options)
   Meeting meeting = meet(options.place);
   places_ = std::move(meeting.places);
   data_ = std::move(meeting.data);
-  watch_ = std::make_unique<Watch>(
-      WatchOptions{.rank = rank_,
-                   .names = names(),
-                   .silence = options.silence,
-                   .tell =
-                       [this, tell = std::move(options.tell)](const Failure& failure) {
-                         const bool speaks = rank_ == 0 || failure.rank == rank_ || speaks_without_first();
-                         if (speaks && tell) tell(failure);
-                       },
-                   .stop = [this](const Failure&) { end_waits(); },
-                   .last_resort = std::move(options.last_resort)},
-      std::move(meeting.control));
+  watch_ = std::make_unique<Watch>(WatchOptions{.rank = rank_,
+                                                .names = names(),
+                                                .silence = options.silence,
+                                                .tell =
+                                                    [this, tell = std::move(options.tell)](const Failure& failure) {
+                                                      const bool speaks =
+                                                          rank_ == 0 || failure.rank == rank_ || speaks_without_first();
+                                                      if (speaks && tell) tell(failure);
+                                                    },
+                                                .stop = [this](const Failure&) { end_waits(); },
+                                                .last_resort = std::move(options.last_resort)},
+                                   std::move(meeting.control));
 }
 
 RankGroup::~RankGroup() = default;
@@ -71,9 +71,10 @@ std::vector<std::string> RankGroup::names() const {
 
 void RankGroup::share_devices(std::size_t devices) {
   if (devices < static_cast<std::size_t>(size())) {
-    throw UsageError(fmt::format("there are {} ranks for a plan of {} device{}: every rank needs one; start at most {} "
-                                 "(mpirun -n {}), or plan for {} devices (mpplan partition --devices {})",
-                                 size(), devices, devices == 1 ? "" : "s", devices, devices, size(), size()));
+    throw UsageError(
+        fmt::format("there are {} ranks for a plan of {} device{}: every rank needs one; start at most {} "
+                    "(mpirun -n {}), or plan for {} devices (mpplan partition --devices {})",
+                    size(), devices, devices == 1 ? "" : "s", devices, devices, size(), size()));
   }
   devices_ = devices;
   watch_->rename(names());
@@ -179,9 +180,8 @@ bool RankGroup::any(bool own) {
 }
 
 void RankGroup::fail(int exit_code, const std::string& text, Whose whose) {
-  watch_->report({.rank = rank_,
-                  .exit_code = exit_code,
-                  .text = whose == Whose::kEverybodys ? text : name(rank_) + ": " + text});
+  watch_->report(
+      {.rank = rank_, .exit_code = exit_code, .text = whose == Whose::kEverybodys ? text : name(rank_) + ": " + text});
 }
 
 void RankGroup::end_waits() {

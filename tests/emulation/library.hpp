@@ -13,8 +13,8 @@ namespace mp::emulation {
 [[nodiscard]] bool put_in_library(int device, cudaStream_t stream, void* workspace, std::size_t workspace_size,
                                   std::function<void()> work);
 
-// Before a library's handle is destroyed: ends the program where another device is current. "The device associated with a
-// particular cuBLAS context is assumed to remain unchanged between cublasCreate() and cublasDestroy()".
+// Before a library's handle is destroyed: ends the program where another device is current. "The device associated with
+// a particular cuBLAS context is assumed to remain unchanged between cublasCreate() and cublasDestroy()".
 void require_own_device(int device);
 
 }  // namespace mp::emulation

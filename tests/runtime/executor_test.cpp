@@ -166,8 +166,9 @@ TEST_CASE("what cannot start says why") {
   Program program = two_devices(1);
   program.devices[DeviceId{1}].arena_bytes = std::int64_t{1} << 41;
   const std::string text = failure_of(fake({{"first", add}, {"second", add}}), std::move(program));
-  CHECK(text.starts_with("device 1 (fake): cannot allocate its arena of 2199023255552 bytes: no such memory\n"
-                         "what takes it, of 2199023.3 MB:\n"));
+  CHECK(
+      text.starts_with("device 1 (fake): cannot allocate its arena of 2199023255552 bytes: no such memory\n"
+                       "what takes it, of 2199023.3 MB:\n"));
   CHECK(text.find("activations and transfers") != std::string::npos);
   CHECK(text.find("\n  largest: '") != std::string::npos);
   CHECK(text.ends_with("make it smaller"));

@@ -32,8 +32,8 @@ double next_loss(Executor& executor, const TrainingGraph& training, std::int64_t
 }  // namespace
 
 TEST_CASE("bfloat16 has the same bits on any devices, and losses near those of float32", "[precision]") {
-  const auto [name, batch] = GENERATE(table<std::string, std::int64_t>(
-      {{"gpt-1m", 4}, {"mlp", 12}, {"convnet", 12}, {"autoencoder", 4}}));
+  const auto [name, batch] =
+      GENERATE(table<std::string, std::int64_t>({{"gpt-1m", 4}, {"mlp", 12}, {"convnet", 12}, {"autoencoder", 4}}));
   const std::int32_t microbatches = 2;
   CAPTURE(name);
   const Subject low = load(name, batch, microbatches, kAdam, kLow);

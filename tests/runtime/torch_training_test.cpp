@@ -26,9 +26,8 @@ TEST_CASE("twenty steps in bfloat16 have the losses of PyTorch's autocast", "[to
   CHECK(file.runs.size() == 5);
   for (const TorchRun& run : file.runs) {
     const bool is_language = run.model == "gpt" || run.model == "llama" || run.model == "lstm";
-    require_torch_losses(run, file.seed,
-                         {.steps = is_language ? 20U : 5U,
-                          .tolerance = is_language ? 1e-3 : 1e-2,
-                          .precision = Precision::kBfloat16});
+    require_torch_losses(
+        run, file.seed,
+        {.steps = is_language ? 20U : 5U, .tolerance = is_language ? 1e-3 : 1e-2, .precision = Precision::kBfloat16});
   }
 }

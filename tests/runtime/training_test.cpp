@@ -212,6 +212,7 @@ TEST_CASE("a diverging loss ends the training with a remedy") {
   } catch (const RunError& error) {
     message = error.what();
   }
-  CHECK(message.ends_with("training has diverged; try a lower learning rate than 1e+18, or find the node that made it "
-                          "first with --detect-anomaly"));
+  CHECK(
+      message.ends_with("training has diverged; try a lower learning rate than 1e+18, or find the node that made it "
+                        "first with --detect-anomaly"));
 }

@@ -28,8 +28,8 @@ struct Trained {
   Subject subject = load("convnet", 8, 2, kSgd);
   TrainingData data = data_of(subject.training, kSeed);
   Executor executor{program_of(subject.training, {.devices = 2}), cpu_backends(1)};
-  Graph forward = microbatch_graph(subject.model,
-                                   {.bindings = {{"batch", 8}}, .microbatches = 2, .optimizer = kSgd}, "convnet");
+  Graph forward =
+      microbatch_graph(subject.model, {.bindings = {{"batch", 8}}, .microbatches = 2, .optimizer = kSgd}, "convnet");
   Evaluator evaluator{executor.program(), forward, cpu_backends(1)};
 
   Trained() { executor.initialise_parameters(kSeed); }
@@ -90,7 +90,8 @@ TEST_CASE("a loss that is no number is never the best", "[validation]") {
 
 TEST_CASE("the state of a measurement goes into a checkpoint and back, bit for bit", "[validation]") {
   const TemporaryFolder folder;
-  for (const ValidationState& state : {ValidationState{}, ValidationState{0.1 + 0.2, 40, 3}, ValidationState{{}, 0, 2}}) {
+  for (const ValidationState& state :
+       {ValidationState{}, ValidationState{0.1 + 0.2, 40, 3}, ValidationState{{}, 0, 2}}) {
     CHECK(validation_state_of(to_metadata(state)) == state);
     Trained run;
     Snapshot snapshot(run.executor);

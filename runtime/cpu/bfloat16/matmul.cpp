@@ -33,8 +33,8 @@ Cut cut_of(const MatmulShape& s) {
   constexpr int kMostHalvings = 4;
   Cut cut{s.m, s.n};
   for (int i = 0; i < kMostHalvings; ++i) {
-    const double flops = 2.0 * static_cast<double>(cut.row_extent) * static_cast<double>(cut.column_extent) *
-                         static_cast<double>(s.k);
+    const double flops =
+        2.0 * static_cast<double>(cut.row_extent) * static_cast<double>(cut.column_extent) * static_cast<double>(s.k);
     std::int64_t& longer = cut.row_extent > cut.column_extent ? cut.row_extent : cut.column_extent;
     if (flops < 2.0 * kTileFlops || longer < 4 * kTileMultiple) break;
     longer = halved(longer);

@@ -18,11 +18,11 @@ namespace mp::runtime::cpu {
 namespace {
 
 constexpr std::string_view kElementwise[] = {
-    "Abs",  "AbsGrad",  "Add",       "Div",           "Elu", "EluGrad", "Erf",     "ErfGrad",     "Exp",
-    "Gelu", "GeluGrad", "LeakyRelu", "LeakyReluGrad", "Log", "Mul",     "Neg",     "Pow",         "Relu",
-    "Sqrt", "ReluGrad", "Swish",     "SwishGrad",     "Sub", "Sigmoid", "Tanh",    "SigmoidGrad", "TanhGrad"};
-constexpr std::string_view kNormalizations[] = {"LayerNormalization", "LayerNormalizationInputGrad",
-                                                "RMSNormalization", "RMSNormalizationInputGrad"};
+    "Abs",  "AbsGrad",  "Add",       "Div",           "Elu", "EluGrad", "Erf",  "ErfGrad",     "Exp",
+    "Gelu", "GeluGrad", "LeakyRelu", "LeakyReluGrad", "Log", "Mul",     "Neg",  "Pow",         "Relu",
+    "Sqrt", "ReluGrad", "Swish",     "SwishGrad",     "Sub", "Sigmoid", "Tanh", "SigmoidGrad", "TanhGrad"};
+constexpr std::string_view kNormalizations[] = {"LayerNormalization", "LayerNormalizationInputGrad", "RMSNormalization",
+                                                "RMSNormalizationInputGrad"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();

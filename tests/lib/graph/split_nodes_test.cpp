@@ -132,8 +132,7 @@ TEST_CASE("what cannot be split is refused", "[split]") {
   CHECK(refusal(model, "conv=columns:2") ==
         "cannot split 'conv' into 2 parts by columns: a convolution is split by channels, rows or inputs");
   CHECK(refusal(model, "conv=inputs:3") == "cannot split 'conv' into 3 parts by inputs: it has 2 input channels");
-  const std::string form =
-      "a split is written NODE=WAY:PARTS with channels, rows, columns or inputs as the WAY, not ";
+  const std::string form = "a split is written NODE=WAY:PARTS with channels, rows, columns or inputs as the WAY, not ";
   for (const char* text : {"conv", "conv=rows", "conv=heads:2", "conv=rows:two", "=rows:2", "conv=rows:2x"}) {
     CHECK(refusal(model, text) == form + "'" + text + "'");
   }
@@ -234,8 +233,10 @@ TEST_CASE("a node is split once, and not where its cost was measured", "[split]"
   Model model = two_products();
   const std::vector<NodeSplit> twice = {parse_node_split("up=columns:2"), parse_node_split("up=inputs:2")};
   CHECK_THROWS_AS(split_nodes(model, twice, "m"), UsageError);
-  CHECK(refusal(model, "up=rows:2") == "cannot split 'up' into 2 parts by rows: a product is split by columns or inputs");
+  CHECK(refusal(model, "up=rows:2") ==
+        "cannot split 'up' into 2 parts by rows: a product is split by columns or inputs");
   CHECK(refusal(model, "up=columns:2000") == "cannot split 'up' into 2000 parts by columns: at most 1024 are possible");
   model.nodes[0].cost = MeasuredCost{.forward_s = 1.0, .output_bytes = {}};
-  CHECK(refusal(model, "up=columns:2") == "cannot split 'up' into 2 parts by columns: its costs were measured of the whole");
+  CHECK(refusal(model, "up=columns:2") ==
+        "cannot split 'up' into 2 parts by columns: its costs were measured of the whole");
 }

@@ -71,7 +71,9 @@ std::int64_t most_memory(const ScheduleTrial& trial) {
   return most;
 }
 
-std::vector<ScheduleTrial> try_all(const Plan& plan) { return try_schedules(model(), plan, plan.cluster, mp::kSchedules); }
+std::vector<ScheduleTrial> try_all(const Plan& plan) {
+  return try_schedules(model(), plan, plan.cluster, mp::kSchedules);
+}
 
 }  // namespace
 

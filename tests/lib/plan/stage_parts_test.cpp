@@ -19,8 +19,14 @@ ModelNode measured(std::string name, std::vector<std::string> inputs) {
   node.inputs = std::move(inputs);
   node.outputs = {name + ".out"};
   node.cost = MeasuredCost{.forward_s = 1.0, .backward_s = 3.0, .parameter_bytes = 100, .output_bytes = {10}};
-  node.parallel_options = {{.name = "vanilla", .time_s = 4.0, .parameter_bytes = 100, .sync_input_bytes = {}, .sync_output_bytes = {}},
-                           {.name = "vanilla", .tensor_parallel = 2, .time_s = 2.4, .parameter_bytes = 50, .sync_input_bytes = {}, .sync_output_bytes = {}}};
+  node.parallel_options = {
+      {.name = "vanilla", .time_s = 4.0, .parameter_bytes = 100, .sync_input_bytes = {}, .sync_output_bytes = {}},
+      {.name = "vanilla",
+       .tensor_parallel = 2,
+       .time_s = 2.4,
+       .parameter_bytes = 50,
+       .sync_input_bytes = {},
+       .sync_output_bytes = {}}};
   return node;
 }
 
@@ -66,8 +72,11 @@ TEST_CASE("nodes of a split stage are parts that read their own side", "[stages]
 
 TEST_CASE("a plan with a split stage is simulated", "[stages]") {
   Plan plan = plan_of({stage(0, 2, {"a", "b"}), stage(2, 1, {"c"})});
-  plan.assignment = {{"a.part1", DeviceId{0}}, {"a.part2", DeviceId{1}}, {"b.part1", DeviceId{0}},
-                     {"b.part2", DeviceId{1}}, {"c", DeviceId{2}}};
+  plan.assignment = {{"a.part1", DeviceId{0}},
+                     {"a.part2", DeviceId{1}},
+                     {"b.part1", DeviceId{0}},
+                     {"b.part2", DeviceId{1}},
+                     {"c", DeviceId{2}}};
   const PreparedPlan prepared = prepare(plan, model_in_stage_parts(three_layers(), plan.stages));
   const Simulation simulation = simulate(prepared.program, plan.cluster);
   // A microbatch passes a and b in 2 · 2.4 s, c in 4 s; what is sent is nothing beside it.

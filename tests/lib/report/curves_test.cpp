@@ -97,7 +97,7 @@ TEST_CASE("a page has a curve for every run and figure that is there", "[report]
   CHECK(page.find("a<b>") == std::string::npos);
   CHECK(page.find("Held-out accuracy") == std::string::npos);
   CHECK(page.find("<td>3.5</td><td>2</td>") != std::string::npos);  // the best held-out loss, and its step
-  CHECK(page.find("http") == page.find("http://www.w3.org"));      // nothing from elsewhere
+  CHECK(page.find("http") == page.find("http://www.w3.org"));       // nothing from elsewhere
   const std::string svg = curves_svg(runs);
   CHECK(svg.starts_with("<svg "));
   CHECK(count(svg, "<path ") == 7);

@@ -165,8 +165,8 @@ TEST_CASE("large graphs are drawn with few boxes, none of two devices", "[report
   for (const mp::ViewNode& node : view.nodes) nodes += node.nodes;
   CHECK(nodes == static_cast<std::int64_t>(forward.nodes().size()));
   for (const mp::ViewEdge& edge : view.edges) {
-    const bool differ = view.nodes[static_cast<std::size_t>(edge.from)].device !=
-                        view.nodes[static_cast<std::size_t>(edge.to)].device;
+    const bool differ =
+        view.nodes[static_cast<std::size_t>(edge.from)].device != view.nodes[static_cast<std::size_t>(edge.to)].device;
     CHECK(edge.is_cut == differ);
   }
 }

@@ -24,8 +24,9 @@ namespace {
 const Optimizer kAdam{.kind = OptimizerKind::kAdamW};
 
 // Trains steps first … last − 1 of a model in a placement; `executor` keeps the state.
-std::vector<double> steps(Executor& executor, const TrainingGraph& training, std::int64_t first, std::int64_t last,
-                          const StepObserver& observer = [](const StepReport&) { return true; }) {
+std::vector<double> steps(
+    Executor& executor, const TrainingGraph& training, std::int64_t first, std::int64_t last,
+    const StepObserver& observer = [](const StepReport&) { return true; }) {
   const TrainingData data = data_of(training, 1);
   std::vector<double> losses;
   train(executor, *data.training,

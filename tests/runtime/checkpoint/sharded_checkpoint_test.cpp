@@ -25,10 +25,12 @@ TrainingGraph mlp_in_parts(const std::vector<std::string>& texts, Precision prec
   std::vector<NodeSplit> splits;
   for (const std::string& text : texts) splits.push_back(parse_node_split(text));
   const Subject whole = load("mlp", 8, 2, {});
-  return training_graph_of(
-      model_in_parts(whole.model, splits, "mlp"),
-      {.bindings = {{"batch", 8}}, .microbatches = 2, .optimizer = {.kind = OptimizerKind::kAdamW}, .precision = precision},
-      "mlp");
+  return training_graph_of(model_in_parts(whole.model, splits, "mlp"),
+                           {.bindings = {{"batch", 8}},
+                            .microbatches = 2,
+                            .optimizer = {.kind = OptimizerKind::kAdamW},
+                            .precision = precision},
+                           "mlp");
 }
 
 std::vector<double> steps(Executor& executor, std::int64_t first, std::int64_t last) {
@@ -58,7 +60,8 @@ const std::vector<std::string> kPairs = {"fc1=columns:2", "fc2=inputs:2", "class
 
 }  // namespace
 
-TEST_CASE("a split run that stops and goes on over other devices is the run that never stopped", "[checkpoint][split]") {
+TEST_CASE("a split run that stops and goes on over other devices is the run that never stopped",
+          "[checkpoint][split]") {
   const Precision precision = GENERATE(Precision::kFloat32, Precision::kBfloat16);
   const TrainingGraph training = mlp_in_parts(kPairs, precision);
   Executor whole(program_of(training, {.devices = 1}), cpu_backends(1));

@@ -35,8 +35,8 @@ std::size_t low_inputs(const Graph& graph, const Node& node) {
     tried.name = "tried";
     for (std::size_t i = 0; i < count; ++i) {
       if (is_float32(builder, tried.inputs[i])) {
-        tried.inputs[i] = builder.add_input("low" + std::to_string(i), {DataType::kBfloat16,
-                                                                        builder.type(tried.inputs[i]).shape});
+        tried.inputs[i] =
+            builder.add_input("low" + std::to_string(i), {DataType::kBfloat16, builder.type(tried.inputs[i]).shape});
       }
     }
     const bool is_lower = std::any_of(tried.inputs.begin(), tried.inputs.end(), [&](TensorId t) {
@@ -117,7 +117,8 @@ void check_gradients(const TrainingGraph& low, const GraphRunner& found, const T
     float largest = 1e-3F;
     for (const float value : b) largest = std::max(largest, std::fabs(value));
     float apart = 0.0F;
-    for (std::size_t j = 0; j < a.size(); ++j) apart = std::max(apart, std::isnan(a[j]) ? HUGE_VALF : std::fabs(a[j] - b[j]));
+    for (std::size_t j = 0; j < a.size(); ++j)
+      apart = std::max(apart, std::isnan(a[j]) ? HUGE_VALF : std::fabs(a[j] - b[j]));
     CHECK(apart <= 0.04F * largest);
   }
 }
@@ -167,9 +168,26 @@ TEST_CASE("operators of bfloat16 round what those of float32 compute", "[bfloat1
   for (const Sample& sample : small_samples()) {
     if (check(sample)) checked.insert(sample.op);
   }
-  for (const char* op : {"Gemm", "MatMul", "Conv", "ConvTranspose", "Attention", "LayerNormalization", "Gather", "Add",
-                         "RMSNormalization", "BatchNormalization", "GroupNormalization", "Gelu", "MaxPool", "Resize",
-                         "RotaryEmbedding", "SoftmaxCrossEntropyLoss", "Concat", "Split", "Pad", "Dropout"}) {
+  for (const char* op : {"Gemm",
+                         "MatMul",
+                         "Conv",
+                         "ConvTranspose",
+                         "Attention",
+                         "LayerNormalization",
+                         "Gather",
+                         "Add",
+                         "RMSNormalization",
+                         "BatchNormalization",
+                         "GroupNormalization",
+                         "Gelu",
+                         "MaxPool",
+                         "Resize",
+                         "RotaryEmbedding",
+                         "SoftmaxCrossEntropyLoss",
+                         "Concat",
+                         "Split",
+                         "Pad",
+                         "Dropout"}) {
     INFO(op);
     CHECK(checked.contains(op));
   }

@@ -141,7 +141,8 @@ double largest_difference(const Array& a, const Array& b) {
 }
 
 TrainingGraph trained(const Model& model, OptimizerKind kind) {
-  return training_graph_of(model, {.bindings = {{"batch", 8}}, .microbatches = 2, .optimizer = {.kind = kind}}, "model");
+  return training_graph_of(model, {.bindings = {{"batch", 8}}, .microbatches = 2, .optimizer = {.kind = kind}},
+                           "model");
 }
 
 // Losses and parameters after some steps, under the names and shapes that files have.
@@ -153,9 +154,8 @@ struct Trained {
 Trained trained_steps(const Model& model, std::int32_t devices, OptimizerKind kind = OptimizerKind::kSgd) {
   constexpr std::uint64_t kSeed = 7;
   const TrainingGraph training = trained(model, kind);
-  Executor executor(
-      runtime::test::program_of(training, {.devices = devices, .layout = runtime::test::Layout::kRandom}),
-      runtime::test::cpu_backends(1));
+  Executor executor(runtime::test::program_of(training, {.devices = devices, .layout = runtime::test::Layout::kRandom}),
+                    runtime::test::cpu_backends(1));
   executor.initialise_parameters(kSeed);
   const TrainingData data = runtime::test::data_of(training, kSeed);
   Trained result;
@@ -189,7 +189,9 @@ void check_alike(const Trained& parts, const Trained& whole, double tolerance) {
   }
 }
 
-Model shipped(const std::string& name) { return read_model(mp::test::source_dir() + "/models/" + name + ".json").model; }
+Model shipped(const std::string& name) {
+  return read_model(mp::test::source_dir() + "/models/" + name + ".json").model;
+}
 
 }  // namespace
 

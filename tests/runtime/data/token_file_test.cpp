@@ -83,17 +83,18 @@ TEST_CASE("token files that are cut off, empty or unclear are refused", "[tokens
         "holds 5 bytes, no whole number of uint16 tokens: cut off, or of another type (--data token-type=uint16 or "
         "uint32)");
   CHECK(message(head.substr(0, 1000)) == "ends inside its header of 1024 bytes, after 1000");
-  CHECK(message(head + tokens.substr(2)) ==
-        "its header promises 3 tokens of 2 bytes, but 4 bytes follow it");
+  CHECK(message(head + tokens.substr(2)) == "its header promises 3 tokens of 2 bytes, but 4 bytes follow it");
   CHECK(message(head + tokens + "x") == "its header promises 3 tokens of 2 bytes, but 7 bytes follow it");
   CHECK(message(header(20240520, 1, 0)) == "has a header, but no tokens");
   CHECK(message(head + tokens, {.width = 4, .vocabulary = {}}) == "its header says uint16, but uint32 was asked for");
   CHECK(message_of("/nowhere.bin") == "/nowhere.bin: No such file or directory");
 }
 
-TEST_CASE("pieces of any width are one sequence, and tokens beyond the vocabulary are found where they are", "[tokens]") {
+TEST_CASE("pieces of any width are one sequence, and tokens beyond the vocabulary are found where they are",
+          "[tokens]") {
   const runtime::test::TemporaryFolder folder;
-  const std::string first = folder.write("b/1.bin", header(20240520, 1, 20) + bytes_of(std::vector<std::uint16_t>(20, 7)));
+  const std::string first =
+      folder.write("b/1.bin", header(20240520, 1, 20) + bytes_of(std::vector<std::uint16_t>(20, 7)));
   std::vector<std::uint32_t> numbers(40, 9);
   numbers[39] = 70'000;
   const std::string second = folder.write("b/2-uint32.bin", bytes_of(numbers));

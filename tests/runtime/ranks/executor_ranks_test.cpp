@@ -30,8 +30,7 @@ Known run(const TrainingGraph& training, const runtime::test::PlacementCase& pla
   executor.initialise_parameters(kSeed);
   Known known;
   for (std::int64_t step = 0; step < kSteps; ++step) {
-    known.losses.push_back(
-        executor.run_step({.seed = kSeed, .step = step, .learning_rate = 0.01}, *data.training));
+    known.losses.push_back(executor.run_step({.seed = kSeed, .step = step, .learning_rate = 0.01}, *data.training));
   }
   for (const GraphParameter& parameter : training.graph.parameters()) {
     const auto size = static_cast<std::size_t>(bytes(training.graph.tensor(parameter.tensor).type));

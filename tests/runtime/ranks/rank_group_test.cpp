@@ -43,9 +43,8 @@ bool aborts(const std::function<void()>& call) {
 std::vector<Message> circle(std::size_t devices, std::int64_t size_bytes) {
   std::vector<Message> messages;
   for (std::size_t d = 0; d < devices; ++d) {
-    messages.push_back({.from = make_id<DeviceId>(d),
-                        .to = make_id<DeviceId>((d + 1) % devices),
-                        .size_bytes = size_bytes});
+    messages.push_back(
+        {.from = make_id<DeviceId>(d), .to = make_id<DeviceId>((d + 1) % devices), .size_bytes = size_bytes});
   }
   return messages;
 }
@@ -130,8 +129,8 @@ TEST_CASE("a rank that is gone is told once, also where it was the first") {
     });
     CHECK(right == 2);
     REQUIRE(told.failures.size() == 1);
-    CHECK_THAT(told.failures[0].text, Catch::Contains(fmt::format("rank {} (host ", victim)) &&
-                                          Catch::Contains("ended without a word"));
+    CHECK_THAT(told.failures[0].text,
+               Catch::Contains(fmt::format("rank {} (host ", victim)) && Catch::Contains("ended without a word"));
   }
 }
 
@@ -157,6 +156,6 @@ TEST_CASE("fewer devices than ranks is refused with the remedy") {
     }
   });
   CHECK(refusals[0] == refusals[1]);
-  CHECK_THAT(refusals[0], Catch::Contains("start at most 1 (mpirun -n 1)") &&
-                              Catch::Contains("mpplan partition --devices 2"));
+  CHECK_THAT(refusals[0],
+             Catch::Contains("start at most 1 (mpirun -n 1)") && Catch::Contains("mpplan partition --devices 2"));
 }
