@@ -44,7 +44,8 @@ class CudaBackend final : public Backend, public PadsRows {
     return gpu::find_fusions(device_, steps,
                              {.epilogues = options_.use_epilogues,
                               .normalizations = options_.use_epilogues,
-                              .losses = options_.use_epilogues});
+                              .losses = options_.use_epilogues,
+                              .embeddings = options_.use_epilogues});
   }
   void copy_from_host(void* device, const void* host, std::int64_t size_bytes) override {
     device_.host_copies().to_device(device, host, size_bytes);

@@ -122,9 +122,11 @@ class DryBackend final : public Backend {
     for (FusionStep& step : plain) {
       if (step.kernel != nullptr) step.kernel = dynamic_cast<NotedKernel&>(*step.kernel).kernel();
     }
-    std::vector<Fusion> fusions = gpu::find_fusions(
-        device_, plain,
-        {.epilogues = options_.epilogues, .normalizations = options_.epilogues, .losses = options_.epilogues});
+    std::vector<Fusion> fusions = gpu::find_fusions(device_, plain,
+                                                    {.epilogues = options_.epilogues,
+                                                     .normalizations = options_.epilogues,
+                                                     .losses = options_.epilogues,
+                                                     .embeddings = options_.epilogues});
     for (Fusion& fusion : fusions) {
       std::vector<NodeId> nodes;
       for (const std::size_t i : fusion.steps) nodes.push_back(dynamic_cast<NotedKernel&>(*steps[i].kernel).node());

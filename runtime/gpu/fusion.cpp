@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/gpu/cross_entropy_fusion.hpp"
+#include "runtime/gpu/embedding_fusion.hpp"
 #include "runtime/gpu/fusion_steps.hpp"
 #include "runtime/gpu/kernels/updates.hpp"
 #include "runtime/gpu/normalization_fusion.hpp"
@@ -41,6 +42,7 @@ std::vector<Fusion> find_fusions(Device& device, std::span<const FusionStep> ste
   std::vector<Fusion> fusions;
   find_updates(device, steps, fusions);
   StepOrder order(steps);
+  if (options.embeddings) find_embedding_fusions(device, steps, order, fusions);
   if (options.losses) find_cross_entropy_fusions(device, steps, order, fusions);
   if (options.normalizations) find_normalization_fusions(device, steps, order, fusions);
   if (options.epilogues) find_product_fusions(device, steps, order, fusions);

@@ -172,7 +172,8 @@ class HostBackend final : public Backend, public PadsRows {
         gpu::find_fusions(device_, unchecked,
                           {.epilogues = options_.epilogues,
                            .normalizations = options_.epilogues && options_.fuses_normalizations,
-                           .losses = options_.epilogues});
+                           .losses = options_.epilogues,
+                           .embeddings = options_.epilogues});
     for (Fusion& fusion : fusions) {
       fusion.kernel = std::make_unique<CheckedKernel>(device_, std::move(fusion.kernel));
     }

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "runtime/gpu/device.hpp"
+#include "runtime/gpu/kernels/sequence.hpp"
 #include "runtime/gpu/kernels/softmax.hpp"
 #include "runtime/semantics/activation.hpp"
 
@@ -67,7 +68,13 @@ struct CrossEntropyRole {
   bool is_gradient = false;
 };
 
+// The gradient of what Gather gathered from.
+struct GatherGradientRole {
+  Slices slices{};
+  Fault* fault = nullptr;
+};
+
 using KernelRole = std::variant<std::monostate, UpdateRole, ProductRole, ActivationRole, ColumnSumRole, CastRole,
-                                SumRole, NormalizationGradientRole, CrossEntropyRole>;
+                                SumRole, NormalizationGradientRole, CrossEntropyRole, GatherGradientRole>;
 
 }  // namespace mp::runtime::gpu

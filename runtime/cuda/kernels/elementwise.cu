@@ -35,6 +35,8 @@ MP_LAUNCH_ITEM(GatherItem<std::uint64_t>);
 MP_LAUNCH_ROW(GatherOrderRow);
 MP_LAUNCH_ITEM(GatherMergeItem);
 MP_LAUNCH_ROW(GatherGradientRow);
+MP_LAUNCH_ITEM(GatherRangeItem);
+MP_LAUNCH_ROW(GatherGradientSumRow);
 MP_LAUNCH_ITEM(RotationItem);
 MP_LAUNCH_ITEM(DropoutItem);
 MP_LAUNCH_ITEM(SgdItem);

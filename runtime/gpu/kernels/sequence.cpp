@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/random.hpp"
+#include "runtime/gpu/kernels/gather_order.hpp"
 #include "runtime/gpu/kernels/kernels.hpp"
 #include "runtime/gpu/strided.hpp"
 
@@ -73,25 +74,16 @@ KernelPointer make_gather(const KernelCall& call) {
 
 KernelPointer make_gather_grad(const KernelCall& call) {
   const Slices s = slices_of(call, call.output(0).shape, call.input(1).shape);
-  const bool is_merged = s.indices > kOrderedRun;
-  const std::int64_t workspace = s.indices * (is_merged ? 2 : 1) * static_cast<std::int64_t>(sizeof(std::int64_t));
-  const DeviceMemory scratch = call.device.allocate_scratch(workspace);
+  const GatherOrder order(call.device, s, gather_fault(call, s.extent));
   return function_kernel(
       call,
-      [&device = call.device, s, scratch, is_merged, size_bytes = bytes(call.output(0)),
-       fault = gather_fault(call, s.extent)](const Operands& io) {
-        auto* order = reinterpret_cast<std::int64_t*>(scratch.get());
+      [&device = call.device, s, order, size_bytes = bytes(call.output(0))](const Operands& io) {
         const auto* indices = io.in<std::int64_t>(1);
         device.clear(io.out<void>(0), size_bytes);
-        for_rows(device.queue(), s.indices, least(s.indices, kOrderedRun), GatherOrderRow{s, indices, order, fault});
-        if (is_merged) {
-          for_items(device.queue(), s.indices, GatherMergeItem{s, indices, order, order + s.indices});
-          order += s.indices;
-        }
         for_rows(device.queue(), s.outer * s.indices, s.inner,
-                 GatherGradientRow{s, indices, order, io.real(0), io.real_out(0)});
+                 GatherGradientRow{s, indices, order.put_in(indices), io.real(0), io.real_out(0)});
       },
-      workspace);
+      order.workspace_bytes(), GatherGradientRole{.slices = s, .fault = order.fault()});
 }
 
 KernelPointer make_rotary_embedding(const KernelCall& call) {

@@ -141,6 +141,50 @@ struct GatherGradientRow {
   }
 };
 
+// Of a place in the order: ranges[2 · slice] and ranges[2 · slice + 1] become the first place of those that have its
+// slice, and the one after their last.
+struct GatherRangeItem {
+  Slices s;
+  const std::int64_t* indices;
+  const std::int64_t* order;
+  std::int64_t* ranges;  // zeros: nobody has the slice
+  MP_HD void operator()(std::int64_t place) const {
+    const std::int64_t slice = s.position(indices[order[place]]);
+    if (slice < 0) return;
+    if (place == 0 || s.position(indices[order[place - 1]]) != slice) ranges[2 * slice] = place;
+    if (place + 1 == s.indices || s.position(indices[order[place + 1]]) != slice) ranges[2 * slice + 1] = place + 1;
+  }
+};
+
+// A row to each (outer, slice): what is there already, and the slices of all indices that have it, added up as
+// GatherGradientRow does.
+struct GatherGradientSumRow {
+  Slices s;
+  const std::int64_t* order;
+  const std::int64_t* ranges;
+  ConstReals dy;
+  ConstReals added;
+  Reals sum;  // may be `added`
+  template <class Group>
+  MP_HD void operator()(std::int64_t row, const Group& group) const {
+    const Division d = divide(row, s.extent);
+    const std::int64_t first = ranges[2 * d.rest];
+    const std::int64_t end = ranges[2 * d.rest + 1];
+    const std::int64_t from = d.quotient * s.indices;
+    for_packs(group, s.inner, are_rows_packable(s.inner, dy, added, sum), [&](auto n, std::int64_t column) {
+      constexpr int kN = decltype(n)::value;
+      Pack<kN> total{};
+      for (std::int64_t k = first; k < end; ++k) {
+        const Pack<kN> slice = load<kN>(dy, (from + order[k]) * s.inner + column);
+        for (int c = 0; c < kN; ++c) total.x[c] += slice.x[c];
+      }
+      const Pack<kN> before = load<kN>(added, row * s.inner + column);
+      for (int c = 0; c < kN; ++c) total.x[c] += before.x[c];
+      store(sum, row * s.inner + column, total);
+    });
+  }
+};
+
 struct RotationItem {
   Rotation r;
   ConstReals cosines;  // [known, rotated / 2]
