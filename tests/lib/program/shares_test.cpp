@@ -88,8 +88,12 @@ TEST_CASE("every program with shares is sound and balanced", "[program][shares]"
     for (const std::int32_t zero : {1, 2, 3}) {
       for (const bool collectives : {false, true}) {
         CAPTURE(seed, replicas, zero, collectives);
-        const Program program =
-            compiled({.seed = seed, .replicas = replicas, .zero = zero, .collectives = collectives});
+        const Program program = compiled({.seed = seed,
+                                          .replicas = replicas,
+                                          .zero = zero,
+                                          .collectives = collectives,
+                                          .optimizer = seed % 3 == 0 ? OptimizerKind::kSgd : OptimizerKind::kAdam,
+                                          .clip_norm = seed % 2 == 0 ? 1.0 : 0.0});
         CHECK(check_program(program) == std::vector<std::string>{});
         // What cannot be shared is smaller than a block for each member; one of them may be one block ahead.
         const double block = 4.0 * static_cast<double>(kShareElements);
