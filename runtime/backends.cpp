@@ -36,7 +36,8 @@ BackendFactory cuda_factory(const BackendChoice& choice) {
                               .tunes_products = choice.tunes_products,
                               .attention = choice.attention,
                               .remark = choice.remark,
-                              .use_nccl = choice.use_nccl});
+                              .use_nccl = choice.use_nccl,
+                              .nccl_patience = choice.nccl_patience});
   };
 }
 

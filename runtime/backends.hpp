@@ -1,12 +1,14 @@
 // The backends by name: where the choice of the command line becomes devices.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
 
 #include "runtime/executor.hpp"
 #include "runtime/gpu/values.hpp"
+#include "runtime/nccl/patience.hpp"
 
 namespace mp::runtime {
 
@@ -20,8 +22,9 @@ struct BackendChoice {
   bool use_epilogues = true;       // cuda: bfloat16 products take GELU and gradients of biases with them
   bool tunes_products = false;     // cuda: the first step times algorithms and takes the fastest
   gpu::AttentionChoice attention = gpu::AttentionChoice::kFused;  // cuda: in bfloat16
-  std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked, in any thread
-  bool use_nccl = false;                                // cuda: messages by NCCL, not by copies between GPUs
+  std::function<void(const std::string&)> remark = {};      // hears of what is done otherwise than asked, in any thread
+  bool use_nccl = false;                                    // cuda: messages by NCCL, not by copies between GPUs
+  std::chrono::milliseconds nccl_patience = kNcclPatience;  // while it connects two devices
 };
 
 // One backend per device of a plan: of CUDA, device d is GPU d, or, oversubscribed, GPU d modulo their number. Throws

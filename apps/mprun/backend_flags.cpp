@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <map>
 
@@ -16,6 +18,12 @@ const std::map<std::string, AttentionChoice> kAttention{{"fused", AttentionChoic
                                                         {"any-order", AttentionChoice::kAnyOrder},
                                                         {"blocks", AttentionChoice::kBlocks}};
 
+std::chrono::milliseconds patience_of(std::optional<double> stall_timeout_s) {
+  if (!stall_timeout_s) return runtime::kNcclPatience;
+  if (*stall_timeout_s <= 0.0) return std::chrono::hours(24 * 365);
+  return std::chrono::milliseconds(static_cast<std::int64_t>(*stall_timeout_s * 1000.0));
+}
+
 }  // namespace
 
 void BackendFlags::prepare() const {
@@ -24,7 +32,7 @@ void BackendFlags::prepare() const {
   runtime::prepare_for_nccl(oversubscribe);
 }
 
-runtime::BackendChoice BackendFlags::choice() const {
+runtime::BackendChoice BackendFlags::choice(std::optional<double> stall_timeout_s) const {
   prepare();
   return {.name = name,
           .cpu_threads = threads,
@@ -35,7 +43,8 @@ runtime::BackendChoice BackendFlags::choice() const {
           .tunes_products = tune_products,
           .attention = kAttention.at(attention),
           .remark = [](const std::string& text) { fmt::print(stderr, "{}\n", text); },
-          .use_nccl = nccl};
+          .use_nccl = nccl,
+          .nccl_patience = patience_of(stall_timeout_s)};
 }
 
 void add_fusion_flags(CLI::App& command, BackendFlags& flags, const std::string& group) {

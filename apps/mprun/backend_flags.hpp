@@ -1,6 +1,7 @@
 // The flags that say on what a plan runs.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "apps/common/command_line.hpp"
@@ -22,8 +23,9 @@ struct BackendFlags {
   // Before the process has threads: throws UsageError for flags that do not go together, RunError where this build
   // lacks what they ask for.
   void prepare() const;
-  // Lives as long as the flags. Calls prepare().
-  [[nodiscard]] runtime::BackendChoice choice() const;
+  // Lives as long as the flags. Calls prepare(). `stall_timeout_s`: how long NCCL may take to connect two devices, too;
+  // 0: for ever.
+  [[nodiscard]] runtime::BackendChoice choice(std::optional<double> stall_timeout_s = {}) const;
 };
 
 // --no-epilogues and --attention alone: which kernels a step has on GPUs.

@@ -69,7 +69,8 @@ struct Scoring {
   std::string weights;  // read by rank 0 alone
 
   [[nodiscard]] runtime::BackendFactory backends(const PreparedPlan& prepared) const {
-    runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
+    runtime::BackendFactory backends =
+        runtime::backend_factory(flags.train.backend.choice(flags.train.stall_timeout_s));
     if (ranks == nullptr) return backends;
     return runtime::on_each_host(*ranks, prepared.program.devices.size(), std::move(backends));
   }

@@ -129,7 +129,7 @@ ExitCode generate(const GenerateFlags& flags, RankRun* ranks, runtime::StallWatc
   const Job job = generation_job(flags);
   const PreparedPlan prepared = prepare_job(job, flags.train.plan);
   const std::unique_ptr<runtime::Vocabulary> vocabulary = is_first ? open_vocabulary(flags) : nullptr;
-  runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice());
+  runtime::BackendFactory backends = runtime::backend_factory(flags.train.backend.choice(flags.train.stall_timeout_s));
   if (ranks != nullptr) {
     ranks->agree(prepared.program, {}, flags.train.backend);
     backends = runtime::on_each_host(*group, prepared.program.devices.size(), std::move(backends));

@@ -201,7 +201,7 @@ ExitCode train(const TrainFlags& flags, RankRun* ranks, runtime::StallWatch* sta
   if (ranks != nullptr) ranks->agree(prepared.program, settings, flags.backend);
   job.options.samples_per_step = samples_of(prepared.program.training.graph, prepared.program.microbatches);
 
-  runtime::BackendChoice choice = flags.backend.choice();
+  runtime::BackendChoice choice = flags.backend.choice(flags.stall_timeout_s);
   if (!flags.no_pin) choice.pinned_devices = static_cast<int>(prepared.program.devices.size());
   runtime::BackendFactory backends = runtime::backend_factory(choice);
   if (ranks != nullptr) {

@@ -78,7 +78,7 @@ class CudaBackend final : public Backend, public PadsRows {
   [[nodiscard]] std::unique_ptr<Transport> make_transport(const Program& program, std::span<Backend* const> backends,
                                                           RankGroup* ranks) override {
     if (!options_.use_nccl) return Backend::make_transport(program, backends, ranks);
-    NcclOptions nccl{.gpus = {}, .ranks = ranks};
+    NcclOptions nccl{.gpus = {}, .ranks = ranks, .patience = options_.nccl_patience};
     for (Backend* backend : backends) {
       nccl.gpus.push_back(backend == nullptr ? -1 : dynamic_cast<CudaBackend&>(*backend).options_.device);
     }

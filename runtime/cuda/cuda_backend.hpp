@@ -1,6 +1,7 @@
 // The CUDA backend. Answered by runtime/cuda/ in builds with CUDA and by runtime/no_cuda.cpp in others.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "runtime/backend.hpp"
 #include "runtime/gpu/values.hpp"
+#include "runtime/nccl/patience.hpp"
 
 namespace mp::runtime {
 
@@ -18,8 +20,9 @@ struct CudaOptions {
   bool use_epilogues = true;    // GELU and gradients of biases within bfloat16 products
   bool tunes_products = false;  // the first step times algorithms and takes the fastest
   gpu::AttentionChoice attention = gpu::AttentionChoice::kFused;
-  std::function<void(const std::string&)> remark = {};  // hears of what is done otherwise than asked; may be empty
-  bool use_nccl = false;                                // messages between devices by NCCL, not by copies
+  std::function<void(const std::string&)> remark = {};      // hears of what is done otherwise than asked; may be empty
+  bool use_nccl = false;                                    // messages between devices by NCCL, not by copies
+  std::chrono::milliseconds nccl_patience = kNcclPatience;  // while it connects two devices
 };
 
 // Makes the device current for the calling thread, which then uses the backend. Throws RunError where there is none.

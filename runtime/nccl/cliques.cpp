@@ -26,17 +26,6 @@ ncclUniqueId new_id() {
   return id;
 }
 
-void await(Communicator& end, const std::atomic<bool>& stop) {
-  cudaError_t state = cudaErrorNotReady;
-  while ((state = cudaStreamQuery(end.stream())) == cudaErrorNotReady) {
-    static_cast<void>(cudaGetLastError());  // or a launch that comes later is taken for what has failed
-    if (stop) throw runtime::Aborted();
-    if (const std::string failure = end.failure(); !failure.empty()) throw RunError(failure);
-    std::this_thread::sleep_for(std::chrono::microseconds(100));
-  }
-  MP_CUDA(state);
-}
-
 // Of the member at `position`.
 Transfer trial(Lane lane, std::size_t position, std::byte* memory) {
   Transfer transfer{.call = Call::kSend, .from = memory, .to = memory + kTrialBytes, .size_bytes = kTrialBytes};
@@ -105,17 +94,22 @@ void Cliques::on_each(Action action) {
   }
 }
 
-void Cliques::connect(const std::atomic<bool>& stop) {
-  on_each([&](const CliqueName&, std::size_t, Communicator& end) { end.settle(stop); });
+void Cliques::connect(const Waiting& waiting) {
+  on_each([&](const CliqueName&, std::size_t, Communicator& end) { end.settle(waiting); });
   std::vector<runtime::DeviceMemory> memory;
   try {
-    on_each([&](const CliqueName& name, std::size_t position, Communicator& end) {
+    on_each([&](const CliqueName&, std::size_t, Communicator& end) {
       MP_CUDA(cudaSetDevice(end.gpu()));
       memory.push_back(cuda::allocate(2 * kTrialBytes, end.stream()));
-      end.begin(trial(name.lane, position, memory.back().get()));
     });
-    on_each([&](const CliqueName&, std::size_t, Communicator& end) { end.settle(stop); });
-    on_each([&](const CliqueName&, std::size_t, Communicator& end) { await(end, stop); });
+    auto next =
+        memory.begin();  // all of it is there before a transfer begins: to allocate may wait for work of the GPU
+    on_each([&](const CliqueName& name, std::size_t position, Communicator& end) {
+      MP_CUDA(cudaSetDevice(end.gpu()));
+      end.begin(trial(name.lane, position, (next++)->get()));
+    });
+    on_each([&](const CliqueName&, std::size_t, Communicator& end) { end.settle(waiting); });
+    on_each([&](const CliqueName&, std::size_t, Communicator& end) { end.await(waiting); });
   } catch (...) {
     abort();  // memory is not freed while a transfer waits for the other end
     throw;

@@ -40,8 +40,9 @@ class Cliques {
   Cliques& operator=(const Cliques&) = delete;
 
   // Waits until all are connected, for messages and for sums: NCCL connects at the first transfer, where a sender would
-  // wait for the receiver's call, which a Program does not allow for. Throws RunError, or Aborted once `stop` is set.
-  void connect(const std::atomic<bool>& stop);
+  // wait for the receiver's call, which a Program does not allow for. Throws RunError, when the patience with one of them
+  // is at its end, too, or Aborted once `stop` is set.
+  void connect(const Waiting& waiting);
   // The end of a good run.
   void close(const std::atomic<bool>& stop) noexcept;
   void abort() noexcept;

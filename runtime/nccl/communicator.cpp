@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "runtime/nccl/nccl_transport.hpp"
 #include "runtime/transport.hpp"
 
 namespace mp::nccl {
@@ -16,9 +17,19 @@ constexpr std::chrono::microseconds kPoll{20};
 std::string text_of(ncclResult_t result, const char* call, int gpu) {
   std::string text = fmt::format("NCCL on cuda:{}: {} ({})", gpu, ncclGetErrorString(result), call);
   if (result == ncclInvalidUsage) {
-    return text + "; several ranks on one GPU need NCCL 2.30 and NCCL_MULTI_RANK_GPU_ENABLE=1, or train without --nccl";
+    return text + fmt::format(
+                      "; several ranks on one GPU need NCCL 2.30 (here is {}) and NCCL_MULTI_RANK_GPU_ENABLE=1, "
+                      "or train without --nccl",
+                      runtime::nccl_version());
   }
   return text + "; NCCL_DEBUG=WARN tells more";
+}
+
+std::string text_of(std::chrono::milliseconds patience, const char* call, int gpu) {
+  return fmt::format(
+      "NCCL on cuda:{}: not connected after {:g} s ({}); NCCL_DEBUG=INFO tells how far it came, "
+      "--stall-timeout says how long to wait",
+      gpu, std::chrono::duration<double>(patience).count(), call);
 }
 
 const char* name_of(Call call) {
@@ -70,10 +81,12 @@ ncclResult_t Communicator::call(const Transfer& t) {
   return ncclInternalError;
 }
 
-void Communicator::finish(ncclResult_t begun, const std::atomic<bool>& stop) {
+void Communicator::finish(ncclResult_t begun, const Waiting& waiting) {
+  const auto deadline = std::chrono::steady_clock::now() + waiting.patience;
   ncclResult_t state = begun;
   while (state == ncclInProgress) {
-    if (stop) throw runtime::Aborted();
+    if (waiting.stop) throw runtime::Aborted();
+    if (std::chrono::steady_clock::now() > deadline) throw RunError(text_of(waiting.patience, last_call_, seat_.gpu));
     const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
     if (asked != ncclSuccess) state = asked;
     if (state == ncclInProgress) std::this_thread::sleep_for(kPoll);
@@ -89,10 +102,23 @@ void Communicator::begin(const Transfer& transfer) {
   if (result != ncclSuccess && result != ncclInProgress) throw RunError(text_of(result, last_call_, seat_.gpu));
 }
 
-void Communicator::settle(const std::atomic<bool>& stop) {
+void Communicator::settle(const Waiting& waiting) {
   const std::lock_guard lock(mutex_);
   if (comm_ == nullptr) throw runtime::Aborted();
-  finish(ncclInProgress, stop);
+  finish(ncclInProgress, waiting);
+}
+
+void Communicator::await(const Waiting& waiting) {
+  const auto deadline = std::chrono::steady_clock::now() + waiting.patience;
+  cudaError_t state = cudaErrorNotReady;
+  while ((state = cudaStreamQuery(stream())) == cudaErrorNotReady) {
+    static_cast<void>(cudaGetLastError());  // or a launch that comes later is taken for what has failed
+    if (waiting.stop) throw runtime::Aborted();
+    if (const std::string found = failure(); !found.empty()) throw RunError(found);
+    if (std::chrono::steady_clock::now() > deadline) throw RunError(text_of(waiting.patience, last_call_, seat_.gpu));
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  MP_CUDA(state);
 }
 
 // A group that is begun is ended, whatever fails in it: the thread would never call anything again.
@@ -112,7 +138,7 @@ void Communicator::run(std::span<const Transfer> transfers, const std::atomic<bo
   const std::lock_guard lock(mutex_);
   if (comm_ == nullptr || stop) throw runtime::Aborted();
   last_call_ = name_of(transfers.front().call);
-  finish(call_all(transfers), stop);
+  finish(call_all(transfers), {.stop = stop});
 }
 
 void Communicator::begin_to_close() noexcept {

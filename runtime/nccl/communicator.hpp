@@ -34,6 +34,12 @@ struct Transfer {
   int peer = 0;  // the other end, or the root
 };
 
+struct Waiting {
+  const std::atomic<bool>& stop;
+  // While connections are made: a host or a network that lets nothing through is no error of NCCL's.
+  std::chrono::milliseconds patience = std::chrono::hours(24 * 365);
+};
+
 // Calls return while NCCL is still at work with them, and can be given up: begin() starts one, settle() waits until it
 // is in the stream. The device's work behind it goes on for as long as the other members need.
 class Communicator {
@@ -45,8 +51,10 @@ class Communicator {
   Communicator& operator=(const Communicator&) = delete;
 
   void begin(const Transfer& transfer);
-  // Throws RunError, or Aborted once `stop` is set.
-  void settle(const std::atomic<bool>& stop);
+  // Throws RunError, when there is no patience left, too, or Aborted once `stop` is set.
+  void settle(const Waiting& waiting);
+  // Until the work in the stream is done. Throws like settle().
+  void await(const Waiting& waiting);
   // Several go as one: in one launch, none behind another.
   void run(std::span<const Transfer> transfers, const std::atomic<bool>& stop);
 
@@ -66,7 +74,7 @@ class Communicator {
  private:
   [[nodiscard]] ncclResult_t call(const Transfer& transfer);
   [[nodiscard]] ncclResult_t call_all(std::span<const Transfer> transfers);
-  void finish(ncclResult_t begun, const std::atomic<bool>& stop);
+  void finish(ncclResult_t begun, const Waiting& waiting);
   [[nodiscard]] ncclComm_t release() noexcept;  // null: it is closed or aborted already
 
   Seat seat_;

@@ -77,7 +77,7 @@ class NcclTransport final : public Transport {
         ranks_(options.ranks),
         cliques_(program, options.gpus, options.ranks),
         listener_(options.ranks, [this] { abort(); }) {
-    cliques_.connect(stop_);
+    cliques_.connect({.stop = stop_, .patience = options.patience});
     for (const Message& message : program.messages) {
       const nccl::CliqueName name = nccl::clique_of(message);
       senders_.push_back(end_of(name, message.from, backends, {.call = Call::kSend, .peer = 1}, message.size_bytes));

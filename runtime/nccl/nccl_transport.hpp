@@ -2,6 +2,7 @@
 // runtime/no_nccl.cpp elsewhere.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "lib/program/program.hpp"
 #include "runtime/backend.hpp"
+#include "runtime/nccl/patience.hpp"
 #include "runtime/ranks/rank_group.hpp"
 #include "runtime/transport.hpp"
 
@@ -17,6 +19,7 @@ namespace mp::runtime {
 struct NcclOptions {
   std::vector<int> gpus = {};  // of each device of the plan; −1: a device of another process
   RankGroup* ranks = nullptr;  // null: one process has all devices
+  std::chrono::milliseconds patience = kNcclPatience;
 };
 
 // Sets what NCCL and CUDA read from the environment, where it is not set: the kernels of all libraries are loaded at

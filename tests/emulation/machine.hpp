@@ -35,10 +35,11 @@ struct Machine {
   // Mistakes of a program, made by the machine in its stead: tests must see them.
   bool ignores_waits = false;      // for events
   std::int64_t dropped_node = -1;  // of every graph
-  // Faults of the machine, counted from when it is set (0-based; −1: none): what it is with fail_at_work(), and with
-  // fail_transfer() of ncclRemoteError.
+  // Faults of the machine, counted from when it is set (0-based; −1: none): what it is with fail_at_work(), with
+  // fail_transfer() of ncclRemoteError, and a transfer of NCCL that never ends without any error.
   std::int64_t fails_at_work = -1;
   std::int64_t fails_at_transfer = -1;
+  std::int64_t hangs_at_transfer = -1;
 };
 
 // While no stream and no memory is there. Until then, a machine as MP_EMULATED_GPUS says: "devices=4 timing=late …".

@@ -78,6 +78,7 @@ ncclResult_t start_all(ncclComm_t comm, std::vector<NcclOperand> operands, cudaS
     operand.transfer.place = i;
     ++world().calls.at(static_cast<std::size_t>(operand.transfer.call));
     if (transfer_countdown().is_over()) operand.failure = world().failure;
+    if (hang_countdown().is_over()) operand.failure = ncclInProgress;
   }
   return comm->member->start(operands, stream);
 }

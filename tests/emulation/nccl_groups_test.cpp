@@ -34,7 +34,7 @@ class TwoMembers {
       ends_.push_back(std::make_unique<Communicator>(Seat{.gpu = rank, .rank = rank}, id));
     }
     for (std::size_t m = 0; m < 2; ++m) {
-      ends_[m]->settle(stop_);
+      ends_[m]->settle({.stop = stop_});
       MP_CUDA(cudaSetDevice(ends_[m]->gpu()));
       memory_.push_back(cuda::allocate(2 * kPieceBytes, ends_[m]->stream()));
       const std::vector<float> values(2 * kFloats, static_cast<float>(m + 1));

@@ -131,6 +131,7 @@ void NcclHub::call(int rank, const FrameHead& head) {
 void NcclHub::arrive(int rank, const MeetingKey& key, std::vector<std::byte> data) {
   Meeting& meeting = meetings_[key];
   meeting.arrived[rank] = std::move(data);
+  if (meeting.failure == ncclInProgress) return;  // nobody hears of it
   if (meeting.failure != ncclSuccess) return tell(rank, {.kind = FrameKind::kFail, .result = meeting.failure});
   if (meeting.arrived.size() == expected_at(key)) {
     finish(key, meeting);

@@ -16,7 +16,8 @@ namespace mp::emulation {
 struct Meeting {
   std::map<int, NcclTransfer> calls;
   std::map<int, std::vector<std::byte>> arrived;  // whose streams have come to it, with what they give
-  ncclResult_t failure = ncclSuccess;             // it never ends, and whoever comes to it has this error
+  // It never ends, and whoever comes to it has this error, but ncclInProgress.
+  ncclResult_t failure = ncclSuccess;
 };
 
 // All is done by the process's thread.

@@ -49,6 +49,7 @@ void read_field(std::string_view field, Machine& machine) {
   if (name == "nccl_version") return read_number(value, machine.nccl_version);
   if (name == "fails_at_work") return read_number(value, machine.fails_at_work);
   if (name == "fails_at_transfer") return read_number(value, machine.fails_at_transfer);
+  if (name == "hangs_at_transfer") return read_number(value, machine.hangs_at_transfer);
   if (name == "hears_of_deaths") {
     machine.hears_of_deaths = value != "0";
     return;
@@ -79,6 +80,7 @@ Machine machine_of_environment() {
 void start_countdowns(const Machine& machine) {
   work_countdown().set(machine.fails_at_work);
   transfer_countdown().set(machine.fails_at_transfer);
+  hang_countdown().set(machine.hangs_at_transfer);
 }
 
 Machine& own_machine() {
@@ -106,6 +108,11 @@ void set_machine(const Machine& machine) {
 void count_things(int change) { things.fetch_add(change, std::memory_order_relaxed); }
 
 Countdown& work_countdown() {
+  static Countdown one;
+  return one;
+}
+
+Countdown& hang_countdown() {
   static Countdown one;
   return one;
 }

@@ -33,7 +33,8 @@ class Countdown {
   std::atomic<std::int64_t> left_{-1};
 };
 Countdown& work_countdown();
-Countdown& transfer_countdown();  // of NCCL
+Countdown& transfer_countdown();  // of NCCL, to one that fails
+Countdown& hang_countdown();      // … to one that never ends
 
 // Does one piece of work, unless the device has failed already.
 void do_work(int device, const Work& work);
