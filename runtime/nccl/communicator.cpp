@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -16,6 +17,9 @@ constexpr std::chrono::microseconds kPoll{20};
 
 std::string text_of(ncclResult_t result, const char* call, int gpu) {
   std::string text = fmt::format("NCCL on cuda:{}: {} ({})", gpu, ncclGetErrorString(result), call);
+  std::string detail = ncclGetLastError(nullptr);  // of the process, whichever communicator it was
+  std::replace(detail.begin(), detail.end(), '\n', ' ');
+  if (!detail.empty()) text += ": " + detail;
   if (result == ncclInvalidUsage) {
     return text + fmt::format(
                       "; several ranks on one GPU need NCCL 2.30 (here is {}) and NCCL_MULTI_RANK_GPU_ENABLE=1, "

@@ -198,6 +198,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
   return "internal error - please report this issue to the NCCL developers";
 }
 
+const char* ncclGetLastError(ncclComm_t /*comm*/) { return NcclMember::last_warning(); }
+
 ncclResult_t ncclGroupStart() {
   if (open_group().is_open) return ncclInvalidUsage;  // groups in groups are not emulated
   open_group().is_open = true;

@@ -1,5 +1,6 @@
 #include "tests/emulation/nccl_member.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <stdexcept>
 
@@ -7,6 +8,25 @@
 #include "tests/emulation/memory.hpp"
 
 namespace mp::emulation {
+
+namespace {
+
+std::atomic<const char*> warning{""};
+
+const char* warning_of(ncclResult_t error) {
+  switch (error) {
+    case ncclInvalidUsage:
+      return "members do not go together";
+    case ncclRemoteError:
+      return "a member was lost";
+    default:
+      return "a fault that was asked for";
+  }
+}
+
+}  // namespace
+
+const char* NcclMember::last_warning() { return warning; }
 
 void NcclMember::join(const std::string& hub) {
   const std::shared_ptr<Link> link = connect_to(hub, shared_from_this());
@@ -106,7 +126,9 @@ void NcclMember::leave() {
 }
 
 void NcclMember::fail(ncclResult_t error) {
-  if (error_ == ncclSuccess) error_ = error;
+  if (error_ != ncclSuccess) return;
+  error_ = error;
+  warning = warning_of(error);
 }
 
 void NcclMember::take(Link& /*link*/, Frame frame) {

@@ -47,6 +47,8 @@ class NcclMember final : public LinkUser, public std::enable_shared_from_this<Nc
   // Ends the waits of its streams.
   void leave();
   [[nodiscard]] const NcclSeat& seat() const { return seat_; }
+  // Of any member in this process; lives on.
+  [[nodiscard]] static const char* last_warning();
 
   void take(Link& link, Frame frame) override;
   void lost(Link& link) override;

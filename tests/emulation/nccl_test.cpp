@@ -162,6 +162,7 @@ TEST_CASE("a failure of NCCL ends every wait with its text", "[emulation][nccl]"
     INFO(failure);
     CHECK(failure.find("NCCL on cuda:") != std::string::npos);
     CHECK(failure.find("remote process exited or there was a network error") != std::string::npos);
+    CHECK(failure.find(": a member was lost; NCCL_DEBUG=WARN tells more") != std::string::npos);
     CHECK(nccl_counts().communicators == 0);
   }
 }
