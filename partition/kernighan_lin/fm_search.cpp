@@ -51,9 +51,10 @@ std::int64_t FmSearch::run(std::span<const VertexId> seeds, std::int64_t patienc
   return roll_back(best_moves);
 }
 
-// The block to which v would go with the highest gain; among equals the one with most room left is of no
-// advantage in experiments, so the first one of the row.
-FmSearch::Target FmSearch::best_target(VertexId v) {
+// The block to which v would go with the highest gain, of those that `allowed` lets it go to; among equals the one with
+// most room left is of no advantage in experiments, so the first one of the row.
+template <class Allowed>
+FmSearch::Target FmSearch::best_of_row(VertexId v, const Allowed& allowed) {
   Target best;
   if (!may_leave(v)) return best;
   const BlockId own = partition_->block_of(v);
@@ -61,13 +62,17 @@ FmSearch::Target FmSearch::best_target(VertexId v) {
   for (const Connectivity::Tie& tie : connectivity_->row(v)) {
     if (tie.block == own) {
       inside = tie.weight;
-    } else if ((best.block == kNone<BlockId> || tie.weight > best.gain) && may_enter(v, tie.block) &&
+    } else if ((best.block == kNone<BlockId> || tie.weight > best.gain) && allowed(tie.block) &&
                permitted(v, tie.block)) {
       best = {.block = tie.block, .gain = tie.weight};
     }
   }
   best.gain -= inside;
   return best;
+}
+
+FmSearch::Target FmSearch::best_target(VertexId v) {
+  return best_of_row(v, [&](BlockId b) { return may_enter(v, b); });
 }
 
 bool FmSearch::may_enter(VertexId v, BlockId b) const {
@@ -85,20 +90,7 @@ bool FmSearch::may_enter(VertexId v, BlockId b) const {
 
 // The best move of v that lowers the violation. Ties are everything: a vertex tied to no other block stays.
 FmSearch::Target FmSearch::best_repair(VertexId v) {
-  Target best;
-  if (!may_leave(v)) return best;
-  const BlockId own = partition_->block_of(v);
-  Weight inside = 0;
-  for (const Connectivity::Tie& tie : connectivity_->row(v)) {
-    if (tie.block == own) {
-      inside = tie.weight;
-    } else if ((best.block == kNone<BlockId> || tie.weight > best.gain) &&
-               partition_->violation_change(v, tie.block) < 0.0 && permitted(v, tie.block)) {
-      best = {.block = tie.block, .gain = tie.weight};
-    }
-  }
-  best.gain -= inside;
-  return best;
+  return best_of_row(v, [&](BlockId b) { return partition_->violation_change(v, b) < 0.0; });
 }
 
 void FmSearch::queue(VertexId v) {

@@ -44,6 +44,8 @@ class FmSearch {
     BlockId from;
   };
 
+  template <class Allowed>
+  [[nodiscard]] Target best_of_row(VertexId v, const Allowed& allowed);
   [[nodiscard]] Target best_target(VertexId v);
   [[nodiscard]] Target best_repair(VertexId v);
   [[nodiscard]] bool permitted(VertexId v, BlockId to) const { return rule_ == nullptr || rule_->allows(v, to); }

@@ -123,6 +123,19 @@ bool FlowCutter::layer(std::int64_t& budget) {
   return last != std::numeric_limits<std::int32_t>::max();
 }
 
+// Sends along the path what it can take, and shortens it to where the first arc is full now.
+Weight FlowCutter::augment() {
+  Weight amount = std::numeric_limits<Weight>::max();
+  for (const std::int32_t a : path_) amount = std::min(amount, network_->arc(a).residual);
+  std::size_t keep = path_.size();
+  for (std::size_t i = path_.size(); i-- > 0;) {
+    network_->push(path_[i], amount);
+    if (network_->arc(path_[i]).residual == 0) keep = i;
+  }
+  path_.resize(keep);
+  return amount;
+}
+
 // A blocking flow over the layers, by depth-first search.
 Weight FlowCutter::block_flow() {
   const Reach& source = reach_[kSourceSide];
@@ -134,16 +147,8 @@ Weight FlowCutter::block_flow() {
     path_.clear();
     while (true) {
       if (sink.terminal[index(v)] != 0) {
-        Weight amount = std::numeric_limits<Weight>::max();
-        for (const std::int32_t a : path_) amount = std::min(amount, network_->arc(a).residual);
-        std::size_t keep = path_.size();
-        for (std::size_t i = path_.size(); i-- > 0;) {
-          network_->push(path_[i], amount);
-          if (network_->arc(path_[i]).residual == 0) keep = i;
-        }
-        sent += amount;
-        v = network_->arc(network_->arc(path_[keep]).reverse).head;
-        path_.resize(keep);
+        sent += augment();
+        v = path_.empty() ? root : network_->arc(path_.back()).head;
         continue;
       }
       std::int32_t& a = current_[index(v)];

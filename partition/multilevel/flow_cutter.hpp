@@ -52,6 +52,7 @@ class FlowCutter {
   bool maximise_flow(Weight bound, std::int64_t& budget);
   bool layer(std::int64_t& budget);
   Weight block_flow();
+  Weight augment();
   Weight residual(Side side, std::int32_t arc) const;
   bool feasible(Side side) const;
   double fullness(Side side) const;
