@@ -1,5 +1,8 @@
 #include "lib/files/model_file.hpp"
 
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -53,6 +56,16 @@ Initializer read_initializer(JsonValue value) {
   return {Initializer::Kind::kConstant, kinds["constant"].number(), 0.0};
 }
 
+// Values that the parameter's type cannot hold would be infinite, or undefined, at the first step.
+void check_range(JsonValue place, const Initializer& initializer, DataType type) {
+  constexpr double kMostDeviations = 16.0;  // what is drawn from a normal distribution keeps well within
+  const bool is_normal = initializer.kind == Initializer::Kind::kNormal;
+  const double largest = is_normal ? std::abs(initializer.a) + kMostDeviations * initializer.b
+                                   : std::max(std::abs(initializer.a), std::abs(initializer.b));
+  const double limit = type == DataType::kInt64 ? 0x1p62 : static_cast<double>(std::numeric_limits<float>::max());
+  if (!(largest <= limit)) place.issue(fmt::format("values up to {} are beyond what {} holds", largest, name_of(type)));
+}
+
 ModelInput read_input(JsonValue value) {
   const JsonObject fields = value.object({"name", "type", "shape", "data"});
   return {.name = fields.require("name").nonempty_string(),
@@ -72,6 +85,7 @@ ModelParameter read_parameter(JsonValue value) {
                            .initializer = read_initializer(fields.require("initializer")),
                            .trainable = !fields["trainable"].present() || fields["trainable"].boolean(),
                            .weight_decay = true};
+  check_range(fields["initializer"], parameter.initializer, parameter.type);
   parameter.weight_decay =
       fields["weight_decay"].present() ? fields["weight_decay"].boolean() : decays_by_default(parameter);
   return parameter;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -99,7 +100,7 @@ std::vector<float> CsvTable::numbers(std::span<const std::size_t> columns) const
     for (const std::size_t column : columns) {
       const std::string_view field = row.fields()[column];
       const std::optional<double> value = parse<double>(field);
-      if (!value || !std::isfinite(*value)) {
+      if (!value || !(std::abs(*value) <= std::numeric_limits<float>::max())) {
         fail(row, column, field.empty() ? "is empty; a number is wanted" : quoted(field) + " is no finite number");
       }
       values.push_back(static_cast<float>(*value));

@@ -146,3 +146,18 @@ TEST_CASE("every mistake in an initializer has a message", "[files]") {
   CHECK(error(R"({"normal": {}})") == place + "/normal: \"std\" is missing");
   CHECK(error("0") == place + ": an object is expected here, not 0");
 }
+
+TEST_CASE("initializers keep within what their type holds", "[files]") {
+  const auto error = [](const std::string& type, const std::string& initializer) {
+    return error_of(R"("nodes": [], "parameters": [{"name": "p", "shape": [], "type": ")" + type +
+                    R"(", "initializer": )" + initializer + "}]");
+  };
+  const std::string place = "f: /parameters/0/initializer";
+  CHECK(error("float32", R"({"constant": -1e300})") == place + ": values up to 1e+300 are beyond what float32 holds");
+  CHECK(error("int64", R"({"constant": 1e20})") == place + ": values up to 1e+20 are beyond what int64 holds");
+  CHECK(error("float32", R"({"normal": {"std": 3e38}})") ==
+        place + ": values up to 4.8e+39 are beyond what float32 holds");
+  CHECK(error("float32", R"({"uniform": {"low": 0, "high": 4e38}})") ==
+        place + ": values up to 4e+38 are beyond what float32 holds");
+  CHECK(error("float32", R"({"constant": 3.4e38})") == "(nothing was thrown)");
+}

@@ -91,6 +91,8 @@ TEST_CASE("mistakes in tables are told with line and column", "[csv]") {
         "line 2, column 2 ('b'): is empty; a number is wanted");
   CHECK(message_of([&] { static_cast<void>(table_of("a,b\n1,nan\n").numbers(std::vector<std::size_t>{1})); }) ==
         "line 2, column 2 ('b'): 'nan' is no finite number");
+  CHECK(message_of([&] { static_cast<void>(table_of("a,b\n1,4e38\n").numbers(std::vector<std::size_t>{1})); }) ==
+        "line 2, column 2 ('b'): '4e38' is no finite number");
   CHECK(message_of([&] { static_cast<void>(table_of("a,b\n1,\n").classes(1, {})); }) ==
         "line 2, column 2 ('b'): is empty; a class is wanted");
 }
