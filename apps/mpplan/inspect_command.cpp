@@ -118,11 +118,10 @@ std::string json_of(const TrainingGraph& training, const IdVector<NodeId, NodeCo
 
 ExitCode run(const InspectOptions& options) {
   const ModelFile file = read_model(options.model);
-  const StepShape shape{
-      .bindings = options.step.bindings(),
-      .microbatches = options.step.microbatches.value_or(1),
-      .optimizer = {},
-      .precision = options.step.chosen_precision().value_or(Precision::kFloat32)};
+  const StepShape shape{.bindings = options.step.bindings(),
+                        .microbatches = options.step.microbatches.value_or(1),
+                        .optimizer = {},
+                        .precision = options.step.chosen_precision().value_or(Precision::kFloat32)};
   const TrainingGraph training = training_graph_of(file.model, shape, options.model);
   const IdVector<NodeId, NodeCosts> costs = costs_of(training);
   fmt::print("{}", options.json ? json_of(training, costs) : text_of(training, costs));
@@ -138,6 +137,7 @@ void add_inspect(CLI::App& app, Action& action) {
   add_shape_flags(*command, options->step);
   add_precision_flag(*command, options->step.precision);
   command->add_flag("--json", options->json, "Print the result as JSON");
+  command->footer("Example:\n  mpplan inspect models/gpt-1m.json --bind batch=4 --precision bf16");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

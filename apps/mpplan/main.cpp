@@ -7,7 +7,9 @@ int main(int argc, char** argv) {
   app.footer(
       "Two lines from a model to its training:\n"
       "  mpplan partition models/gpt-1m.json --devices 4\n"
-      "  mprun train plan.json");
+      "  mprun train plan.json\n"
+      "Exit codes: 0 good, 1 the answer is no, 2 wrong usage, 3 bad input, 4 impossible (balance, memory), 5 disk or "
+      "memory, 130 interrupted.");
   mp::apps::Action action;
   mp::apps::add_version(app);
   app.require_subcommand(1);

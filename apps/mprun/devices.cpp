@@ -21,6 +21,9 @@ ExitCode devices() {
 
 void add_devices(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("devices", "List the devices of this machine that can train");
+  command->footer(
+      "The processor, for --backend cpu, then the GPUs, for --backend cuda, or why there are none; each with its "
+      "memory.");
   command->callback([&action] { action = devices; });
 }
 

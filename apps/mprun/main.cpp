@@ -7,7 +7,9 @@ int main(int argc, char** argv) {
   app.footer(
       "Example:\n"
       "  mpplan partition models/gpt-1m.json --devices 4 -o plan.json\n"
-      "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n");
+      "  mprun train plan.json --recipe configs/gpt-text.json --save weights.safetensors\n"
+      "Exit codes: 0 good, 1 the answer is no, 2 wrong usage, 3 bad input, 4 impossible, 5 a run failed (device, peer, "
+      "disk), 130 interrupted.");
   mp::apps::Action action;
   mp::apps::add_version(app);
   mp::apps::add_train(app, action);
