@@ -19,7 +19,8 @@ bool is_sum_of(const FusionStep& step, const FusionStep& gradient) {
   if (!is_of || role_of<SumRole>(step) == nullptr || !is_float32(step, 3)) return false;
   const std::byte* dx = gradient.outputs[0].first;
   const bool is_sum = (step.inputs[0].first == dx) != (step.inputs[1].first == dx);
-  if (!is_sum || overlap(step.outputs, gradient.inputs)) return false;
+  const bool is_whole = step.outputs[0].size_bytes == gradient.outputs[0].size_bytes;  // not a share of it
+  if (!is_sum || !is_whole || overlap(step.outputs, gradient.inputs)) return false;
   const MemoryRange& other = step.inputs[step.inputs[0].first == dx ? 1 : 0];
   return step.outputs[0].first == other.first || !overlap(step.outputs, {other});
 }

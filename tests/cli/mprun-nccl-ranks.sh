@@ -30,11 +30,11 @@ expect_losses_of_one_device() {
   done
   shift
   if [[ ! -f one.jsonl ]]; then
-    run "$mpplan" partition "$source/models/mlp.json" --devices 1 "${shape[@]}" -o plan.json
+    run "$mpplan" partition "${model:-$source/models/mlp.json}" --devices 1 "${shape[@]}" -o plan.json
     run "$emulated" train plan.json --steps 3 "${mlp[@]}" --metrics one.jsonl
     expect_code 0
   fi
-  run "$mpplan" partition "$source/models/mlp.json" "${shape[@]}" "$@" -o plan.json
+  run "$mpplan" partition "${model:-$source/models/mlp.json}" "${shape[@]}" "$@" -o plan.json
   expect_code 0
   for n in "${processes[@]}"; do
     run "$emulated" launch -n "$n" train plan.json --steps 3 "${mlp[@]}" --nccl --metrics n.jsonl
@@ -82,6 +82,16 @@ case_zero_over_processes_has_the_losses_of_one_device() {
   for zero in 1 2 3; do
     expect_losses_of_one_device 2 4 -- --devices 4 --replicas 4 --zero $zero
     expect_losses_of_one_device 2 4 -- --devices 4 --replicas 2 --zero $zero
+  done
+}
+
+case_parameters_owned_in_shares_over_processes_have_the_losses_of_one_device() {
+  local model=wide.json  # its largest weight has several owners
+  sed 's/\b128\b/512/g' "$source/models/mlp.json" >$model
+  for zero in 1 2 3; do
+    expect_losses_of_one_device 2 -- --devices 4 --replicas 4 --zero $zero
+    run "$emulated" train plan.json "${mlp[@]}" --nccl --dump-program
+    expect_out '^U fc2.weight.update.share.0$'
   done
 }
 
