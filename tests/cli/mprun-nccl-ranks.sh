@@ -178,7 +178,7 @@ case_a_stopped_process_ends_the_others() {
 case_a_device_that_hangs_is_named() {
   run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 --zero 2 -o plan.json
   run "$python" "$source/tests/cli/freeze_thread.py" 1 run.jsonl "$emulated" launch -n 2 train plan.json --steps 1000000 \
-    "${mlp[@]}" --nccl --metrics run.jsonl --stall-timeout 2
+    "${mlp[@]}" --nccl --metrics run.jsonl --stall-timeout 6
   [[ $code != 77 ]] || { cat "$out"; return 0; }
   expect_code 5
   expect_one_message '^mprun: rank 1 \(host .*, devices 2-3\): device 2 is stuck: step [0-9]+.*; --stall-timeout says how long'
@@ -192,7 +192,7 @@ on_rank() {
 exec "${@:3}"
 BASH
   chmod +x wrapper
-  run "${mpirun[@]}" -n 2 ./wrapper "$1" "$2" "$emulated" train plan.json --steps 1000000 "${mlp[@]}" --nccl --rank-timeout 2
+  run "${mpirun[@]}" -n 2 ./wrapper "$1" "$2" "$emulated" train plan.json --steps 1000000 "${mlp[@]}" --nccl
   expect_code 5
   expect_one_message "$3"
 }
@@ -200,7 +200,7 @@ BASH
 case_a_transfer_that_never_ends_is_told() {
   run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 -o plan.json
   run env MP_EMULATED_GPUS='devices=4 hangs_at_transfer=60' "$emulated" launch -n 2 train plan.json --steps 1000000 "${mlp[@]}" \
-    --nccl --stall-timeout 2
+    --nccl --stall-timeout 6
   expect_code 5
   expect_one_message '^mprun: rank [01] .*: device [0-3] is stuck: step [0-9]+.*; --stall-timeout says how long'
   run env MP_EMULATED_GPUS='devices=4 hangs_at_transfer=0' "$emulated" launch -n 2 train plan.json --steps 1000000 "${mlp[@]}" \
@@ -229,8 +229,8 @@ case_work_that_fails_on_one_rank_ends_all_under_mpirun() {
   run "$mpplan" partition "$source/models/mlp.json" --devices 4 --replicas 2 -o plan.json
   for rank in 0 1; do
     on_rank $rank 'devices=4 fails_at_work=300' "^mprun: rank $rank .*: device [0-3] \\(cuda:[0-3]\\), step .*cudaErrorIllegalAddress"
-    on_rank $rank 'devices=4 fails_at_transfer=50' '^mprun: rank [01] .*NCCL on cuda:[0-3]: remote process exited'
   done
+  on_rank 1 'devices=4 fails_at_transfer=50' '^mprun: rank [01] .*NCCL on cuda:[0-3]: remote process exited'
 }
 
 case_mpirun_ends_all_ranks_after_the_step() {
