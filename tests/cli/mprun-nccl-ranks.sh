@@ -24,6 +24,7 @@ PYTHON
 # expect_losses_of_one_device PROCESSES… -- FLAGS of the plan…: so many processes have them by NCCL, whatever the plan.
 expect_losses_of_one_device() {
   local processes=() shape=(--bind batch=16 --microbatches 4)
+  local flags=(--steps 3 "${mlp[@]}" --optimizer sgd --momentum 0.9 --learning-rate 0.1)  # a gradient's scale is nothing to Adam
   while [[ $1 != -- ]]; do
     processes+=("$1")
     shift
@@ -31,13 +32,13 @@ expect_losses_of_one_device() {
   shift
   if [[ ! -f one.jsonl ]]; then
     run "$mpplan" partition "${model:-$source/models/mlp.json}" --devices 1 "${shape[@]}" -o plan.json
-    run "$emulated" train plan.json --steps 3 "${mlp[@]}" --metrics one.jsonl
+    run "$emulated" train plan.json "${flags[@]}" --metrics one.jsonl
     expect_code 0
   fi
   run "$mpplan" partition "${model:-$source/models/mlp.json}" "${shape[@]}" "$@" -o plan.json
   expect_code 0
   for n in "${processes[@]}"; do
-    run "$emulated" launch -n "$n" train plan.json --steps 3 "${mlp[@]}" --nccl --metrics n.jsonl
+    run "$emulated" launch -n "$n" train plan.json "${flags[@]}" --nccl --metrics n.jsonl
     expect_code 0
     expect_close_losses n.jsonl one.jsonl
   done
