@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/check.hpp"
+#include "runtime/sampling.hpp"
 
 namespace mp::runtime {
 namespace {
@@ -115,7 +116,7 @@ void Decoder::keep(TensorId whole, std::span<const std::byte> values) {
 }
 
 void Decoder::take(TensorId made, std::span<const std::byte> values) {
-  if (made == decoding_.scores) return static_cast<void>(std::memcpy(scores_.data(), values.data(), values.size()));
+  if (made == decoding_.scores) return take_scores(decoding_.graph.tensor(made).type.type, values, scores_);
   for (std::size_t c = 0; c < kept_.size(); ++c) {
     if (decoding_.caches[c].row == made) std::copy(values.begin(), values.end(), kept_[c].row.begin());
   }

@@ -147,10 +147,11 @@ Generator::Generator(Parts parts, const BackendFactory& backends, RankGroup* ran
 void Generator::listen() {
   const TrainingGraph& training = executor_.program().training;
   scores_tensor_ = training.fetched.front();
-  scores_.resize(static_cast<std::size_t>(elements(training.graph.tensor(scores_tensor_).type.shape)));
-  executor_.hand_fetched_to([this](TensorId tensor, std::int32_t /*microbatch*/, std::span<const std::byte> values) {
+  const TensorType& scores = training.graph.tensor(scores_tensor_).type;
+  scores_.resize(static_cast<std::size_t>(elements(scores.shape)));
+  executor_.hand_fetched_to([this, type = scores.type](TensorId tensor, std::int32_t /*microbatch*/, std::span<const std::byte> values) {
     if (tensor != scores_tensor_) return decoder_->keep(tensor, values);
-    std::memcpy(scores_.data(), values.data(), values.size());
+    take_scores(type, values, scores_);
   });
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
+#include "lib/base/bfloat16.hpp"
 #include "lib/base/check.hpp"
 
 namespace mp::runtime {
@@ -41,6 +43,17 @@ void keep_nucleus(std::vector<Candidate>& candidates, double top_p) {
 }
 
 }  // namespace
+
+void take_scores(DataType type, std::span<const std::byte> values, std::span<float> scores) {
+  MP_CHECK(type == DataType::kFloat32 || type == DataType::kBfloat16);
+  MP_CHECK(values.size() == scores.size() * static_cast<std::size_t>(size_of(type)));
+  if (type == DataType::kFloat32) return static_cast<void>(std::memcpy(scores.data(), values.data(), values.size()));
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, values.data() + i * sizeof half, sizeof half);
+    scores[i] = from_bfloat16(half);
+  }
+}
 
 std::int64_t sample_token(std::span<const float> scores, const SamplingOptions& options, double uniform) {
   std::vector<Candidate> candidates = ranked(scores);

@@ -1,11 +1,17 @@
 // From scores to the next token.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "lib/graph/types.hpp"
+
 namespace mp::runtime {
+
+// Scores as a device hands them over, float32 or bfloat16, as many as there are places in `scores`.
+void take_scores(DataType type, std::span<const std::byte> values, std::span<float> scores);
 
 struct SamplingOptions {
   bool is_greedy = false;               // the largest score, whatever else is said

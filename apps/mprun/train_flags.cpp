@@ -227,7 +227,11 @@ void add_program_flags(CLI::App& command, TrainFlags& flags) {
   add_bind_flag(command, flags, group);
 }
 
-void add_running_flags(CLI::App& command, TrainFlags& flags) { add_backend_flags(command, flags.backend, "Running"); }
+void add_running_flags(CLI::App& command, TrainFlags& flags) {
+  const std::string group = "Running";
+  add_precision_flag(command, flags, group);
+  add_backend_flags(command, flags.backend, group);
+}
 
 Recipe recipe_of(const TrainFlags& flags, const Optimizer& plan_optimizer) {
   Recipe recipe = flags.recipe ? read_recipe(*flags.recipe) : Recipe{};

@@ -64,7 +64,7 @@ void add_step_shape_flags(CLI::App& command, TrainFlags& flags);
 // The same without --optimizer.
 void add_forward_flags(CLI::App& command, TrainFlags& flags);
 
-// --backend and --threads.
+// --precision, --backend and --threads.
 void add_running_flags(CLI::App& command, TrainFlags& flags);
 
 // The recipe of --recipe (or an empty one) with the flags in place of what it says. Throws UsageError for a flag's

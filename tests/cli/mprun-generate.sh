@@ -86,6 +86,19 @@ case_a_model_repeats_the_text_it_was_trained_on() {
   expect_err 'no text can be generated with it'
 }
 
+case_a_model_in_bfloat16_repeats_the_text_too() {
+  learn_by_heart
+  for cache in '' --no-cache; do
+    # shellcheck disable=SC2086
+    run "$mprun" generate plan.json --weights w.safetensors --prompt 'cde01' --greedy --tokens 20 --threads 1 --precision bf16 $cache
+    expect_code 0
+    expect_out '^cde0123456789abcde0123456$'
+  done
+  run "$mprun" generate plan.json --weights w.safetensors --precision half
+  expect_code 2
+  expect_err 'precision'
+}
+
 case_weights_of_another_model_are_told_by_its_name() {
   run "$mpplan" generate gpt --name small --layers 1 --hidden 16 --heads 2 --context 8 --vocabulary 128 --batch 4 -o small.json
   run "$mpplan" generate gpt --name other --layers 1 --hidden 32 --heads 2 --context 8 --vocabulary 128 --batch 4 -o other.json

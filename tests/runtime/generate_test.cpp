@@ -74,6 +74,16 @@ TEST_CASE("odd scores do not lead astray", "[generate]") {
   CHECK(sample_token(std::vector<float>{3e38F, -3e38F}, {.temperature = 1e-9}, 0.999999) == 0);
 }
 
+TEST_CASE("scores of either type are taken as numbers", "[generate]") {
+  std::vector<float> taken(3);
+  const std::vector<std::uint16_t> halves = {0x3f80, 0xc000, 0x4049};  // 1, -2, 3.140625
+  take_scores(DataType::kBfloat16, std::as_bytes(std::span(halves)), taken);
+  CHECK(taken == std::vector<float>{1.0F, -2.0F, 3.140625F});
+  const std::vector<float> numbers = {0.5F, 7.0F, -1.0F};
+  take_scores(DataType::kFloat32, std::as_bytes(std::span(numbers)), taken);
+  CHECK(taken == numbers);
+}
+
 TEST_CASE("scores are those of evaluation, for sequences of any length and on any devices", "[generate]") {
   const Subject subject = load("gpt-1m", 1, 1, {});
   const StepShape shape{.bindings = {{"batch", 1}}, .microbatches = 1, .optimizer = {}};
