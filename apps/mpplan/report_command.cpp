@@ -37,6 +37,7 @@ const std::map<std::string, ReportFormat>& formats() {
 struct ReportOptions {
   std::string plan;
   StepFlags step;
+  bool nccl = false;
   std::optional<std::string> format;
   std::optional<std::string> output;
 };
@@ -57,7 +58,7 @@ ExitCode run(const ReportOptions& options) {
   const ReportFormat& format = format_of(options);
   const std::string output = options.output.value_or("report" + format.extension);
   check_outputs_apart({output}, {options.plan});
-  const LoadedPlan loaded = load_plan(options.plan, options.step);
+  const LoadedPlan loaded = load_plan(options.plan, options.step, options.nccl);
   Plan plan = loaded.plan;  // as it is run: flags may have changed it
   plan.schedule = loaded.prepared.program.schedule;
   plan.microbatches = loaded.prepared.program.microbatches;
@@ -90,6 +91,7 @@ void add_report(CLI::App& app, Action& action) {
   add_optimizer_flag(*command, options->step);
   add_precision_flag(*command, options->step.precision);
   add_schedule_flag(*command, options->step);
+  add_nccl_flag(*command, options->nccl);
   command->footer(
       "Examples:\n"
       "  mpplan report plan.json -o report.html         the graph by device, one step's timeline, memory, cut tensors\n"

@@ -27,6 +27,7 @@ struct SimulateOptions {
   StepFlags step;
   std::optional<std::string> profile;
   std::optional<std::string> trace;
+  bool nccl = false;
   bool grid = false;
   bool json = false;
 };
@@ -80,9 +81,9 @@ Cluster measured_cluster(const SimulateOptions& options, const LoadedStep& loade
 // The whole step, or what of it sample_of() chooses.
 SampledStep simulated_step(const SimulateOptions& options, const LoadedStep& loaded) {
   const PreparedStep& step = loaded.step;
-  SampledStep simulated = sample_step(step.training, step.units, step.placement, step.options,
-                                      measured_cluster(options, loaded),
-                                      sample_of(step.training, step.placement, step.options));
+  SampledStep simulated =
+      sample_step(step.training, step.units, step.placement, step.options, measured_cluster(options, loaded),
+                  sample_of(step.training, step.placement, step.options));
   if (!simulated.sample.is_whole()) {
     fmt::print(stderr, "mpplan: {}\n", sample_text(simulated.sample, step.shape.microbatches));
   }
@@ -94,7 +95,7 @@ ExitCode run(const SimulateOptions& options) {
     refuse_standard_output("--trace", *options.trace);
     check_outputs_apart({*options.trace}, {options.plan, options.profile.value_or(options.plan)});
   }
-  const LoadedStep loaded = load_step(options.plan, options.step);
+  const LoadedStep loaded = load_step(options.plan, options.step, options.nccl);
   const Cluster& cluster = loaded.input->plan.cluster;
   const SampledStep step = simulated_step(options, loaded);
   if (options.trace) {
@@ -117,6 +118,7 @@ void add_simulate(CLI::App& app, Action& action) {
   add_optimizer_flag(*command, options->step);
   add_precision_flag(*command, options->step.precision);
   add_schedule_flag(*command, options->step);
+  add_nccl_flag(*command, options->nccl);
   command->add_option("--profile", options->profile, "Times measured on this machine (mprun profile), not the roofline")
       ->type_name("FILE");
   command->add_option("--trace", options->trace, "Write the timeline for Perfetto (ui.perfetto.dev)")

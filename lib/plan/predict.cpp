@@ -45,10 +45,10 @@ std::vector<double> compute_loads(const Program& program, const Cluster& cluster
 }
 
 // A tensor once for each device that receives it; where there are replicas, what they exchange, too.
-std::int64_t volume_of(const Program& program, const Traffic& between_units) {
+std::int64_t volume_of(const Program& program, const Simulation& simulation, const Traffic& between_units) {
   if (program.replicas.empty()) return between_units.communication_volume;
   std::int64_t sum = 0;
-  for (const Message& message : program.messages) sum += message.size_bytes;
+  for (const LinkTraffic& link : simulation.links) sum += link.bytes;
   return sum;
 }
 
@@ -103,7 +103,7 @@ Prediction predict(const Program& program, const Simulation& simulation, const P
   const double all_loads = std::accumulate(loads.begin(), loads.end(), 0.0);
   Prediction prediction;
   prediction.cut_bytes = crossing.cut;
-  prediction.communication_volume_bytes = volume_of(program, crossing);
+  prediction.communication_volume_bytes = volume_of(program, simulation, crossing);
   prediction.step_time_s = simulation.step_time_s;
   prediction.bubble_fraction = simulation.bubble_fraction;
   prediction.devices = count_holdings(program);

@@ -22,6 +22,22 @@ std::vector<PieceOperand> operands(const Collective& collective, DeviceId member
 
 }  // namespace
 
+std::string_view name_of(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+      return "all-reduce";
+    case CollectiveKind::kReduce:
+      return "reduce";
+    case CollectiveKind::kBroadcast:
+      return "broadcast";
+    case CollectiveKind::kReduceScatter:
+      return "reduce-scatter";
+    case CollectiveKind::kAllGather:
+      return "all-gather";
+  }
+  return "";
+}
+
 std::vector<CollectivePiece> pieces_of(const Collective& collective) {
   if (!collective.pieces.empty()) return collective.pieces;
   return {{collective.root, static_cast<std::int32_t>(collective.tensors.size()), collective.size_bytes}};

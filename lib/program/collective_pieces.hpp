@@ -1,6 +1,7 @@
 // What each member of a collective gives and gets.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "lib/program/program.hpp"
@@ -11,6 +12,9 @@ namespace mp {
   return kind == CollectiveKind::kAllReduce || kind == CollectiveKind::kReduce ||
          kind == CollectiveKind::kReduceScatter;
 }
+
+// As MPI calls it.
+[[nodiscard]] std::string_view name_of(CollectiveKind kind);
 
 // All of them; one for a collective whose tensors have one root, or none.
 [[nodiscard]] std::vector<CollectivePiece> pieces_of(const Collective& collective);

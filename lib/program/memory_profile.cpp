@@ -68,6 +68,9 @@ std::vector<std::int64_t> live_bytes(const Program& program, const DeviceProgram
   return live;
 }
 
+// An event of the link's time, not of the device's.
+bool is_transfer(Opcode opcode) { return opcode == Opcode::kSend || opcode == Opcode::kStartCollective; }
+
 // When each instruction starts; those that take no time start where the one before them ends.
 std::vector<double> start_times(const Program& program, const Simulation& simulation, DeviceId device) {
   const std::vector<Instruction>& instructions = program.devices[device].instructions;
@@ -76,7 +79,7 @@ std::vector<double> start_times(const Program& program, const Simulation& simula
   std::vector<double> end(instructions.size(), 0.0);
   for (const TimelineEvent& event : simulation.events) {
     const auto i = static_cast<std::size_t>(event.instruction);
-    if (event.device != device || instructions[i].opcode == Opcode::kSend) continue;  // a transfer: the link's time
+    if (event.device != device || is_transfer(instructions[i].opcode)) continue;
     start[i] = event.start_s;
     end[i] = event.end_s;
   }

@@ -10,6 +10,7 @@
 #include "lib/cluster/route.hpp"
 #include "lib/costs/wake_ups.hpp"
 #include "lib/program/collective_cost.hpp"
+#include "lib/program/collective_pieces.hpp"
 #include "lib/program/instruction_times.hpp"
 
 namespace mp {
@@ -233,9 +234,11 @@ class Simulator {
     for (const DeviceId waiting : exchange.waiting) ready_.emplace(states_[waiting].now_s, waiting);
   }
 
-  // All members are there: their ring is taken from when it is free, one collective after another.
+  // All members are there: their ring is taken from when it is free, one collective of a communicator after another.
   void run_collective(const Collective& collective, Exchange& exchange) {
     const CollectiveCost cost = cost_of(collective, routes_);
+    double& communicator_free_s = communicators_[{is_sum(collective.kind), collective.members}];
+    exchange.begin_s = std::max(exchange.begin_s, communicator_free_s);
     for (const RingHop& hop : cost.hops) {
       exchange.begin_s = std::max(exchange.begin_s, links_[{hop.from, hop.to}].free_s);
       for (const RouteHop& part : routes_(hop.from, hop.to).hops()) {
@@ -243,12 +246,14 @@ class Simulator {
       }
     }
     exchange.done_s = exchange.begin_s + cost.seconds;
+    communicator_free_s = exchange.done_s;
     for (const RingHop& hop : cost.hops) {
       LinkState& link = links_[{hop.from, hop.to}];
       link.bytes += hop.bytes;
       link.free_s = exchange.done_s;
       for (const RouteHop& part : routes_(hop.from, hop.to).hops()) {
-        resource_free_s_[static_cast<std::size_t>(part.resource)] = exchange.done_s;
+        double& free_s = resource_free_s_[static_cast<std::size_t>(part.resource)];
+        free_s = std::max(free_s, exchange.begin_s) + static_cast<double>(hop.bytes) / part.bytes_per_s;
       }
     }
     for (const auto& [device, position] : exchange.starts) {
@@ -307,7 +312,8 @@ class Simulator {
   std::vector<double> resource_free_s_;
   IdVector<DeviceId, DeviceState> states_;
   std::vector<Transfer> transfers_;
-  std::vector<Exchange> exchanges_;  // beside Program::collectives
+  std::vector<Exchange> exchanges_;                                         // beside Program::collectives
+  std::map<std::pair<bool, std::vector<DeviceId>>, double> communicators_;  // of sums or not: when they are free
   std::map<std::pair<DeviceId, DeviceId>, LinkState> links_;
   using Ready = std::pair<double, DeviceId>;
   std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready_;  // devices that can go on, earliest first

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/program/collective_pieces.hpp"
 #include "lib/program/program.hpp"
 
 namespace mp {
@@ -24,22 +25,6 @@ std::string_view phase_letter(Phase phase) {
 
 // Of a bucket: how many tensors travel with the first.
 std::string others(std::size_t further) { return further == 0 ? "" : fmt::format(" + {}", further); }
-
-std::string_view name_of(CollectiveKind kind) {
-  switch (kind) {
-    case CollectiveKind::kAllReduce:
-      return "all-reduce";
-    case CollectiveKind::kReduce:
-      return "reduce";
-    case CollectiveKind::kBroadcast:
-      return "broadcast";
-    case CollectiveKind::kReduceScatter:
-      return "reduce-scatter";
-    case CollectiveKind::kAllGather:
-      return "all-gather";
-  }
-  return "";
-}
 
 // "all-reduce fc1.weight.grad + 3", "reduce fc1.weight.grad -> device 2", "reduce-scatter fc1.weight.grad + 3 mb1".
 std::string text_of(const Collective& collective, const std::string& tensors) {

@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "lib/base/check.hpp"
 #include "lib/files/json_writer.hpp"
+#include "lib/program/collective_pieces.hpp"
 #include "lib/program/memory_profile.hpp"
 
 namespace mp {
@@ -114,6 +116,10 @@ TraceSpan describe(const Program& program, const Instruction& instruction) {
     const Message& message = program.messages[static_cast<std::size_t>(instruction.message)];
     if (!message.others.empty()) span.name += fmt::format(" + {}", message.others.size());
   }
+  if (instruction.collective >= 0) {
+    const std::size_t tensors = program.collectives[static_cast<std::size_t>(instruction.collective)].tensors.size();
+    if (tensors > 1) span.name += fmt::format(" + {}", tensors - 1);
+  }
   if (instruction.microbatch >= 0) span.name += fmt::format(" mb{}", instruction.microbatch);
   span.category = category(program, instruction);
   return span;
@@ -134,9 +140,35 @@ std::size_t link_track(const Program& program, DeviceId from, DeviceId to) {
   return program.devices.size() + static_cast<std::size_t>(found - links.begin());
 }
 
+namespace {
+
+// Collectives move beside the device's work: rows of their own, one for sums and one for values, of those that have
+// any.
+class CollectiveTracks {
+ public:
+  CollectiveTracks(const Program& program, Trace& trace) : program_(program), trace_(trace) {}
+
+  void place(DeviceId device, const Instruction& instruction, TraceSpan& span) {
+    const CollectiveKind kind = program_.collectives[static_cast<std::size_t>(instruction.collective)].kind;
+    const auto [track, is_new] = tracks_.try_emplace({device, is_sum(kind)}, trace_.tracks.size());
+    if (is_new) trace_.tracks.push_back(trace_.tracks[index(device)] + (is_sum(kind) ? " sums" : " values"));
+    span.track = track->second;
+    span.name =
+        fmt::format("{} {}", name_of(kind), std::string_view(span.name).substr(verb(instruction.opcode).size()));
+  }
+
+ private:
+  const Program& program_;
+  Trace& trace_;
+  std::map<std::pair<DeviceId, bool>, std::size_t> tracks_;
+};
+
+}  // namespace
+
 Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation) {
   Trace trace{.process = "simulated step", .tracks = trace_tracks(program, cluster), .spans = {}};
   const std::vector<Ends> links = used_links(program);
+  CollectiveTracks collectives(program, trace);
   for (const TimelineEvent& event : simulation.events) {
     const Instruction& instruction =
         program.devices[event.device].instructions[static_cast<std::size_t>(event.instruction)];
@@ -147,6 +179,7 @@ Trace trace_of(const Program& program, const Cluster& cluster, const Simulation&
       const auto link = std::lower_bound(links.begin(), links.end(), Ends(message.from, message.to));
       span.track = program.devices.size() + static_cast<std::size_t>(link - links.begin());
     }
+    if (instruction.opcode == Opcode::kStartCollective) collectives.place(event.device, instruction, span);
     span.start_s = event.start_s;
     span.end_s = event.end_s;
     trace.spans.push_back(std::move(span));

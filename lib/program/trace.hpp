@@ -46,7 +46,8 @@ struct Trace {
 // The position among them of the link, which is used.
 [[nodiscard]] std::size_t link_track(const Program& program, DeviceId from, DeviceId to);
 
-// The simulated step on these tracks; a counter per device: its memory over time.
+// The simulated step on these tracks; of devices that take part in collectives "device gpu0 sums" and "device gpu0
+// values" follow. A counter per device: its memory over time.
 [[nodiscard]] Trace trace_of(const Program& program, const Cluster& cluster, const Simulation& simulation);
 
 // The Trace Event Format (Google, "Trace Event Format", 2016) as JSON: complete events, times in microseconds.
