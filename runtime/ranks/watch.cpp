@@ -69,27 +69,37 @@ void Watch::say_goodbye() {
   }
 }
 
+bool Watch::listen_to_all() {
+  std::vector<pollfd> pollers;
+  std::vector<std::size_t> ranks;
+  {
+    const std::lock_guard lock(mutex_);
+    if (quit_) return false;
+    for (std::size_t r = 0; r < peers_.size(); ++r) {
+      if (peers_[r].state != State::kHere && peers_[r].state != State::kLeft) continue;
+      pollers.push_back({.fd = peers_[r].socket.descriptor(), .events = POLLIN, .revents = 0});
+      ranks.push_back(r);
+    }
+  }
+  constexpr int kTick = 50;  // ms: how soon an end is noticed
+  static_cast<void>(poll(pollers.data(), pollers.size(), kTick));
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (pollers[i].revents != 0) listen(ranks[i]);
+  }
+  return true;
+}
+
+// The process has not ended in the time that a failure leaves it.
+bool Watch::is_overdue(Clock::time_point now) const {
+  const std::lock_guard lock(mutex_);
+  return failure_ && now - failed_at_ > options_.grace;
+}
+
 void Watch::run() {
   Clock::time_point next_beat = Clock::now();
   bool resorted = false;
-  while (true) {
-    std::vector<pollfd> pollers;
-    std::vector<std::size_t> ranks;
-    {
-      const std::lock_guard lock(mutex_);
-      if (quit_) return;
-      for (std::size_t r = 0; r < peers_.size(); ++r) {
-        if (peers_[r].state != State::kHere && peers_[r].state != State::kLeft) continue;
-        pollers.push_back({.fd = peers_[r].socket.descriptor(), .events = POLLIN, .revents = 0});
-        ranks.push_back(r);
-      }
-    }
-    constexpr int kTick = 50;  // ms: how soon an end is noticed
-    const Clock::time_point before = Clock::now();
-    static_cast<void>(poll(pollers.data(), pollers.size(), kTick));
-    for (std::size_t i = 0; i < ranks.size(); ++i) {
-      if (pollers[i].revents != 0) listen(ranks[i]);
-    }
+  Clock::time_point before = Clock::now();
+  while (listen_to_all()) {
     const Clock::time_point now = Clock::now();
     if (now >= next_beat) {
       beat();
@@ -99,15 +109,11 @@ void Watch::run() {
       for (Peer& peer : peers_) peer.heard = now;
     }
     look_for_silence(now);
-    bool is_overdue = false;
-    {
-      const std::lock_guard lock(mutex_);
-      is_overdue = failure_ && !resorted && now - failed_at_ > options_.grace;
-    }
-    if (is_overdue) {
+    if (!resorted && is_overdue(now)) {
       resorted = true;
       if (options_.last_resort) options_.last_resort(*failure_);
     }
+    before = Clock::now();
   }
 }
 

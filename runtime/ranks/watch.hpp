@@ -25,7 +25,7 @@ struct Failure {
 
 struct WatchOptions {
   int rank = 0;
-  std::vector<std::string> names;  // of the ranks, by rank: "rank 2 (host b, device 4)"
+  std::vector<std::string> names;           // of the ranks, by rank: "rank 2 (host b, device 4)"
   std::chrono::milliseconds silence{8000};  // after which a connection counts as cut
   // All are called once, from any thread, in this order.
   std::function<void(const Failure&)> tell;         // seen here first: no rank has told it, nor heard of it
@@ -72,6 +72,8 @@ class Watch {
   };
 
   void run();
+  [[nodiscard]] bool listen_to_all();  // for a tick; false: quit
+  [[nodiscard]] bool is_overdue(Clock::time_point now) const;
   void beat();
   void listen(std::size_t peer);
   void take_frames(std::size_t peer);

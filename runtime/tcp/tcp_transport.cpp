@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 30s;
+constexpr auto kPatience = 30s;  // of a rank with connecting, and again with those that connect to it
 
 // What a connection begins with.
 struct LaneHello {
@@ -32,32 +32,32 @@ std::span<std::byte> bytes_of(T& value) {
   return std::as_writable_bytes(std::span(&value, 1));
 }
 
+}  // namespace
+
 // Where each rank listens, and a number that only they know.
-struct Doors {
+struct TcpTransport::Doors {
   std::vector<std::uint16_t> ports;
   std::uint64_t token = 0;
 };
 
-Doors exchange_doors(RankGroup& ranks, std::uint16_t own_port) {
+TcpTransport::Doors TcpTransport::exchange_doors(std::uint16_t own_port) {
   Doors doors;
   std::string joined;
-  for (const std::string& port : ranks.gather(std::to_string(own_port))) joined += port + ' ';
-  joined = ranks.broadcast_text(joined);
+  for (const std::string& port : ranks_.gather(std::to_string(own_port))) joined += port + ' ';
+  joined = ranks_.broadcast_text(joined);
   for (std::size_t at = 0; at < joined.size(); at = joined.find(' ', at) + 1) {
     doors.ports.push_back(static_cast<std::uint16_t>(std::stoul(joined.substr(at))));
   }
   std::random_device random;  // against strangers, not for numbers
   doors.token = (std::uint64_t{random()} << 32U) | random();
-  ranks.broadcast(0, bytes_of(doors.token));
+  ranks_.broadcast(0, bytes_of(doors.token));
   return doors;
 }
-
-}  // namespace
 
 TcpTransport::TcpTransport(RankGroup& ranks, std::span<const Message> messages)
     : ranks_(ranks), slots_(messages.size()) {
   make_lanes(messages);
-  connect_lanes();
+  open_lanes();
   for (const std::unique_ptr<Lane>& lane : lanes_) {
     lane->queue.reserve(lane->messages);
     if (!lane->is_outgoing) continue;
@@ -102,19 +102,20 @@ void TcpTransport::make_lanes(std::span<const Message> messages) {
 }
 
 // All connect before any accepts: the listeners hold the connections that long.
-void TcpTransport::connect_lanes() {
+void TcpTransport::open_lanes() {
   const Socket listener = listen_on(0);
-  const Doors doors = exchange_doors(ranks_, port_of(listener));
+  const Doors doors = exchange_doors(port_of(listener));
+  connect_outgoing(doors);
+  accept_incoming(listener, doors);
+}
+
+void TcpTransport::connect_outgoing(const Doors& doors) {
   const SocketClock::time_point deadline = SocketClock::now() + kPatience;
-  std::size_t incoming = 0;
   for (const std::unique_ptr<Lane>& lane : lanes_) {
-    if (!lane->is_outgoing) {
-      ++incoming;
-      continue;
-    }
+    if (!lane->is_outgoing) continue;
     std::string why;
-    std::optional<Socket> socket = connect_to(ranks_.place(lane->peer).address,
-                                              doors.ports[static_cast<std::size_t>(lane->peer)], deadline, why);
+    std::optional<Socket> socket =
+        connect_to(ranks_.place(lane->peer).address, doors.ports[static_cast<std::size_t>(lane->peer)], deadline, why);
     LaneHello hello{.token = doors.token,
                     .from = static_cast<std::int32_t>(index(lane->from)),
                     .to = static_cast<std::int32_t>(index(lane->to))};
@@ -123,6 +124,12 @@ void TcpTransport::connect_lanes() {
     }
     lane->socket = *std::move(socket);
   }
+}
+
+void TcpTransport::accept_incoming(const Socket& listener, const Doors& doors) {
+  const SocketClock::time_point deadline = SocketClock::now() + kPatience;
+  auto incoming =
+      std::count_if(lanes_.begin(), lanes_.end(), [](const std::unique_ptr<Lane>& lane) { return !lane->is_outgoing; });
   while (incoming > 0) {
     std::optional<Socket> socket = accept_from(listener, std::min(deadline, SocketClock::now() + 100ms));
     if (!socket && ranks_.failure()) throw Aborted();

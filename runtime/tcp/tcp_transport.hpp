@@ -55,8 +55,13 @@ class TcpTransport final : public Transport {
     Lane* lane = nullptr;
   };
 
+  struct Doors;
+
   void make_lanes(std::span<const Message> messages);
-  void connect_lanes();
+  [[nodiscard]] Doors exchange_doors(std::uint16_t own_port);
+  void open_lanes();
+  void connect_outgoing(const Doors& doors);
+  void accept_incoming(const Socket& listener, const Doors& doors);
   void write_all(Lane& lane);
   [[nodiscard]] bool write(Lane& lane, std::int32_t message);
   [[noreturn]] void fail(const Lane& lane, const std::string& what);
