@@ -10,8 +10,8 @@
 #include "lib/files/atomic_file.hpp"
 #include "runtime/metrics_csv.hpp"
 #include "runtime/metrics_log.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -38,7 +38,7 @@ TEST_CASE("a metrics line has the norm and the measurement where there are any, 
 }
 
 TEST_CASE("metrics of a resumed run go on behind the step of its checkpoint") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const auto report = [](std::int64_t step) {
     return StepReport{.step = step, .steps = 9, .loss = 1.5, .step_time_s = 1, .samples_per_s = 1, .learning_rate = 1};
   };
@@ -86,7 +86,7 @@ TEST_CASE("the summary holds memory by device, and validation where there was on
 }
 
 TEST_CASE("metrics are there line by line, and a full disk is an error with its name") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const auto contents = [&] {
     std::ifstream file(folder.path("m"));
     return std::string(std::istreambuf_iterator<char>(file), {});

@@ -10,9 +10,9 @@
 #include "runtime/checkpoint/checkpoint_file.hpp"
 #include "runtime/evaluate.hpp"
 #include "runtime/weights.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -56,7 +56,7 @@ TEST_CASE("bfloat16 has the same bits on any devices, and losses near those of f
 }
 
 TEST_CASE("weights are saved as float32, and go on in either precision", "[precision]") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string path = folder.path("w.safetensors");
   const Subject low = load("gpt-1m", 4, 2, kAdam, kLow);
   const Subject full = load("gpt-1m", 4, 2, kAdam);

@@ -12,9 +12,9 @@
 #include "lib/training/recompute_choice.hpp"
 #include "runtime/evaluate.hpp"
 #include "runtime/weights.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -133,7 +133,7 @@ TEST_CASE("replicas of different sizes train as one device does", "[parallel]") 
 }
 
 TEST_CASE("replicas are evaluated and saved with the weights of their owners", "[parallel]") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const Subject subject = load("mlp", 12, 2, kMomentum);
   const TrainingData data = data_of(subject.training, 3);
   const Graph forward =

@@ -10,10 +10,10 @@
 #include "runtime/cpu/cpu_backend.hpp"
 #include "runtime/weights.hpp"
 #include "tests/runtime/support/collective_backend.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/source_dir.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -113,7 +113,7 @@ TEST_CASE("checkpoints have whole tensors, whoever owned them", "[parallel][zero
   };
   Executor one(program_of(subject.training, {}), cpu_backends(1));
   one.initialise_parameters(1);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string path = folder.path("state.safetensors");
   std::int64_t at = 0;
   // The first of them, and the fourth, own whole tensors.

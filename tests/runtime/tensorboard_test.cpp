@@ -7,8 +7,8 @@
 
 #include "lib/base/error.hpp"
 #include "lib/files/atomic_file.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -57,7 +57,7 @@ TEST_CASE("a resumed run keeps the whole records up to its step", "[tensorboard]
 }
 
 TEST_CASE("an event file is made, gone on with, or begun anew", "[tensorboard]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string runs = folder.path("runs");
   const std::string path = runs + "/events.out.tfevents.mprun";
   const auto steps = [&](std::int64_t until) { return records_until(read_file(path), until); };

@@ -11,9 +11,9 @@
 #include "runtime/trainer.hpp"
 #include "runtime/weights.hpp"
 #include "tests/runtime/support/allocations.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -120,7 +120,7 @@ TEST_CASE("a step on real kernels allocates nothing after the first") {
 }
 
 TEST_CASE("weights saved under one placement go on under another as if nothing had happened") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const Subject subject = load("convnet", 8, 2, kPlainSgd);
   const TrainingData data = data_of(subject.training, 3);
   const auto step = [&](Executor& executor, std::int64_t number) {
@@ -139,7 +139,7 @@ TEST_CASE("weights saved under one placement go on under another as if nothing h
 }
 
 TEST_CASE("weights of another model are refused, and a full disk leaves nothing") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const Subject simple = load("simple", 16, 1, kPlainSgd);
   Executor executor(program_of(simple.training, {.devices = 2}), cpu_backends(1));
   const std::string path = folder.path("w.safetensors");

@@ -10,9 +10,9 @@
 #include "lib/plan/prepare.hpp"
 #include "runtime/checkpoint/checkpoint_file.hpp"
 #include "runtime/weights.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -46,7 +46,7 @@ struct Trained {
 
 TEST_CASE("a run is measured every so many steps, its best weights are kept, and it ends without a new best",
           "[validation]") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string best = folder.path("best.safetensors");
   Trained run;
   Validator validator = run.validator({.every_steps = 2, .patience = 2, .evaluate = {}, .best_weights = best});
@@ -89,7 +89,7 @@ TEST_CASE("a loss that is no number is never the best", "[validation]") {
 }
 
 TEST_CASE("the state of a measurement goes into a checkpoint and back, bit for bit", "[validation]") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   for (const ValidationState& state :
        {ValidationState{}, ValidationState{0.1 + 0.2, 40, 3}, ValidationState{{}, 0, 2}}) {
     CHECK(validation_state_of(to_metadata(state)) == state);

@@ -8,9 +8,9 @@
 
 #include "lib/plan/prepare.hpp"
 #include "runtime/checkpoint/checkpoint_file.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -74,7 +74,7 @@ TEST_CASE("a run that stops goes on under another level of ZeRO and another numb
   };
   Executor one(program_of(subject.training, {}), cpu_backends(1));
   one.initialise_parameters(1);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string path = folder.path("state.safetensors");
   std::int64_t at = 0;
   const std::vector<PlacementCase> plans = {{.replicas = 6, .zero = 0},

@@ -8,8 +8,8 @@
 #include "lib/files/atomic_file.hpp"
 #include "lib/files/sha256.hpp"
 #include "tests/lib/support/errors.hpp"
-#include "tests/lib/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using mp::InputError;
 using mp::test::message_of;
@@ -79,8 +79,8 @@ TEST_CASE("a model file has a line for each input, parameter and node", "[files]
 TEST_CASE("a model file is read with the digest of its bytes", "[files]") {
   const mp::test::TemporaryFolder folder;
   const std::string text = mp::to_json(everything()) + "\n";
-  mp::write_file_atomically(folder.file("m.json"), text);
-  const mp::ModelFile file = mp::read_model(folder.file("m.json"));
+  mp::write_file_atomically(folder.path("m.json"), text);
+  const mp::ModelFile file = mp::read_model(folder.path("m.json"));
   CHECK(file.model == everything());
   CHECK(file.sha256 == mp::sha256(text));
 }

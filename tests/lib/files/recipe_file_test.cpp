@@ -9,8 +9,8 @@
 #include "lib/files/json_writer.hpp"
 #include "lib/files/paths.hpp"
 #include "tests/lib/support/errors.hpp"
-#include "tests/lib/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using mp::test::message_of;
 
@@ -105,10 +105,10 @@ TEST_CASE("a recipe's optimizer may clip and have groups", "[files]") {
 
 TEST_CASE("paths of data are relative to the recipe", "[files]") {
   const mp::test::TemporaryFolder folder;
-  mp::write_file_atomically(folder.file("r.json"), R"({"format": "mp.recipe/1", "metrics": "m.jsonl",
+  mp::write_file_atomically(folder.path("r.json"), R"({"format": "mp.recipe/1", "metrics": "m.jsonl",
     "data": {"text": "texts/a.txt", "images": "/data/i.npy", "labels": "../l.npy"}})");
-  const mp::Recipe recipe = mp::read_recipe(folder.file("r.json"));
-  CHECK(recipe.data.text == std::vector<std::string>{folder.file("texts/a.txt")});
+  const mp::Recipe recipe = mp::read_recipe(folder.path("r.json"));
+  CHECK(recipe.data.text == std::vector<std::string>{folder.path("texts/a.txt")});
   CHECK(recipe.data.images == "/data/i.npy");
   CHECK(recipe.data.labels == mp::path_from_file(folder.path(), "l.npy"));
   CHECK(recipe.metrics == "m.jsonl");

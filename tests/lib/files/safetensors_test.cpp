@@ -8,8 +8,8 @@
 #include "lib/base/error.hpp"
 #include "lib/base/random.hpp"
 #include "tests/lib/support/errors.hpp"
-#include "tests/lib/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using mp::DataType;
 using mp::SafetensorsFile;
@@ -30,9 +30,9 @@ std::string with_header(const std::string& header, std::size_t data_bytes) {
 
 std::string error_of(const std::string& bytes) {
   const TemporaryFolder folder;
-  mp::write_file_atomically(folder.file("w"), bytes);
-  const std::string message = message_of<mp::InputError>([&] { SafetensorsFile(folder.file("w")).verify(); });
-  return message.starts_with(folder.file("w: ")) ? message.substr(folder.file("w: ").size()) : message;
+  mp::write_file_atomically(folder.path("w"), bytes);
+  const std::string message = message_of<mp::InputError>([&] { SafetensorsFile(folder.path("w")).verify(); });
+  return message.starts_with(folder.path("w: ")) ? message.substr(folder.path("w: ").size()) : message;
 }
 
 const std::vector<mp::TensorToStore> kTensors = {{"b", {DataType::kFloat32, {2, 3}}},
@@ -79,8 +79,8 @@ TEST_CASE("XXH64 does not depend on how the bytes are cut up", "[files]") {
 
 TEST_CASE("weights are read back as they were written", "[files]") {
   const TemporaryFolder folder;
-  write(folder.file("w.safetensors"));
-  const SafetensorsFile file(folder.file("w.safetensors"));
+  write(folder.path("w.safetensors"));
+  const SafetensorsFile file(folder.path("w.safetensors"));
   CHECK(file.metadata() == mp::Metadata{{"step", "7"}});
   REQUIRE(file.tensors().size() == 4);
   for (std::size_t i = 0; i < kTensors.size(); ++i) {
@@ -105,7 +105,7 @@ TEST_CASE("weights are read back as they were written", "[files]") {
 
 TEST_CASE("the layout is that of safetensors", "[files]") {
   const TemporaryFolder folder;
-  const std::string bytes = write(folder.file("w"));
+  const std::string bytes = write(folder.path("w"));
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
   CHECK(length % 8 == 0);
@@ -117,15 +117,15 @@ TEST_CASE("the layout is that of safetensors", "[files]") {
 
 TEST_CASE("weights without commit leave nothing", "[files]") {
   const TemporaryFolder folder;
-  { const mp::SafetensorsWriter writer(folder.file("w"), kTensors, {}); }
+  { const mp::SafetensorsWriter writer(folder.path("w"), kTensors, {}); }
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
 TEST_CASE("weights of others are read, their own types passed over", "[files]") {
   const TemporaryFolder folder;
-  mp::write_file_atomically(folder.file("w"),
+  mp::write_file_atomically(folder.path("w"),
                             with_header(R"({"x":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", 4));
-  const SafetensorsFile file(folder.file("w"));
+  const SafetensorsFile file(folder.path("w"));
   CHECK(file.find("x")->dtype == "F16");
   CHECK_FALSE(file.find("x")->type.has_value());
   CHECK_FALSE(file.has_checksum());
@@ -157,7 +157,7 @@ TEST_CASE("every mistake in a weight file has a message", "[files]") {
 
 TEST_CASE("a bit that flips anywhere in a weight file is noticed or harmless to the tensors", "[files]") {
   const TemporaryFolder folder;
-  const std::string good = write(folder.file("good"));
+  const std::string good = write(folder.path("good"));
   const std::size_t data = good.size() - kBytes.size();
   for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
     std::string bad = good;

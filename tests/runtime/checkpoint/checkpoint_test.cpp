@@ -11,9 +11,9 @@
 #include "runtime/checkpoint/checkpoint_writer.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/trainer.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -68,7 +68,7 @@ TEST_CASE("a run that stops and goes on under another plan is the run that never
   whole.initialise_parameters(1);
   const std::vector<double> expected = steps(whole, subject.training, 0, 4);
 
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string path = folder.path("two.safetensors");
   {
     Executor first(program_of(subject.training, {.devices = 3}), cpu_backends(1));
@@ -90,7 +90,7 @@ TEST_CASE("checkpoints are written when they fall due, and only the newest are k
   const Subject subject = load("simple", 4, 1, kAdam);
   Executor executor(program_of(subject.training, {.devices = 2}), cpu_backends(1));
   executor.initialise_parameters(1);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string dir = folder.path("run");
   make_checkpoint_folder(dir);
   write_all(checkpoint_path(dir, 1) + ".tmp.1234.0", "left by a process that was killed");
@@ -115,7 +115,7 @@ TEST_CASE("a checkpoint that was cut off or altered is found out, and the one be
   const Subject subject = load("simple", 4, 1, kAdam);
   Executor executor(program_of(subject.training, {.devices = 1}), cpu_backends(1));
   executor.initialise_parameters(1);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   Snapshot snapshot(executor);
   for (const std::int64_t step : {10, 20}) {
     snapshot.take(executor, {.step = step, .settings = {}});
@@ -159,7 +159,7 @@ TEST_CASE("a checkpoint of another optimizer, or weights alone, are refused by n
   const Subject sgd = load("simple", 4, 1, {.kind = OptimizerKind::kSgd, .weight_decay = 0.0});
   Executor with_sgd(program_of(sgd.training, {.devices = 1}), cpu_backends(1));
   with_sgd.initialise_parameters(1);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   Snapshot snapshot(with_sgd);
   snapshot.take(with_sgd, {.step = 1, .settings = {}});
   snapshot.write(checkpoint_path(folder.path(""), 1));
@@ -169,7 +169,7 @@ TEST_CASE("a checkpoint of another optimizer, or weights alone, are refused by n
 }
 
 TEST_CASE("metrics of a resumed run go on behind the checkpoint", "[checkpoint]") {
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string path = folder.path("run.jsonl");
   const std::string two = "{\"step\":1,\"loss\":3}\n{\"step\":2,\"loss\":2}\n";
   write_all(path, two + "{\"step\":3,\"loss\":1}\n{\"summary\":{}}\n");

@@ -10,9 +10,9 @@
 #include "runtime/checkpoint/checkpoint_file.hpp"
 #include "runtime/trainer.hpp"
 #include "runtime/weights.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -67,7 +67,7 @@ TEST_CASE("a split run that stops and goes on over other devices is the run that
   Executor whole(program_of(training, {.devices = 1}), cpu_backends(1));
   whole.initialise_parameters(1);
   const std::vector<double> expected = steps(whole, 0, 4);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   {
     Executor first(program_of(training, {.devices = 4, .layout = Layout::kRandom}), cpu_backends(1));
     first.initialise_parameters(1);
@@ -83,7 +83,7 @@ TEST_CASE("a split run that stops and goes on over other devices is the run that
 TEST_CASE("checkpoints and weights are the same files however nodes are split", "[checkpoint][split]") {
   const Precision precision = GENERATE(Precision::kFloat32, Precision::kBfloat16);
   const TrainingGraph split = mlp_in_parts(kPairs, precision);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   Executor executor(program_of(split, {.devices = 3}), cpu_backends(1));
   executor.initialise_parameters(1);
   static_cast<void>(steps(executor, 0, 2));
@@ -106,7 +106,7 @@ TEST_CASE("checkpoints and weights are the same files however nodes are split", 
 
 TEST_CASE("a file of shards is refused: parameters are stored whole", "[checkpoint][split]") {
   const TrainingGraph split = mlp_in_parts({"fc1=columns:2"}, Precision::kFloat32);
-  const TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   {
     std::vector<TensorToStore> tensors = {{"fc1.weights1", {DataType::kFloat32, {2}}}};
     SafetensorsWriter writer(folder.path("shards"), tensors, {});

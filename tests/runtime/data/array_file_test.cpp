@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "lib/base/error.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -39,7 +39,7 @@ std::vector<double> values_of(const ArrayFile& array) {
 }  // namespace
 
 TEST_CASE("npy files of every element type") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const auto read = [&](const std::string& bytes) { return open_array(folder.write("a.npy", bytes)); };
   const ArrayFile floats = read(npy("<f4", "(2, 3)", raw<float>({1, 2, 3, 4, 5, 6.5F})));
   CHECK(floats.shape == Shape{2, 3});
@@ -54,7 +54,7 @@ TEST_CASE("npy files of every element type") {
 }
 
 TEST_CASE("IDX files") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const ArrayFile bytes =
       open_array(folder.write("a", std::string("\0\0\x08\2\0\0\0\2\0\0\0\3", 12) + std::string("\1\2\3\4\5\xff", 6)));
   CHECK(bytes.shape == Shape{2, 3});
@@ -64,7 +64,7 @@ TEST_CASE("IDX files") {
 }
 
 TEST_CASE("damaged arrays are refused, each with its reason") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const auto message_of = [&](const std::string& bytes) {
     const std::string path = folder.write("x", bytes);
     try {

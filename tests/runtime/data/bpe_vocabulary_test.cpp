@@ -9,9 +9,9 @@
 #include "lib/files/json.hpp"
 #include "runtime/data/text.hpp"
 #include "runtime/data/word_splitter.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/source_dir.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -34,7 +34,7 @@ std::vector<std::string> words_of(const std::string& text) {
 
 // The committed files with one line of each changed.
 std::string message_of(const std::string& from, const std::string& to, const std::string& file) {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   for (const char* name : {"vocab.json", "merges.txt"}) {
     std::string content = read_file(reference() + "vocabulary/" + name);
     if (file == name) content.replace(content.find(from), from.size(), to);
@@ -99,7 +99,7 @@ TEST_CASE("vocabulary files that do not belong together are refused", "[bpe]") {
 
 TEST_CASE("text files become tokens, each with its end", "[bpe]") {
   const std::unique_ptr<Vocabulary> vocabulary = open_bpe_vocabulary(reference() + "vocabulary");
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const Text text = open_text({folder.write("a", "the licence"), folder.write("b", "the")},
                               {.hold_out = HoldOut::kNothing, .vocabulary = vocabulary.get()});
   std::vector<std::int64_t> wanted = vocabulary->encode("the licence");

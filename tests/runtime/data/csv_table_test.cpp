@@ -7,16 +7,16 @@
 #include "lib/base/error.hpp"
 #include "lib/graph/builder.hpp"
 #include "runtime/data/training_data.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
 
 namespace {
 
-const runtime::test::TemporaryFolder& scratch() {
-  static const runtime::test::TemporaryFolder folder;
+const mp::test::TemporaryFolder& scratch() {
+  static const mp::test::TemporaryFolder folder;
   return folder;
 }
 

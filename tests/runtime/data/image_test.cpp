@@ -11,8 +11,8 @@
 #include "runtime/data/image_file.hpp"
 #include "runtime/data/image_folder.hpp"
 #include "runtime/data/training_data.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -86,7 +86,7 @@ std::string message_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("pictures of every format are what was written", "[images]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const Image image = gradient(20, 12);
   CHECK(largest_difference(read_image(folder.write("a.png", png(image)), 3), image) == 0.0);
   CHECK(largest_difference(read_image(folder.write("a.ppm", ppm(image)), 3), image) == 0.0);
@@ -102,7 +102,7 @@ TEST_CASE("pictures of every format are what was written", "[images]") {
 }
 
 TEST_CASE("pictures that are broken are refused by name", "[images]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const Image image = gradient(20, 12);
   const auto message = [&](const std::string& bytes) { return message_of(folder.write("p", bytes)); };
   CHECK(message("") == "is empty");
@@ -136,7 +136,7 @@ TEST_CASE("a picture is scaled and cut to the shape that is wanted", "[images]")
 }
 
 TEST_CASE("a folder of pictures fills images and labels, decoded before or on the way", "[images]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const auto grey = [](int value) {
     return Image{.width = 6,
                  .height = 5,

@@ -6,8 +6,8 @@
 
 #include "lib/base/error.hpp"
 #include "runtime/data/feed.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -25,7 +25,7 @@ std::string all_of(const TokenSequence& tokens) {
 }  // namespace
 
 TEST_CASE("the end of every file is held out") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::vector<std::string> paths = {folder.write("b", "0123456789abcdefghijKLMNOPQRSTUVWXYZ!!#$"),
                                           folder.write("a", "short"), folder.write("c", "ABCDEFGHIJKLMNOPQRSTUVWX")};
   const Text text = open_text(paths);
@@ -37,7 +37,7 @@ TEST_CASE("the end of every file is held out") {
 }
 
 TEST_CASE("a folder is its text files, by path") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   folder.write("in/z.txt", "last");
   folder.write("in/a/deep.txt", "first ");
   folder.write("in/picture", std::string("\x89PNG\0\0", 6));
@@ -47,7 +47,7 @@ TEST_CASE("a folder is its text files, by path") {
 }
 
 TEST_CASE("text that is not there is an error that names it") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const auto message_of = [](const std::string& path) {
     try {
       static_cast<void>(open_text({path}));

@@ -8,8 +8,8 @@
 #include "lib/graph/builder.hpp"
 #include "runtime/data/text.hpp"
 #include "runtime/data/training_data.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -52,7 +52,7 @@ std::string message_of(const std::string& path, const TokenFileOptions& options 
 }  // namespace
 
 TEST_CASE("token files of nanoGPT and llm.c are read", "[tokens]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::vector<std::uint16_t> narrow = {1, 50256, 65535, 0};
   const std::vector<std::uint32_t> wide = {1, 128'000, 4'000'000'000U};
   const std::vector<std::int64_t> narrow_tokens(narrow.begin(), narrow.end());
@@ -70,7 +70,7 @@ TEST_CASE("token files of nanoGPT and llm.c are read", "[tokens]") {
 }
 
 TEST_CASE("token files that are cut off, empty or unclear are refused", "[tokens]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string tokens = bytes_of(std::vector<std::uint16_t>{1, 2, 3});
   const std::string head = header(20240520, 1, 3);
   const auto message = [&](const std::string& content, const TokenFileOptions& options = {}) {
@@ -92,7 +92,7 @@ TEST_CASE("token files that are cut off, empty or unclear are refused", "[tokens
 
 TEST_CASE("pieces of any width are one sequence, and tokens beyond the vocabulary are found where they are",
           "[tokens]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const std::string first =
       folder.write("b/1.bin", header(20240520, 1, 20) + bytes_of(std::vector<std::uint16_t>(20, 7)));
   std::vector<std::uint32_t> numbers(40, 9);
@@ -113,7 +113,7 @@ TEST_CASE("pieces of any width are one sequence, and tokens beyond the vocabular
 }
 
 TEST_CASE("a model is fed with tokens it knows, from files", "[tokens]") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   std::vector<std::uint16_t> numbers(200);
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint16_t>(i);
   DataSources sources;

@@ -6,8 +6,8 @@
 
 #include "lib/base/error.hpp"
 #include "lib/graph/builder.hpp"
-#include "tests/runtime/support/temporary_folder.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace mp;
 using namespace mp::runtime;
@@ -42,7 +42,7 @@ std::string message_of(const Graph& graph, const DataSources& sources) {
 
 // 40 images of 2 × 3 bytes, image i filled with i; labels i mod 4.
 struct ImageFiles {
-  runtime::test::TemporaryFolder folder;
+  mp::test::TemporaryFolder folder;
   DataSources sources;
   ImageFiles() {
     std::string images("\0\0\x08\3\0\0\0\x28\0\0\0\2\0\0\0\3", 16);
@@ -81,7 +81,7 @@ TEST_CASE("normal values: the same for a step however it is cut into microbatche
 }
 
 TEST_CASE("tokens and their targets come from the same windows; held-out tokens from the end") {
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 2000; ++i) text += static_cast<char>(i < 1900 ? 'a' + i % 20 : 'A' + i % 20);
   DataSources sources;
@@ -121,7 +121,7 @@ TEST_CASE("images and labels are shuffled alike and scaled; a copy is a copy") {
 
 TEST_CASE("data that does not fit the model is refused, with both sides of it") {
   const ImageFiles files;
-  const runtime::test::TemporaryFolder folder;
+  const mp::test::TemporaryFolder folder;
   const TensorType floats{DataType::kFloat32, {2, 6}};
   CHECK(
       message_of(inputs_of({{"#x", floats}}), {}) ==

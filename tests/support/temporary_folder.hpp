@@ -1,4 +1,4 @@
-// A folder that goes with the test.
+// A folder of a test's own, removed with everything in it.
 #pragma once
 
 #include <stdlib.h>
@@ -11,11 +11,11 @@
 
 #include "tests/support/catch.hpp"
 
-namespace mp::runtime::test {
+namespace mp::test {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "mp-test-XXXXXX").string()) {
+  TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "mpplan-test-XXXXXX").string()) {
     REQUIRE(mkdtemp(path_.data()) != nullptr);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
@@ -24,6 +24,7 @@ class TemporaryFolder {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
+  [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string path(std::string_view name) const { return path_ + "/" + std::string(name); }
   // Writes a file and returns its path.
   std::string write(std::string_view name, std::string_view bytes) const {
@@ -37,4 +38,4 @@ class TemporaryFolder {
   std::string path_;
 };
 
-}  // namespace mp::runtime::test
+}  // namespace mp::test
