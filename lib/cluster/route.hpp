@@ -49,6 +49,7 @@ class Routes {
   explicit Routes(const Cluster& cluster);
   [[nodiscard]] Route operator()(DeviceId from, DeviceId to) const;  // from ≠ to
   [[nodiscard]] std::int32_t resources() const { return resources_; }
+  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   // "gpu3 out", "host 1 network in": for reports.
   [[nodiscard]] std::string name(std::int32_t resource) const;
 

@@ -10,7 +10,7 @@
 #include "lib/base/text.hpp"
 #include "lib/graph/builder.hpp"
 #include "lib/plan/check_plan.hpp"
-#include "lib/program/collectives.hpp"
+#include "lib/program/compile_with_collectives.hpp"
 #include "lib/training/mixed_precision.hpp"
 #include "lib/training/recompute.hpp"
 
@@ -132,8 +132,9 @@ PreparedStep prepare_step(const Plan& plan, const Model& model, const PrepareOpt
 
 PreparedPlan prepare(const Plan& plan, const Model& model, const PrepareOptions& options) {
   PreparedStep step = prepare_step(plan, model, options);
-  Program program = compile(std::move(step.training), std::move(step.placement), step.options);
-  if (options.collectives) program = with_collectives(std::move(program), plan.cluster);
+  Program program = step.options.collectives
+                        ? compile_with_collectives(step.training, step.placement, step.options).program
+                        : compile(std::move(step.training), std::move(step.placement), step.options);
   return {.shape = std::move(step.shape), .units = std::move(step.units), .program = std::move(program)};
 }
 

@@ -10,7 +10,7 @@
 #include "lib/base/check.hpp"
 #include "lib/plan/predict.hpp"
 #include "lib/plan/replica_exchange.hpp"
-#include "lib/program/collectives.hpp"
+#include "lib/program/compile_with_collectives.hpp"
 #include "lib/program/replication.hpp"
 
 namespace mp {
@@ -174,15 +174,13 @@ std::int64_t instructions_of(const Program& program) {
 
 SampledStep whole_step(const TrainingGraph& training, const PlacementUnits& units, const Placement& placement,
                        const CompileOptions& options, const Cluster& times, const StepSample& sample) {
-  Program program = compile(training, placement, options);
-  if (options.collectives) program = with_collectives(std::move(program), *options.cluster);
-  Simulation simulation = simulate(program, times);
-  Prediction prediction = predict(program, simulation, units, times);
-  const std::int64_t instructions = instructions_of(program);
+  SimulatedProgram made = compile_and_simulate(training, placement, options, times);
+  Prediction prediction = predict(made.program, made.simulation, units, times);
+  const std::int64_t instructions = instructions_of(made.program);
   return {.sample = sample,
-          .simulation = std::move(simulation),
+          .simulation = std::move(made.simulation),
           .prediction = std::move(prediction),
-          .program = std::move(program),
+          .program = std::move(made.program),
           .instructions = instructions};
 }
 
