@@ -15,6 +15,7 @@
 #include "lib/program/stored_rows.hpp"
 #include "lib/training/update_nodes.hpp"
 #include "runtime/arena_table.hpp"
+#include "runtime/lent_parameters.hpp"
 #include "runtime/padded_rows.hpp"
 #include "runtime/parameters.hpp"
 
@@ -28,7 +29,8 @@ bool is_of_stretches(Opcode opcode) {
 
 }  // namespace
 
-DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport)
+DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport,
+                           std::span<const DeviceWorker* const> lenders)
     : program_(&program),
       own_(&program.devices[device]),
       device_(device),
@@ -41,6 +43,7 @@ DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& bac
     throw RunError(fmt::format("device {} ({}): cannot allocate its arena of {} bytes: {}\n{}", index(device),
                                backend.name(), own_->arena_bytes, error.what(), arena_table(program, device)));
   }
+  find_addresses(lenders);
   make_kernels();
   operations_.reserve(own_->instructions.size());
   for (const Instruction& instruction : own_->instructions) resolve(instruction);
@@ -49,7 +52,27 @@ DeviceWorker::DeviceWorker(const Program& program, DeviceId device, Backend& bac
 }
 
 std::byte* DeviceWorker::address(BufferId buffer) const {
-  return buffer == kNone<BufferId> ? nullptr : arena_.get() + own_->buffers[buffer].offset_bytes;
+  return buffer == kNone<BufferId> ? nullptr : addresses_[buffer];
+}
+
+void DeviceWorker::find_addresses(std::span<const DeviceWorker* const> lenders) {
+  for (const Buffer& buffer : own_->buffers) {
+    std::byte* address = is_lent(buffer) ? nullptr : arena_.get() + buffer.offset_bytes;
+    for (std::size_t i = 0; i < lenders.size() && address == nullptr && is_lent(buffer); ++i) {
+      address = lenders[i]->parameter(program_->training.graph.tensor(buffer.tensor).name);
+    }
+    addresses_.push_back(address);
+  }
+}
+
+std::byte* DeviceWorker::parameter(std::string_view name) const {
+  for (const BufferId id : ids<BufferId>(own_->buffers.size())) {
+    const Buffer& buffer = own_->buffers[id];
+    const bool is_it =
+        buffer.role == BufferRole::kParameter && program_->training.graph.tensor(buffer.tensor).name == name;
+    if (is_it) return addresses_[id];
+  }
+  return nullptr;
 }
 
 void DeviceWorker::make_kernels() {
@@ -87,8 +110,11 @@ void DeviceWorker::resolve(const Instruction& instruction) {
   const std::vector<TensorId>& fetched = program_->training.fetched;
   const bool is_fetched = std::find(fetched.begin(), fetched.end(), instruction.tensor) != fetched.end();
   if (instruction.opcode == Opcode::kFetchLoss && is_fetched) operation.fetched = instruction.tensor;
-  if (instruction.opcode == Opcode::kFeed || operation.fetched != kNone<TensorId>) {
-    staging_.resize(std::max(staging_.size(), static_cast<std::size_t>(operation.size_bytes)));
+  const auto size = static_cast<std::size_t>(operation.size_bytes);
+  if (instruction.opcode == Opcode::kFeed) staging_.resize(std::max(staging_.size(), size));
+  if (operation.fetched != kNone<TensorId>) {
+    operation.fetched_at = fetched_.size();
+    fetched_.resize(fetched_.size() + size);
   }
   operations_.push_back(operation);
 }
@@ -145,6 +171,7 @@ void DeviceWorker::run_step(const StepRequest& request) {
                                request.context.step + 1, error.what()));
   }
   transport_->check();
+  hand_over_fetched();
   progress_.end();
 }
 
@@ -224,7 +251,7 @@ void DeviceWorker::execute(const Operation& operation, const StepRequest& reques
     case Opcode::kFinishCollective:
       return transport_->finish_collective(operation.collective, device_);
     case Opcode::kFetchLoss:
-      return hand_over(operation, inputs[0], request);
+      return fetch(operation, inputs[0], request);
   }
   MP_CHECK(false);
 }
@@ -272,7 +299,8 @@ void DeviceWorker::feed(const Operation& operation, const StepRequest& request) 
   backend_->copy_from_host(outputs_[operation.first_output], slice.data(), operation.size_bytes);
 }
 
-void DeviceWorker::hand_over(const Operation& operation, const void* values, const StepRequest& request) {
+// What is fetched is there when the step is over: nothing waits for it before.
+void DeviceWorker::fetch(const Operation& operation, const void* values, const StepRequest& request) {
   if (operation.fetched == kNone<TensorId>) {
     float* const loss_or_norm = operation.microbatch < 0
                                     ? request.gradient_norm
@@ -280,10 +308,16 @@ void DeviceWorker::hand_over(const Operation& operation, const void* values, con
     return backend_->copy_to_host(loss_or_norm, values, sizeof(float));
   }
   if (observer_ == nullptr) return;
-  backend_->copy_to_host(staging_.data(), values, operation.size_bytes);
-  backend_->synchronize();
-  (*observer_)(operation.fetched, operation.microbatch,
-               std::span(staging_).first(static_cast<std::size_t>(operation.size_bytes)));
+  backend_->copy_to_host(fetched_.data() + operation.fetched_at, values, operation.size_bytes);
+}
+
+void DeviceWorker::hand_over_fetched() const {
+  if (observer_ == nullptr) return;
+  for (const Operation& operation : operations_) {
+    if (operation.fetched == kNone<TensorId>) continue;
+    (*observer_)(operation.fetched, operation.microbatch,
+                 std::span(fetched_).subspan(operation.fetched_at, static_cast<std::size_t>(operation.size_bytes)));
+  }
 }
 
 void DeviceWorker::fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const {
@@ -307,7 +341,7 @@ void DeviceWorker::initialise_parameters(std::uint64_t seed, Team& team) {
   }
   for (const BufferId id : ids<BufferId>(own_->buffers.size())) {
     const Buffer& buffer = own_->buffers[id];
-    if (buffer.role != BufferRole::kParameter) continue;
+    if (buffer.role != BufferRole::kParameter || is_lent(buffer)) continue;
     const Tensor& tensor = graph.tensor(buffer.tensor);
     const GraphParameter& parameter = graph.parameters()[static_cast<std::size_t>(tensor.source)];
     const auto copy = rounded.find(buffer.tensor);
@@ -335,7 +369,7 @@ void DeviceWorker::write(BufferId buffer, std::span<const std::byte> host) {
 }
 
 std::int64_t DeviceWorker::workspace_bytes() const {
-  auto total = static_cast<std::int64_t>(staging_.size()) + backend_->workspace_bytes();
+  auto total = static_cast<std::int64_t>(staging_.size() + fetched_.size()) + backend_->workspace_bytes();
   for (const std::unique_ptr<Kernel>& kernel : kernels_) total += kernel ? kernel->workspace_bytes() : 0;
   for (const std::unique_ptr<FusedSteps>& fused : fused_.begins_at) {
     total += fused ? fused->kernel->workspace_bytes() : 0;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "lib/program/program.hpp"
@@ -41,7 +42,9 @@ using TensorObserver = std::function<void(TensorId, std::int32_t microbatch, std
 class DeviceWorker {
  public:
   // Allocates the arena (exactly arena_bytes) and makes every kernel once. Throws RunError naming device and node.
-  DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport);
+  // Parameters that are lent (runtime/lent_parameters.hpp) are where the first of `lenders` that has them keeps them.
+  DeviceWorker(const Program& program, DeviceId device, Backend& backend, Transport& transport,
+               std::span<const DeviceWorker* const> lenders = {});
 
   // Walks the instruction list once. Allocates nothing. Throws RunError naming device, node and cause.
   void run_step(const StepRequest& request);
@@ -59,6 +62,9 @@ class DeviceWorker {
   void read(BufferId buffer, std::span<std::byte> host) const;
   void write(BufferId buffer, std::span<const std::byte> host);
 
+  // Where a parameter is; null: not here.
+  [[nodiscard]] std::byte* parameter(std::string_view name) const;
+
   // From any thread.
   [[nodiscard]] DevicePlace place() const { return progress_.place(); }
 
@@ -72,6 +78,7 @@ class DeviceWorker {
     std::int32_t collective = -1;
     std::int32_t input = -1;             // kFeed: position in Graph::inputs()
     TensorId fetched = kNone<TensorId>;  // kFetchLoss: the tensor, where it is not the loss
+    std::size_t fetched_at = 0;          // then: position in fetched_
     std::int64_t size_bytes = 0;         // kFeed, kCopy, kAccumulate, kFetchLoss
     std::size_t first_input = 0;         // position in inputs_
     std::size_t input_count = 0;
@@ -87,11 +94,13 @@ class DeviceWorker {
   void run_stretch(std::size_t first, const StepRequest& request);
   [[nodiscard]] std::vector<FusionStep> fusion_steps() const;
   void execute_fused(std::size_t instruction, const StepRequest& request);
+  void find_addresses(std::span<const DeviceWorker* const> lenders);
   void make_kernels();
   [[nodiscard]] std::byte* address(BufferId buffer) const;
   void execute(const Operation& operation, const StepRequest& request);
   void feed(const Operation& operation, const StepRequest& request);
-  void hand_over(const Operation& operation, const void* values, const StepRequest& request);
+  void fetch(const Operation& operation, const void* values, const StepRequest& request);
+  void hand_over_fetched() const;
   [[nodiscard]] std::vector<float> floats_at(BufferId buffer, const TensorType& type);
   void look_for_anomaly(std::size_t instruction);
   [[noreturn]] void fail(std::size_t instruction, const StepRequest& request, std::string_view cause) const;
@@ -102,13 +111,15 @@ class DeviceWorker {
   Backend* backend_;
   Transport* transport_;
   DeviceMemory arena_;
+  IdVector<BufferId, std::byte*> addresses_;
   std::vector<std::unique_ptr<Kernel>> kernels_;  // by NodeId; null: not this device's
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
   std::vector<Operation> operations_;
   std::vector<std::size_t> stretch_ends_;  // by instruction: behind the last of those that the device runs by itself
   FusedProgram fused_;                     // within stretches
-  std::vector<std::byte> staging_;         // the largest feed or fetched tensor
+  std::vector<std::byte> staging_;         // the largest feed
+  std::vector<std::byte> fetched_;         // all fetched tensors of a step
   const TensorObserver* observer_ = nullptr;
   std::span<InstructionTime> times_;
   bool detects_anomalies_ = false;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/graph/builder.hpp"
 #include "lib/training/evaluation.hpp"
 #include "lib/training/inference.hpp"
 #include "runtime/weights.hpp"
@@ -11,12 +12,27 @@
 namespace mp::runtime {
 namespace {
 
+// Predictions are made where the loss is: they alone leave the device, not the scores.
+void predict(const Classification& classification, TrainingGraph& evaluation) {
+  GraphBuilder builder(evaluation.graph);
+  const TensorId predicted = builder.add("ArgMax", builder.fresh_name("evaluate.predicted"), {classification.scores},
+                                         {{"axis", std::int64_t{1}}, {"keepdims", std::int64_t{0}}});
+  evaluation.graph = std::move(builder).build();
+  evaluation.phase.push_back(Phase::kForward);
+  evaluation.placed_with.push_back(evaluation.graph.tensor(predicted).producer);
+  evaluation.home.resize(evaluation.graph.tensors().size(), kNone<NodeId>);
+  ++evaluation.forward_nodes;
+  evaluation.fetched = {predicted, classification.labels};
+}
+
 Program forward_program(const Program& trained, const Graph& forward) {
   TrainingGraph evaluation = evaluation_graph(inference_graph(forward), trained.training);
+  Placement placement = trained.placement;
   if (const auto classification = classification_of(evaluation.graph)) {
-    evaluation.fetched = {classification->scores, classification->labels};
+    predict(*classification, evaluation);
+    placement.push_back(trained.placement[classification->loss]);
   }
-  return compile(std::move(evaluation), trained.placement,
+  return compile(std::move(evaluation), std::move(placement),
                  {.schedule = trained.schedule,
                   .devices = static_cast<std::int32_t>(trained.devices.size()),
                   .cluster = nullptr,

@@ -8,11 +8,22 @@
 #include "runtime/cpu/affinity.hpp"
 #include "runtime/cpu/team.hpp"
 #include "runtime/host_memory.hpp"
+#include "runtime/lent_parameters.hpp"
 
 namespace mp::runtime {
 
-Executor::Executor(Program program, const BackendFactory& make_backend, RankGroup* ranks)
-    : program_(std::move(program)),
+namespace {
+
+Program with_lent(Program program, const std::vector<const Executor*>& lenders) {
+  for (const Executor* lender : lenders) lend_parameters(lender->program(), program);
+  return program;
+}
+
+}  // namespace
+
+Executor::Executor(Program program, const BackendFactory& make_backend, RankGroup* ranks,
+                   const std::vector<const Executor*>& lenders)
+    : program_(with_lent(std::move(program), lenders)),
       ranks_(ranks),
       share_(ranks == nullptr ? DeviceShare{0, program_.devices.size()} : ranks->share()),
       backends_(program_.devices.size()),
@@ -32,7 +43,9 @@ Executor::Executor(Program program, const BackendFactory& make_backend, RankGrou
   make_transport();
   on_devices([&](std::size_t d) {
     const auto device = make_id<DeviceId>(d);
-    workers_[d] = std::make_unique<DeviceWorker>(program_, device, *backends_[d], *transport_);
+    std::vector<const DeviceWorker*> lending;
+    for (const Executor* lender : lenders) lending.push_back(lender->workers_[d].get());
+    workers_[d] = std::make_unique<DeviceWorker>(program_, device, *backends_[d], *transport_, lending);
     memory_[d] = {.arena_bytes = program_.devices[device].arena_bytes,
                   .workspace_bytes = workers_[d]->workspace_bytes()};
   });

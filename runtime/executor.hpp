@@ -37,8 +37,11 @@ using BackendFactory = std::function<std::unique_ptr<Backend>(DeviceId)>;
 // is then to be called on all ranks alike, has the same results there, and throws Aborted when another rank has failed.
 class Executor {
  public:
-  // Throws RunError where a device cannot give the memory or has no kernel for a node.
-  Executor(Program program, const BackendFactory& make_backend, RankGroup* ranks = nullptr);
+  // Throws RunError where a device cannot give the memory or has no kernel for a node. Parameters that one of `lenders`
+  // has on the same device are used where they are: executors of the same devices and ranks, which outlive this one and
+  // never run at the same time.
+  Executor(Program program, const BackendFactory& make_backend, RankGroup* ranks = nullptr,
+           const std::vector<const Executor*>& lenders = {});
   ~Executor();
 
   void initialise_parameters(std::uint64_t seed);

@@ -14,11 +14,9 @@
 #include "lib/base/error.hpp"
 #include "lib/base/random.hpp"
 #include "lib/graph/builder.hpp"
-#include "lib/training/decoding.hpp"
 #include "lib/training/evaluation.hpp"
 #include "lib/training/inference.hpp"
 #include "runtime/data/training_data.hpp"
-#include "runtime/weights.hpp"
 
 namespace mp::runtime {
 namespace {
@@ -71,27 +69,26 @@ class Prompt final : public DataSource {
 }  // namespace
 
 struct Generator::Parts {
+  Graph inference;
+  TensorId tokens = kNone<TensorId>;
+  TensorId scores = kNone<TensorId>;
   Program program;
   std::int64_t context = 0;
   std::int64_t vocabulary = 0;
   std::size_t tokens_input = 0;
   std::size_t position_input = 0;
-  std::string why_not;
-  std::unique_ptr<Decoder> decoder;
 
-  // `incremental`: null where every token takes a pass over the whole context.
-  Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental, RankGroup* ranks);
+  Parts(const Program& trained, const Graph& forward);
 };
 
 // The forward graph, and one node that takes the scores at a position: scores are [batch · context, vocabulary], or
 // [batch, vocabulary, context].
-Generator::Parts::Parts(const Program& trained, const Graph& forward, const BackendFactory* incremental,
-                        RankGroup* ranks) {
-  const Graph inference = inference_graph(forward);
-  const TensorId tokens = tokens_of(inference);
+Generator::Parts::Parts(const Program& trained, const Graph& forward)
+    : inference(inference_graph(forward)), tokens(tokens_of(inference)) {
   const std::optional<Classification> classification = classification_of(inference);
   if (!classification) refuse(forward, "it has not one SoftmaxCrossEntropyLoss");
-  const Shape& shape = inference.tensor(classification->scores).type.shape;
+  scores = classification->scores;
+  const Shape& shape = inference.tensor(scores).type.shape;
   const Shape& window = inference.tensor(tokens).type.shape;
   const std::int64_t axis = shape.size() == 2 ? 0 : static_cast<std::int64_t>(shape.size()) - 1;
   if (elements(window) != elements(inference.tensor(classification->labels).type.shape) || shape.size() > 3) {
@@ -105,24 +102,17 @@ Generator::Parts::Parts(const Program& trained, const Graph& forward, const Back
   GraphBuilder builder(training.graph);
   const TensorId position = builder.add_input(builder.fresh_name("generate.position"), {DataType::kInt64, {1}}, "");
   position_input = inference.inputs().size();
-  const TensorId scores = builder.add("Gather", builder.fresh_name("generate.scores"),
-                                      {classification->scores, position}, {{"axis", axis}});
+  const TensorId next =
+      builder.add("Gather", builder.fresh_name("generate.scores"), {scores, position}, {{"axis", axis}});
   training.graph = std::move(builder).build();
-  const NodeId node = training.graph.tensor(scores).producer;
+  const NodeId node = training.graph.tensor(next).producer;
   training.phase.push_back(Phase::kForward);
   training.placed_with.push_back(node);
   training.home.resize(training.graph.tensors().size(), kNone<NodeId>);
   ++training.forward_nodes;
-  training.fetched = {scores};
-  if (incremental != nullptr) {
-    if (auto decoding = decoding_graph(inference, tokens, classification->scores, why_not)) {
-      decoder = std::make_unique<Decoder>(trained, *std::move(decoding), *incremental, ranks);
-      const std::vector<TensorId> wanted = decoder->wanted();
-      training.fetched.insert(training.fetched.end(), wanted.begin(), wanted.end());
-    }
-  }
+  training.fetched = {next};
   Placement placement = trained.placement;
-  placement.push_back(trained.placement[inference.tensor(classification->scores).producer]);
+  placement.push_back(trained.placement[inference.tensor(scores).producer]);
   MP_CHECK(training.microbatches == 1);
   program = compile(std::move(training), std::move(placement),
                     {.schedule = trained.schedule, .devices = static_cast<std::int32_t>(trained.devices.size())});
@@ -130,54 +120,47 @@ Generator::Parts::Parts(const Program& trained, const Graph& forward, const Back
 
 Generator::Generator(const Program& trained, const Graph& forward, const BackendFactory& backends, Passes passes,
                      RankGroup* ranks)
-    : Generator(Parts(trained, forward, passes == Passes::kIncremental ? &backends : nullptr, ranks), backends, ranks) {
-}
+    : Generator(trained, Parts(trained, forward), backends, passes, ranks) {}
 
-Generator::Generator(Parts parts, const BackendFactory& backends, RankGroup* ranks)
+Generator::Generator(const Program& trained, Parts parts, const BackendFactory& backends, Passes passes,
+                     RankGroup* ranks)
     : context_(parts.context),
       vocabulary_(parts.vocabulary),
       tokens_input_(parts.tokens_input),
       position_input_(parts.position_input),
-      executor_(std::move(parts.program), backends, ranks),
-      why_not_(std::move(parts.why_not)),
-      decoder_(std::move(parts.decoder)) {
+      executor_(std::move(parts.program), backends, ranks) {
   listen();
+  if (passes == Passes::kWhole) return;
+  const DecodedModel model{.graph = parts.inference, .tokens = parts.tokens, .scores = parts.scores};
+  decoder_ = Decoder::make(trained, model, executor_, backends, ranks, why_not_);
 }
 
 void Generator::listen() {
   const TrainingGraph& training = executor_.program().training;
-  scores_tensor_ = training.fetched.front();
-  const TensorType& scores = training.graph.tensor(scores_tensor_).type;
+  const TensorType& scores = training.graph.tensor(training.fetched.front()).type;
   scores_.resize(static_cast<std::size_t>(elements(scores.shape)));
-  executor_.hand_fetched_to([this, type = scores.type](TensorId tensor, std::int32_t /*microbatch*/, std::span<const std::byte> values) {
-    if (tensor != scores_tensor_) return decoder_->keep(tensor, values);
-    take_scores(type, values, scores_);
-  });
+  executor_.hand_fetched_to(
+      [this, type = scores.type](TensorId /*tensor*/, std::int32_t /*microbatch*/, std::span<const std::byte> values) {
+        take_scores(type, values, scores_);
+      });
 }
 
 void Generator::take_over_weights() {
-  kept_.clear();
   has_decoder_weights_ = decoder_ != nullptr;
-  if (decoder_) copy_weights(executor_, decoder_->executor());
+  if (decoder_) decoder_->take_over_weights(executor_);
 }
 
 std::span<const float> Generator::next_scores(std::span<const std::int64_t> tokens) {
   MP_CHECK(!tokens.empty() && static_cast<std::int64_t>(tokens.size()) <= context_);
   const auto vocabulary = static_cast<std::size_t>(vocabulary_);
-  const std::span before = tokens.first(tokens.size() - 1);
-  const bool grows = !kept_.empty() && std::equal(before.begin(), before.end(), kept_.begin(), kept_.end());
-  if (has_decoder_weights_ && grows) {
-    kept_.push_back(tokens.back());
-    return decoder_->next_scores(tokens.back(), static_cast<std::int64_t>(before.size())).first(vocabulary);
-  }
-  kept_.assign(tokens.begin(), tokens.end());
+  if (has_decoder_weights_) return decoder_->next_scores(tokens).first(vocabulary);
   executor_.run_step({.step = passes_++}, Prompt(tokens_input_, position_input_, tokens));
   return std::span<const float>(scores_).first(vocabulary);
 }
 
 std::span<const float> Generator::watched_scores(std::span<const std::int64_t> tokens, StallWatch* stalls) {
   const StallWatch::Watched whole(stalls, &executor_);
-  const StallWatch::Watched incremental(stalls, decoder_ ? &decoder_->executor() : nullptr);
+  const Decoder::Watched incremental(stalls, decoder_.get());
   const auto start = std::chrono::steady_clock::now();
   const std::span<const float> scores = next_scores(tokens);
   if (stalls != nullptr) {

@@ -23,9 +23,9 @@ struct GenerateOptions {
 };
 
 // A forward program of a model that predicts next tokens, placed as its training program is, that hands out the scores
-// at one position of its context. What comes after the position is zeros: a causal model does not look at it. A text
-// that grows by one token takes a pass over that token alone (Decoder), where the model allows it; any other, and one
-// that slides through the context, a pass over the whole context. Both have the same scores within rounding.
+// at one position of its context. What comes after the position is zeros: a causal model does not look at it. Where the
+// model allows it (Decoder), a text is read in passes over its own length, and one that grows by a token takes a pass
+// over that token alone; else each token takes a pass over the whole context. Both have the same scores within rounding.
 //
 // With ranks all of it is to be called on all of them alike, and rank 0 draws the tokens.
 class Generator {
@@ -37,12 +37,14 @@ class Generator {
   Generator(const Program& trained, const Graph& forward, const BackendFactory& backends,
             Passes passes = Passes::kIncremental, RankGroup* ranks = nullptr);
 
-  // Of passes over the whole context, for the weights. Passes over one token are made with those that it had at the
-  // last take_over_weights(); before the first, none are made.
+  // Of passes over the whole context, for the weights, which all passes use. To be called when they are others; before
+  // the first time, all passes are over the whole context.
   [[nodiscard]] Executor& executor() { return executor_; }
   void take_over_weights();
   // Why each token takes a pass over the whole context, where it does; empty: it does not.
   [[nodiscard]] const std::string& why_not_incremental() const { return why_not_; }
+  // Null: there are passes over the whole context alone.
+  [[nodiscard]] const Decoder* decoder() const { return decoder_.get(); }
   [[nodiscard]] std::int64_t context() const { return context_; }
   [[nodiscard]] std::int64_t vocabulary() const { return vocabulary_; }
 
@@ -57,7 +59,7 @@ class Generator {
 
  private:
   struct Parts;
-  Generator(Parts parts, const BackendFactory& backends, RankGroup* ranks);
+  Generator(const Program& trained, Parts parts, const BackendFactory& backends, Passes passes, RankGroup* ranks);
   void listen();
   [[nodiscard]] std::span<const float> watched_scores(std::span<const std::int64_t> tokens, StallWatch* stalls);
 
@@ -67,12 +69,10 @@ class Generator {
   std::size_t position_input_;  // likewise
   Executor executor_;
   std::vector<float> scores_;
-  TensorId scores_tensor_ = kNone<TensorId>;
   std::string why_not_;
   std::unique_ptr<Decoder> decoder_;  // null: passes over the whole context alone
   bool has_decoder_weights_ = false;
-  std::int64_t passes_ = 0;         // over the whole context
-  std::vector<std::int64_t> kept_;  // the tokens whose keys and values the decoder has
+  std::int64_t passes_ = 0;  // over the whole context
 };
 
 }  // namespace mp::runtime

@@ -1,4 +1,4 @@
-// How often the largest score is that of the right class.
+// How often the prediction is the right class.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,13 @@
 
 namespace mp::runtime {
 
-// Hears of scores and labels as an executor hands them over, in any order and from several threads at once. Of equal
-// scores the first class counts as the prediction; a score that is not a number is never the largest.
+// Hears of labels, and of a predicted class for each, as an executor hands them over, in any order and from several
+// threads at once.
 class PredictionCounter {
  public:
   PredictionCounter(const Graph& graph, const Classification& classification, std::int32_t microbatches);
 
+  // `tensor`: the labels, or else what is predicted for them; int64.
   void take(TensorId tensor, std::int32_t microbatch, std::span<const std::byte> values);
 
   [[nodiscard]] std::int64_t labels() const { return labels_; }  // those that are ignored aside
@@ -26,18 +27,14 @@ class PredictionCounter {
 
  private:
   struct Microbatch {
-    std::vector<float> widened;  // scores, where they are bfloat16
     std::vector<std::int64_t> predicted;
     std::vector<std::int64_t> labels;
     bool has_predicted = false;
     bool has_labels = false;
   };
-  void predict(std::span<const float> scores, std::vector<std::int64_t>& predicted) const;
   void count(Microbatch& microbatch);
 
   Classification classification_;
-  std::size_t classes_ = 1;
-  std::size_t positions_ = 1;  // of scores[N, classes, positions]
   std::vector<Microbatch> microbatches_;
   std::int64_t labels_ = 0;
   std::int64_t correct_ = 0;

@@ -17,6 +17,7 @@ namespace mp {
 [[nodiscard]] std::vector<Operator> group_normalization_operators();
 [[nodiscard]] std::vector<Operator> softmax_operators();
 [[nodiscard]] std::vector<Operator> attention_operators();
+[[nodiscard]] std::vector<Operator> group_query_attention_operators();
 [[nodiscard]] std::vector<Operator> rotary_embedding_operators();
 [[nodiscard]] std::vector<Operator> recurrent_operators();
 [[nodiscard]] std::vector<Operator> resize_operators();
@@ -29,6 +30,7 @@ namespace mp {
 [[nodiscard]] std::vector<Operator> slice_operators();
 [[nodiscard]] std::vector<Operator> movement_operators();
 [[nodiscard]] std::vector<Operator> reduction_operators();
+[[nodiscard]] std::vector<Operator> arg_max_operators();
 [[nodiscard]] std::vector<Operator> cross_entropy_operators();
 [[nodiscard]] std::vector<Operator> loss_operators();
 [[nodiscard]] std::vector<Operator> update_operators();

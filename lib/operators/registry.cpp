@@ -25,6 +25,7 @@ class Registry {
                                            group_normalization_operators,
                                            softmax_operators,
                                            attention_operators,
+                                           group_query_attention_operators,
                                            rotary_embedding_operators,
                                            recurrent_operators,
                                            resize_operators,
@@ -37,6 +38,7 @@ class Registry {
                                            slice_operators,
                                            movement_operators,
                                            reduction_operators,
+                                           arg_max_operators,
                                            cross_entropy_operators,
                                            loss_operators,
                                            update_operators};

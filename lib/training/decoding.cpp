@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -27,27 +28,29 @@ struct Undecodable {
 
 class Decoder {
  public:
-  Decoder(const Graph& whole, TensorId tokens)
+  Decoder(const Graph& whole, const DecodingOptions& options)
       : whole_(whole),
-        context_(whole.tensor(tokens).type.shape.back()),
+        options_(options),
+        context_(whole.tensor(options.tokens).type.shape.back()),
         builder_(whole.name()),
         copy_(whole.tensors().size(), kNone<TensorId>),
         axis_(whole.tensors().size(), kNowhere) {
-    const auto input = [&](std::string_view name, DataType type, Shape shape) {
-      return builder_.add_input(builder_.fresh_name(name), {type, std::move(shape)}, "");
-    };
-    result_.token = input("decode.token", DataType::kInt64, {1, 1});
-    result_.position = input("decode.position", DataType::kInt64, {1});
-    result_.is_here = input("decode.is_here", DataType::kBool, {1, context_, 1});
-    result_.is_visible = input("decode.is_visible", DataType::kBool, {1, context_});
-    copy_[tokens] = result_.token;
-    axis_[tokens] = 1;
-    need(static_cast<std::int64_t>(whole.tensor(tokens).type.shape.size()) == 2 && context_ > 1 &&
-             whole.tensor(tokens).type.shape[0] == 1,
-         fmt::format("its tokens {} are no sequence by itself", to_string(whole.tensor(tokens).type.shape)));
+    const Shape& shape = whole.tensor(options.tokens).type.shape;
+    need(shape.size() == 2 && context_ > 1 && shape[0] == 1,
+         fmt::format("its tokens {} are no sequence by itself", to_string(shape)));
+    const std::int64_t positions = options.positions;
+    result_.tokens = add_input("decode.tokens", {DataType::kInt64, {1, positions}});
+    result_.positions = result_.last = add_input("decode.positions", {DataType::kInt64, {positions}});
+    if (positions > 1) {
+      result_.last = add_input("decode.last", {DataType::kInt64, {1}});
+      result_.row = add_input("decode.row", {DataType::kInt64, {1}});
+    }
+    copy_[options.tokens] = result_.tokens;
+    axis_[options.tokens] = 1;
   }
 
-  DecodingGraph run(TensorId scores) && {
+  DecodingGraph run() && {
+    const TensorId scores = options_.scores;
     const std::vector<bool> is_needed = ancestors(scores);
     for (const NodeId id : ids<NodeId>(whole_.nodes().size())) {
       if (!is_needed[index(id)]) continue;
@@ -57,11 +60,20 @@ class Decoder {
     }
     need(axis_[scores] != kNowhere, "its scores do not depend on the tokens");
     result_.scores = copy_[scores];
+    if (result_.row != kNone<TensorId>) {
+      node_ = whole_.tensor(scores).producer;
+      result_.scores = builder_.add("Gather", builder_.fresh_name("decode.scores"), {result_.scores, result_.row},
+                                    {{"axis", std::int64_t{axis_[scores]}}});
+      result_.origin.resize(builder_.peek().nodes().size(), node_);
+    }
     result_.graph = std::move(builder_).build();
     return std::move(result_);
   }
 
  private:
+  TensorId add_input(std::string_view name, TensorType type) {
+    return builder_.add_input(builder_.fresh_name(name), std::move(type), "");
+  }
   void need(bool is_so, const std::string& why) const {
     if (!is_so) throw Undecodable{why};
   }
@@ -97,20 +109,34 @@ class Decoder {
     const Tensor& original = whole_.tensor(tensor);
     if (original.kind != TensorKind::kParameter)
       refuse(fmt::format("reads '{}', which is no part of the text", original.name));
-    const GraphParameter& parameter = whole_.parameters()[static_cast<std::size_t>(original.source)];
-    return copy_[tensor] = builder_.add_parameter(original.name, original.type, parameter.initializer,
-                                                  parameter.trainable, parameter.weight_decay);
+    return parameter_here(tensor);
   }
 
-  // Of what is the same for every text: its row of this position, where `axis` runs over the positions.
+  // The parameter on the device of the node: a token takes too little time to bring it from another one.
+  TensorId parameter_here(TensorId tensor) {
+    const NodeId home = options_.home[tensor];
+    const DeviceId own = home == kNone<NodeId> ? DeviceId{0} : options_.device_of[home];
+    const DeviceId device = options_.device_of[node_];
+    const auto [place, is_new] = parameters_.try_emplace({tensor, device}, kNone<TensorId>);
+    if (!is_new) return place->second;
+    const Tensor& original = whole_.tensor(tensor);
+    const GraphParameter& parameter = whole_.parameters()[static_cast<std::size_t>(original.source)];
+    const std::string name = device == own ? original.name : builder_.fresh_name(original.name + ".copy");
+    place->second =
+        builder_.add_parameter(name, original.type, parameter.initializer, parameter.trainable, parameter.weight_decay);
+    if (device != own) result_.copies.push_back({place->second, tensor});
+    return place->second;
+  }
+
+  // Of what is the same for every text: its rows of these positions, where `axis` runs over the positions.
   TensorId at_position(TensorId tensor, std::ptrdiff_t axis) {
     const TensorId all = copy(tensor);
     if (axis < 0 || shape(tensor)[static_cast<std::size_t>(axis)] != context_) return all;
-    return builder_.add("Gather", builder_.fresh_name(whole_.tensor(tensor).name + ".row"), {all, result_.position},
+    return builder_.add("Gather", builder_.fresh_name(whole_.tensor(tensor).name + ".row"), {all, result_.positions},
                         {{"axis", static_cast<std::int64_t>(axis)}});
   }
 
-  // The node over one position; its first output has the sequence along `axis`.
+  // The node over these positions; its first output has the sequence along `axis`.
   void put(const Node& node, std::vector<TensorId> inputs, int axis) {
     put(node, std::move(inputs), axis, node.attributes);
   }
@@ -214,7 +240,7 @@ class Decoder {
     Shape out = shape(node.outputs[0]);
     for (std::size_t i = 0; i < out.size(); ++i) {
       if (out[i] != context_ || before(out, i) != wanted) continue;
-      out[i] = 1;
+      out[i] = options_.positions;
       copy_[node.outputs[0]] = builder_.add("Reshape", builder_.fresh_name(node.name), {copy(x)},
                                             {{"shape", std::vector<std::int64_t>(out.begin(), out.end())}});
       axis_[node.outputs[0]] = static_cast<int>(i);
@@ -253,21 +279,29 @@ class Decoder {
     const std::int64_t heads = node.attributes.get_int("num_heads", 1);
     const std::int64_t size = rank(x) == 4 ? shape(x)[3] : shape(x)[2] / heads;
     const std::int64_t chosen = node.attributes.get_int("rotary_embedding_dim", 0);
-    const TensorType table{DataType::kFloat32, {1, 1, (chosen == 0 ? size : chosen) / 2}};
-    DecodingGraph::Rotation rotation{.theta = node.attributes.get_float("theta", 10000.0)};
-    rotation.cosines = builder_.add_input(builder_.fresh_name(node.name + ".cosines"), table, "");
-    rotation.sines = builder_.add_input(builder_.fresh_name(node.name + ".sines"), table, "");
-    result_.rotations.push_back(rotation);
+    const DecodingGraph::Rotation rotation =
+        rotation_of((chosen == 0 ? size : chosen) / 2, node.attributes.get_float("theta", 10000.0));
     put(node, {copy(x), rotation.cosines, rotation.sines}, axis, attributes);
   }
 
-  TensorId with_those_before(TensorId row) {
-    const Tensor& original = whole_.tensor(row);
-    DecodingGraph::Cache cache{.row = copy_[row], .whole = row};
-    cache.before = builder_.add_input(builder_.fresh_name(original.name + ".before"), original.type, "");
-    result_.caches.push_back(cache);
-    return builder_.add("Where", builder_.fresh_name(original.name + ".all"),
-                        {result_.is_here, cache.row, cache.before});
+  // Those of all nodes that turn alike.
+  DecodingGraph::Rotation rotation_of(std::int64_t pairs, double theta) {
+    const TensorType table{DataType::kFloat32, {1, options_.positions, pairs}};
+    for (const DecodingGraph::Rotation& known : result_.rotations) {
+      if (known.theta == theta && builder_.type(known.cosines) == table) return known;
+    }
+    DecodingGraph::Rotation rotation{.theta = theta};
+    rotation.cosines = add_input("decode.cosines", table);
+    rotation.sines = add_input("decode.sines", table);
+    result_.rotations.push_back(rotation);
+    return rotation;
+  }
+
+  // Rows of all positions, none yet.
+  TensorId cache_of(TensorId rows) {
+    const Tensor& original = whole_.tensor(rows);
+    return builder_.add_parameter(builder_.fresh_name(original.name + ".cache"), original.type, Initializer{}, false,
+                                  false);
   }
 
   void attend(const Node& node) {
@@ -275,31 +309,43 @@ class Decoder {
                                                           [](TensorId t) { return t == kNone<TensorId>; });
     for (std::size_t i = 0; i < 3; ++i) is_self = is_self && is_sequence(node.inputs[i]) && axis_[node.inputs[i]] == 1;
     if (!is_self || node.attributes.get_int("is_causal", 0) == 0) refuse("is no causal self-attention without a mask");
-    Attributes attributes = node.attributes;
-    attributes.set("is_causal", std::int64_t{0});
-    const TensorId keys = with_those_before(node.inputs[1]);
-    const TensorId values = with_those_before(node.inputs[2]);
-    put(node, {copy(node.inputs[0]), keys, values, result_.is_visible}, 1, attributes);
+    if (std::any_of(node.outputs.begin() + 1, node.outputs.end(), [](TensorId t) { return t != kNone<TensorId>; })) {
+      refuse("has more than one output");
+    }
+    Node cached;
+    cached.name = builder_.fresh_name(node.name);
+    cached.op_name = "GroupQueryAttention";
+    for (std::size_t i = 0; i < 3; ++i) cached.inputs.push_back(copy(node.inputs[i]));
+    for (std::size_t i = 1; i < 3; ++i) cached.inputs.push_back(cache_of(node.inputs[i]));
+    cached.inputs.push_back(result_.last);
+    cached.attributes.set("num_heads", node.attributes.get_int("q_num_heads", 1));
+    cached.attributes.set("kv_num_heads", node.attributes.get_int("kv_num_heads", 1));
+    if (node.attributes.has("scale")) cached.attributes.set("scale", node.attributes.get_float("scale", 1.0));
+    const std::string name = cached.name;
+    const NodeId made = builder_.add_node(std::move(cached), {name, name + ".keys", name + ".values"});
+    copy_[node.outputs[0]] = builder_.peek().node(made).outputs[0];
+    axis_[node.outputs[0]] = 1;
   }
 
   const Graph& whole_;
+  const DecodingOptions& options_;
   std::int64_t context_;
   GraphBuilder builder_;
-  IdVector<TensorId, TensorId> copy_;  // by tensor of the whole graph; kNone: none yet
-  IdVector<TensorId, int> axis_;       // likewise: its sequence
-  NodeId node_ = kNone<NodeId>;        // being copied
+  IdVector<TensorId, TensorId> copy_;  // by tensor of the whole graph that is no parameter; kNone: none yet
+  std::map<std::pair<TensorId, DeviceId>, TensorId> parameters_;  // of the whole graph, by the device that reads them
+  IdVector<TensorId, int> axis_;                                  // likewise: its sequence
+  NodeId node_ = kNone<NodeId>;                                   // being copied
   DecodingGraph result_;
 };
 
 }  // namespace
 
-std::optional<DecodingGraph> decoding_graph(const Graph& whole, TensorId tokens, TensorId scores,
-                                            std::string& why_not) {
+std::optional<DecodingGraph> decoding_graph(const Graph& whole, const DecodingOptions& options, std::string& why_not) {
   try {
-    return Decoder(whole, tokens).run(scores);
+    return Decoder(whole, options).run();
   } catch (const Undecodable& reason) {
     why_not = reason.why;
-  } catch (const InputError& error) {  // an operator that does not take a sequence of one
+  } catch (const InputError& error) {  // an operator that does not take so short a sequence
     why_not = error.what();
   }
   return std::nullopt;

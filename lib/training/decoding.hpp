@@ -1,4 +1,4 @@
-// A language model one token at a time: incremental decoding with a key/value cache (Shazeer 2019, "Fast transformer
+// A language model a few tokens at a time: incremental decoding with a key/value cache (Shazeer 2019, "Fast transformer
 // decoding: one write-head is all you need", section 2.3).
 #pragma once
 
@@ -11,34 +11,41 @@
 
 namespace mp {
 
-// The model at one position of its context. Everything but attention looks at one position alone, so the graph has a
-// sequence of length 1; attention reads the keys and values of the positions before, which the caller keeps and gives
-// as inputs. Besides, all inputs are for the caller to fill.
+// The model at a few positions of its context that follow each other. Everything but attention looks at one position
+// alone, so the graph has a sequence of that length; attention keeps the keys and values of all positions in states of
+// its own, which live where it is. Inputs are for the caller to fill.
 struct DecodingGraph {
-  struct Cache {                        // of one Attention; two for each, keys and values
-    TensorId before = kNone<TensorId>;  // input, [1, context, width]: rows of the positions before
-    TensorId row = kNone<TensorId>;     // made here, [1, 1, width]: of this position
-    TensorId whole = kNone<TensorId>;   // of the whole graph, [1, context, width]
-  };
-  struct Rotation {  // inputs, [1, 1, pairs]: cosines and sines of a RotaryEmbedding at this position
+  struct Rotation {  // inputs, [1, positions, pairs]: cosines and sines of a RotaryEmbedding at these positions
     TensorId cosines = kNone<TensorId>;
     TensorId sines = kNone<TensorId>;
     double theta = 10000.0;
   };
+  struct Copy {  // a parameter of the whole graph that another device than its own reads, for that device to keep
+    TensorId parameter = kNone<TensorId>;
+    TensorId original = kNone<TensorId>;  // of the whole graph
+  };
   Graph graph;
-  IdVector<NodeId, NodeId> origin;        // by node: that of the whole graph which it does the work of
-  TensorId token = kNone<TensorId>;       // int64 [1, 1]
-  TensorId position = kNone<TensorId>;    // int64 [1]
-  TensorId is_here = kNone<TensorId>;     // bool [1, context, 1]: of the position alone
-  TensorId is_visible = kNone<TensorId>;  // bool [1, context]: of the position and those before
-  std::vector<Cache> caches;
+  IdVector<NodeId, NodeId> origin;       // by node: that of the whole graph which it does the work of
+  TensorId tokens = kNone<TensorId>;     // int64 [1, positions]
+  TensorId positions = kNone<TensorId>;  // int64 [positions]
+  TensorId last = kNone<TensorId>;       // int64 [1]: the last position
+  TensorId row = kNone<TensorId>;        // int64 [1]: of which of them scores are wanted; none of a single one
   std::vector<Rotation> rotations;
+  std::vector<Copy> copies;
   TensorId scores = kNone<TensorId>;
 };
 
-// `whole`: in inference mode, of one sequence; `tokens` [1, context], `scores`: what is wanted. None where a node mixes
-// positions in another way than causal self-attention, or is not known not to: `why_not` then names it.
-[[nodiscard]] std::optional<DecodingGraph> decoding_graph(const Graph& whole, TensorId tokens, TensorId scores,
+struct DecodingOptions {
+  TensorId tokens = kNone<TensorId>;  // [1, context]
+  TensorId scores = kNone<TensorId>;  // what is wanted
+  std::int64_t positions = 1;         // context at most
+  const IdVector<NodeId, DeviceId>& device_of;
+  const IdVector<TensorId, NodeId>& home;  // as TrainingGraph::home, of parameters
+};
+
+// `whole`: in inference mode, of one sequence. None where a node mixes positions in another way than causal
+// self-attention, or is not known not to: `why_not` then names it.
+[[nodiscard]] std::optional<DecodingGraph> decoding_graph(const Graph& whole, const DecodingOptions& options,
                                                           std::string& why_not);
 
 }  // namespace mp

@@ -22,6 +22,19 @@ AttentionSizes attention_sizes(const NodeCall& call, std::size_t first) {
   return sizes;
 }
 
+AttentionSizes cached_attention_sizes(const NodeCall& call) {
+  const Shape& q = call.input(0).shape;
+  const Shape& past_key = call.input(3).shape;
+  AttentionSizes sizes{.batch = q[0], .queries = q[1], .keys = past_key[1], .is_causal = true};
+  sizes.query_heads = call.attributes().get_int("num_heads", 1);
+  sizes.key_heads = call.attributes().get_int("kv_num_heads", 1);
+  sizes.depth = q[2] / sizes.query_heads;
+  sizes.value_depth = call.input(4).shape[2] / sizes.key_heads;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(sizes.depth));
+  sizes.scale = static_cast<float>(call.attributes().get_float("scale", scale));
+  return sizes;
+}
+
 AttentionMaskView attention_mask(const NodeCall& call, std::size_t input, const AttentionSizes& sizes) {
   AttentionMaskView mask;
   if (!call.has_input(input)) return mask;

@@ -25,6 +25,9 @@ struct AttentionSizes {
 // `first`: position of Q among the node's inputs, K and V behind it.
 [[nodiscard]] AttentionSizes attention_sizes(const NodeCall& call, std::size_t first);
 
+// Of a GroupQueryAttention node: the keys are those of the whole cache, and it is causal.
+[[nodiscard]] AttentionSizes cached_attention_sizes(const NodeCall& call);
+
 // A bool or real tensor broadcast to [batch, heads, queries, keys]; no mask: nothing is added.
 struct AttentionMaskView {
   bool exists = false;

@@ -6,6 +6,7 @@
 #define MP_KERNEL_FACTORIES(X)            \
   X(make_adam_update)                     \
   X(make_add)                             \
+  X(make_arg_max)                         \
   X(make_attention)                       \
   X(make_attention_grad)                  \
   X(make_average_pool)                    \
@@ -34,6 +35,7 @@
   X(make_group_normalization)             \
   X(make_group_normalization_input_grad)  \
   X(make_group_normalization_weight_grad) \
+  X(make_group_query_attention)           \
   X(make_gru)                             \
   X(make_gru_grad)                        \
   X(make_instance_normalization)          \
@@ -87,6 +89,7 @@
   X("AbsGrad", make_unary_gradient)                                       \
   X("AdamUpdate", make_adam_update)                                       \
   X("Add", make_add)                                                      \
+  X("ArgMax", make_arg_max)                                               \
   X("Attention", make_attention)                                          \
   X("AttentionGrad", make_attention_grad)                                 \
   X("AveragePool", make_average_pool)                                     \
@@ -127,6 +130,7 @@
   X("GroupNormalization", make_group_normalization)                       \
   X("GroupNormalizationInputGrad", make_group_normalization_input_grad)   \
   X("GroupNormalizationWeightGrad", make_group_normalization_weight_grad) \
+  X("GroupQueryAttention", make_group_query_attention)                    \
   X("Identity", make_view)                                                \
   X("InstanceNormalization", make_instance_normalization)                 \
   X("LSTM", make_lstm)                                                    \

@@ -47,7 +47,9 @@ def name(pid, task):
 
 
 def freeze(pid):
-    task = next(t for t in numbers(f"/proc/{pid}/task") if name(pid, t).startswith("device "))
+    devices = [t for t in numbers(f"/proc/{pid}/task") if name(pid, t).startswith("device ")]
+    # A device that has several programs to run (generate) has a thread for each: the last is that of single tokens.
+    task = [t for t in devices if name(pid, t) == name(pid, devices[0])][-1]
     if libc.ptrace(SEIZE, task, 0, 0) != 0:
         print("SKIPPED: no thread can be stopped here:", os.strerror(ctypes.get_errno()))
         os.kill(pid, 9)

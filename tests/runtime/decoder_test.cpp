@@ -69,17 +69,36 @@ TEST_CASE("scores of one token at a time are those of the whole context within r
 }
 
 TEST_CASE("a text that grows by a token takes a pass over that token alone", "[generate]") {
-  Generator incremental = generator_of("gpt-1m", 1, Generator::Passes::kIncremental);
-  incremental.executor().initialise_parameters(5);
-  incremental.take_over_weights();
-  const std::vector<std::int64_t> text = text_of(4);
-  static_cast<void>(incremental.next_scores(std::span(text).first(3)));
-  incremental.executor().initialise_parameters(6);  // of passes over the whole context alone
-  const std::span<const float> next = incremental.next_scores(text);
-  const std::vector<float> before(next.begin(), next.end());
+  Generator generator = generator_of("gpt-1m", 1, Generator::Passes::kIncremental);
+  generator.executor().initialise_parameters(5);
+  generator.take_over_weights();
+  const std::vector<std::int64_t> text = text_of(128);
+  const std::span tokens(text);
+  const auto passes_for = [&](std::span<const std::int64_t> of) {
+    const std::int64_t many = generator.decoder()->long_passes();
+    const std::int64_t one = generator.decoder()->token_passes();
+    static_cast<void>(generator.next_scores(of));
+    return std::pair(generator.decoder()->long_passes() - many, generator.decoder()->token_passes() - one);
+  };
+  CHECK(passes_for(tokens.first(60)) == std::pair<std::int64_t, std::int64_t>(1, 0));
+  CHECK(passes_for(tokens.first(61)) == std::pair<std::int64_t, std::int64_t>(0, 1));
+  CHECK(passes_for(tokens.first(64)) == std::pair<std::int64_t, std::int64_t>(0, 3));
+  CHECK(passes_for(tokens.first(128)) == std::pair<std::int64_t, std::int64_t>(1, 0));
+  CHECK(passes_for(tokens.first(128)) == std::pair<std::int64_t, std::int64_t>(0, 1));  // its end is read again
+  CHECK(passes_for(tokens.first(5)) == std::pair<std::int64_t, std::int64_t>(0, 1));
+  CHECK(passes_for(tokens.subspan(1, 5)) == std::pair<std::int64_t, std::int64_t>(0, 5));  // another text
+}
+
+TEST_CASE("other weights are taken over, with the copies that other devices have of them", "[generate]") {
+  Generator incremental = generator_of("gpt-1m", 3, Generator::Passes::kIncremental);
   Generator whole = generator_of("gpt-1m", 1, Generator::Passes::kWhole);
-  whole.executor().initialise_parameters(5);
-  CHECK(difference(before, whole.next_scores(text)) < 1e-5);
+  const std::vector<std::int64_t> text = text_of(12);
+  for (const std::uint64_t seed : {5U, 6U}) {
+    incremental.executor().initialise_parameters(seed);
+    whole.executor().initialise_parameters(seed);
+    incremental.take_over_weights();
+    CHECK(difference(incremental.next_scores(text), whole.next_scores(text)) < 1e-5);
+  }
 }
 
 TEST_CASE("a model that mixes positions otherwise says which node does", "[generate]") {

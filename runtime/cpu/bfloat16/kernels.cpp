@@ -10,10 +10,10 @@
 namespace mp::runtime::cpu {
 namespace {
 
-// Those that move elements of any size, and the updates, which know the rounded copy.
-constexpr std::string_view kOfAnyType[] = {"AdamUpdate", "Concat",  "Expand",    "Flatten",   "Gather",
-                                           "Identity",   "Reshape", "SgdUpdate", "Slice",     "Split",
-                                           "SliceGrad",  "Squeeze", "Transpose", "Unsqueeze", "Where"};
+// Those that move elements of any size, those that know both types, and the updates, which know the rounded copy.
+constexpr std::string_view kOfAnyType[] = {
+    "AdamUpdate", "ArgMax", "Concat", "Expand",    "Flatten", "Gather",    "GroupQueryAttention", "Identity", "Reshape",
+    "SgdUpdate",  "Slice",  "Split",  "SliceGrad", "Squeeze", "Transpose", "Unsqueeze",           "Where"};
 constexpr std::string_view kProducts[] = {"FusedMatMul", "Gemm", "MatMul", "MatMulWeightGrad"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {

@@ -48,17 +48,8 @@ void absorb_row(float* scores, std::int64_t seen, std::int64_t columns, Running&
   running.total += sum(scores, seen);
 }
 
-struct Tensors {
-  const float* q;
-  const float* k;
-  const float* v;
-  float* y;
-  float* log_sum_exp;  // may be null
-  const void* mask;
-};
-
-void attend(const AttentionShape& shape, const AttentionMaskView& mask, const Tensors& t, std::int64_t b,
-            std::int64_t head, std::int64_t query, float* scores) {
+void attend_block(const AttentionShape& shape, const AttentionMaskView& mask, const AttentionTensors& t, std::int64_t b,
+                  std::int64_t head, std::int64_t query, float* scores) {
   const std::int64_t key_head = head / shape.group();
   const std::int64_t rows = std::min(kQueryBlock, shape.queries - query);
   std::array<Running, kQueryBlock> running;
@@ -114,20 +105,25 @@ void score_block(const AttentionShape& shape, const ScoreBlock& block, const flo
   gemm(product);
 }
 
+void attend(Team& team, const AttentionShape& shape, const AttentionMaskView& mask, const AttentionTensors& tensors,
+            float* scratch) {
+  const std::int64_t blocks = (shape.queries + kQueryBlock - 1) / kQueryBlock;
+  team.for_each(shape.batch * shape.query_heads * blocks, [&](std::int64_t part, int worker) {
+    const std::int64_t head = part / blocks % shape.query_heads;
+    attend_block(shape, mask, tensors, part / blocks / shape.query_heads, head, part % blocks * kQueryBlock,
+                 scratch + kQueryBlock * kKeyBlock * worker);
+  });
+}
+
 KernelPointer make_attention(const KernelCall& call) {
   const AttentionShape shape = attention_shape(call, 0);
   const AttentionMaskView mask = attention_mask(call, 3, shape);
-  std::vector<float> scratch(static_cast<std::size_t>(kQueryBlock * kKeyBlock * call.team.threads()));
+  std::vector<float> scratch(attention_scratch(call.team));
   const auto workspace = static_cast<std::int64_t>(scratch.size() * sizeof(float));
   return function_kernel(
       [&team = call.team, shape, mask, scratch](const Operands& io) mutable {
-        const Tensors tensors{io.in(0), io.in(1), io.in(2), io.out(0), io.out(1), io.in<void>(3)};
-        const std::int64_t blocks = (shape.queries + kQueryBlock - 1) / kQueryBlock;
-        team.for_each(shape.batch * shape.query_heads * blocks, [&](std::int64_t part, int worker) {
-          const std::int64_t head = part / blocks % shape.query_heads;
-          attend(shape, mask, tensors, part / blocks / shape.query_heads, head, part % blocks * kQueryBlock,
-                 scratch.data() + kQueryBlock * kKeyBlock * worker);
-        });
+        attend(team, shape, mask, {io.in(0), io.in(1), io.in(2), io.out(0), io.out(1), io.in<void>(3)},
+               scratch.data());
       },
       workspace);
 }

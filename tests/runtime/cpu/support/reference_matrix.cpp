@@ -63,23 +63,32 @@ double masked(const ReferenceCall& call, const Index& at) {
   return value != 0.0 ? 0.0 : -std::numeric_limits<double>::infinity();
 }
 
-void attend(const ReferenceCall& call, std::int64_t b, std::int64_t head, std::int64_t query) {
-  const std::int64_t heads = call.attributes().get_int("q_num_heads", 1);
+// One query of one head that sees the first `seen` keys.
+struct Query {
+  std::int64_t heads;
+  std::int64_t batch;
+  std::int64_t head;
+  std::int64_t query;
+  std::int64_t seen;
+  const Array& keys;
+  const Array& values;
+};
+
+void attend(const ReferenceCall& call, const Query& of) {
+  const auto [heads, b, head, query, seen, keys, values] = of;
   const std::int64_t key_heads = call.attributes().get_int("kv_num_heads", 1);
   const std::int64_t depth = call.in(0).extent(2) / heads;
-  const std::int64_t value_depth = call.in(2).extent(2) / key_heads;
-  const std::int64_t keys = call.in(1).extent(1);
+  const std::int64_t value_depth = values.extent(2) / key_heads;
   const HeadRows q(call.in(0), b, head, depth);
-  const HeadRows k(call.in(1), b, head / (heads / key_heads), depth);
-  const HeadRows v(call.in(2), b, head / (heads / key_heads), value_depth);
+  const HeadRows k(keys, b, head / (heads / key_heads), depth);
+  const HeadRows v(values, b, head / (heads / key_heads), value_depth);
   const double scale = call.attributes().get_float("scale", 1.0 / std::sqrt(static_cast<double>(depth)));
-  const std::int64_t seen = call.attributes().get_int("is_causal", 0) != 0 ? std::min(keys, query + 1) : keys;
   std::vector<double> weights(static_cast<std::size_t>(seen), 0.0);
   double most = -std::numeric_limits<double>::infinity();
   for (std::int64_t key = 0; key < seen; ++key) {
     double& score = weights[static_cast<std::size_t>(key)];
     for (std::int64_t d = 0; d < depth; ++d) score += scale * q(query, d) * k(key, d);
-    if (call.has(3)) score += masked(call, {b, head, query, key});
+    if (call.node.op_name == "Attention" && call.has(3)) score += masked(call, {b, head, query, key});
     most = std::max(most, score);
   }
   double total = 0.0;
@@ -90,13 +99,42 @@ void attend(const ReferenceCall& call, std::int64_t b, std::int64_t head, std::i
     for (std::int64_t key = 0; key < seen; ++key) sum += weights[static_cast<std::size_t>(key)] * v(key, e);
     call.out().at(element_of({b, query, head * value_depth + e}, call.out().shape)) = sees ? sum / total : 0.0;
   }
-  if (call.has_out(1)) call.out(1).at(element_of({b, head, query}, call.out(1).shape)) = most + std::log(total);
+  if (call.node.op_name == "Attention" && call.has_out(1)) call.out(1).at(element_of({b, head, query}, call.out(1).shape)) = most + std::log(total);
 }
 
 void run_attention(const ReferenceCall& call) {
+  const std::int64_t heads = call.attributes().get_int("q_num_heads", 1);
+  const std::int64_t keys = call.in(1).extent(1);
+  const bool is_causal = call.attributes().get_int("is_causal", 0) != 0;
   for (std::int64_t b = 0; b < call.in(0).extent(0); ++b) {
-    for (std::int64_t head = 0; head < call.attributes().get_int("q_num_heads", 1); ++head) {
-      for (std::int64_t query = 0; query < call.in(0).extent(1); ++query) attend(call, b, head, query);
+    for (std::int64_t head = 0; head < heads; ++head) {
+      for (std::int64_t query = 0; query < call.in(0).extent(1); ++query) {
+        attend(call,
+               {heads, b, head, query, is_causal ? std::min(keys, query + 1) : keys, call.in(1), call.in(2)});
+      }
+    }
+  }
+}
+
+// The cache with new rows from position `first` on.
+void append(const Array& rows, const Array& cache, std::int64_t b, std::int64_t first, Array& to) {
+  const std::int64_t size = rows.extent(1) * rows.extent(2);
+  const std::int64_t cached = cache.extent(1) * cache.extent(2);
+  for (std::int64_t i = 0; i < cached; ++i) to.at(b * cached + i) = cache.at(b * cached + i);
+  for (std::int64_t i = 0; i < size; ++i) to.at(b * cached + first * rows.extent(2) + i) = rows.at(b * size + i);
+}
+
+void run_cached_attention(const ReferenceCall& call) {
+  const std::int64_t heads = call.attributes().get_int("num_heads", 1);
+  const std::int64_t queries = call.in(0).extent(1);
+  for (std::int64_t b = 0; b < call.in(0).extent(0); ++b) {
+    const std::int64_t first = static_cast<std::int64_t>(call.in(5).at(b)) + 1 - queries;
+    append(call.in(1), call.in(3), b, first, call.out(1));
+    append(call.in(2), call.in(4), b, first, call.out(2));
+    for (std::int64_t head = 0; head < heads; ++head) {
+      for (std::int64_t query = 0; query < queries; ++query) {
+        attend(call, {heads, b, head, query, first + query + 1, call.out(1), call.out(2)});
+      }
     }
   }
 }
@@ -106,6 +144,7 @@ void run_attention(const ReferenceCall& call) {
 Reference matrix_reference(std::string_view op) {
   if (op == "Gemm" || op == "MatMul" || op == "FusedMatMul") return run_product;
   if (op == "Attention") return run_attention;
+  if (op == "GroupQueryAttention") return run_cached_attention;
   return nullptr;
 }
 

@@ -139,6 +139,22 @@ void run_reduction(const ReferenceCall& call) {
   for (double& y : call.out().values) y /= static_cast<double>(x.size()) / static_cast<double>(call.out().size());
 }
 
+void run_arg_max(const ReferenceCall& call) {
+  const Array& x = call.in(0);
+  const std::size_t axis = call.axis("axis", 0, x.shape.size());
+  std::int64_t inner = 1;
+  for (std::size_t i = axis + 1; i < x.shape.size(); ++i) inner *= x.shape[i];
+  const std::int64_t extent = x.shape[axis];
+  for (std::int64_t line = 0; line < call.out().size(); ++line) {
+    const std::int64_t start = line / inner * extent * inner + line % inner;
+    std::int64_t best = 0;
+    for (std::int64_t i = 1; i < extent; ++i) {
+      if (x.at(start + i * inner) > x.at(start + best * inner)) best = i;
+    }
+    call.out().at(line) = static_cast<double>(best);
+  }
+}
+
 }  // namespace
 
 Reference normalization_reference(std::string_view op) {
@@ -147,6 +163,7 @@ Reference normalization_reference(std::string_view op) {
   if (op == "RMSNormalization") return run_rms_normalization;
   if (op == "GroupNormalization" || op == "InstanceNormalization") return run_group_normalization;
   if (op == "Softmax" || op == "LogSoftmax") return run_softmax;
+  if (op == "ArgMax") return run_arg_max;
   if (op == "ReduceSum" || op == "ReduceMean" || op == "ReduceMax") return run_reduction;
   return nullptr;
 }
