@@ -107,6 +107,10 @@ bool waits_for_others(Opcode opcode) {
          opcode == Opcode::kFinishCollective;
 }
 
+Stall not_begun(DeviceId device, std::int64_t step) {
+  return {device, Stall::Kind::kNotBegun, fmt::format("step {}: not begun", step + 1)};
+}
+
 // The end of the way from `device`, which is in a step.
 Stall follow(const Program& program, const Places& places, DeviceId device) {
   for (std::size_t hops = 0; hops <= places.size(); ++hops) {
@@ -118,12 +122,20 @@ Stall follow(const Program& program, const Places& places, DeviceId device) {
     }
     const DeviceId peer = awaited(program, places, *instruction, place.step);
     if (peer == kNone<DeviceId>) return in_transit(program, places, device, *instruction);
-    if (places[peer].instruction < 0) {
-      return {peer, Stall::Kind::kNotBegun, fmt::format("step {}: not begun", place.step + 1)};
-    }
+    if (places[peer].instruction < 0) return not_begun(peer, place.step);
     device = peer;
   }
   return {device, Stall::Kind::kAtWork, text_of(program, device, places[device])};
+}
+
+// Whom work that is put in waits for, only GPUs know: where devices have not begun the step, the first of these.
+Stall held_up(const Places& places, const Stall& finishing) {
+  const std::int64_t step = places[finishing.device].step;
+  for (const DeviceId device : ids<DeviceId>(places.size())) {
+    const DevicePlace& place = places[device];
+    if (place.instruction < 0 && place.step < step) return not_begun(device, step);
+  }
+  return finishing;
 }
 
 }  // namespace
@@ -133,10 +145,15 @@ Stall find_stall(const Program& program, const Places& places) {
   for (const DeviceId device : ids<DeviceId>(places.size())) {
     if (places[device].instruction >= 0) ends.push_back(follow(program, places, device));
   }
-  const auto first = std::min_element(ends.begin(), ends.end(), [](const Stall& a, const Stall& b) {
-    return a.kind != b.kind ? a.kind < b.kind : index(a.device) < index(b.device);
+  const auto first = std::min_element(ends.begin(), ends.end(), [&](const Stall& a, const Stall& b) {
+    if (a.kind != b.kind) return a.kind < b.kind;
+    if (a.kind == Stall::Kind::kFinishing && places[a.device].step != places[b.device].step) {
+      return places[a.device].step < places[b.device].step;
+    }
+    return index(a.device) < index(b.device);
   });
-  return first == ends.end() ? Stall{} : *first;
+  if (first == ends.end()) return {};
+  return first->kind == Stall::Kind::kFinishing ? held_up(places, *first) : *first;
 }
 
 }  // namespace mp::runtime

@@ -25,8 +25,9 @@ struct Stall {
 
 // From a device that waits for a message (a collective) the way leads to the device that should send or take it (to one
 // that has not begun its part), and on from there;
-// check_program() proves that no circle can come of it. Of several ends the first by kind, then by device. No device
-// (kNone) where all are between steps.
+// check_program() proves that no circle can come of it. Of several ends the first by kind, then by device; of devices
+// that finish, the one of the earliest step, unless others have not begun it. No device (kNone) where all are between
+// steps.
 [[nodiscard]] Stall find_stall(const Program& program, const IdVector<DeviceId, DevicePlace>& places);
 
 }  // namespace mp::runtime

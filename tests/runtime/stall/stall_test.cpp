@@ -114,6 +114,9 @@ TEST_CASE("the way leads to the device at work, whoever waits for it", "[stall]"
 TEST_CASE("a step not begun and a message under way are told apart", "[stall]") {
   using Kind = Stall::Kind;
   require_stall({{4, 3}, {3, -1}, {4, 0}}, {1, Kind::kNotBegun, "step 5: not begun"});
+  // GPUs wait for one that is given nothing to do, while the program is through with all that it gave them.
+  require_stall({{4, 4}, {4, 4}, {3, -1}}, {2, Kind::kNotBegun, "step 5: not begun"});
+  require_stall({{4, 4}, {4, -1}, {3, 4}}, {2, Kind::kFinishing, "step 4: finishing the work of the step"});
   require_stall(
       {{4, 3}, {4, 0}, {4, 0}},
       {1, Kind::kInTransit, "step 5, microbatch 1: tensor 'first', sent by device 0, does not get to device 1"});
