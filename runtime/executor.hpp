@@ -70,6 +70,7 @@ class Executor {
   // messages (with Aborted).
   [[nodiscard]] DeviceShare share() const { return share_; }
   [[nodiscard]] DevicePlace place(DeviceId device) const { return workers_[index(device)]->place(); }
+  [[nodiscard]] bool waits_in_calls() const { return transport_->waits_in_calls(); }
   void abort() { transport_->abort(); }
 
   // From now on each step records when every instruction ran: times(d) stands beside devices[d].instructions.

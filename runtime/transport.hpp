@@ -32,6 +32,9 @@ class Transport {
   virtual void start_collective(std::int32_t collective, DeviceId device, std::span<const void* const> from,
                                 std::span<void* const> to);
   virtual void finish_collective(std::int32_t collective, DeviceId device);
+  // Do receive, wait_send and finish_collective keep the thread until the transfer is there? Where they do not, the
+  // device's own queue waits for it, and a thread that is in any call is at work.
+  [[nodiscard]] virtual bool waits_in_calls() const { return true; }
   // Throws where a transfer has failed behind the calls: what a device has computed since is worth nothing. Asked when
   // the work of a step is done, or has failed.
   virtual void check() {}

@@ -108,6 +108,7 @@ class NcclTransport final : public Transport {
     start(end);
     finish(end);
   }
+  [[nodiscard]] bool waits_in_calls() const override { return false; }
   void start_collective(std::int32_t collective, DeviceId device, std::span<const void* const> from,
                         std::span<void* const> to) override {
     End& end = end_at(collective, device);

@@ -112,12 +112,12 @@ Stall not_begun(DeviceId device, std::int64_t step) {
 }
 
 // The end of the way from `device`, which is in a step.
-Stall follow(const Program& program, const Places& places, DeviceId device) {
+Stall follow(const Program& program, const Places& places, DeviceId device, bool waits_in_calls) {
   for (std::size_t hops = 0; hops <= places.size(); ++hops) {
     const DevicePlace& place = places[device];
     const Instruction* instruction = current(program, device, place);
     if (instruction == nullptr) return {device, Stall::Kind::kFinishing, text_of(program, device, place)};
-    if (!waits_for_others(instruction->opcode)) {
+    if (!waits_in_calls || !waits_for_others(instruction->opcode)) {
       return {device, Stall::Kind::kAtWork, text_of(program, device, place)};
     }
     const DeviceId peer = awaited(program, places, *instruction, place.step);
@@ -140,10 +140,10 @@ Stall held_up(const Places& places, const Stall& finishing) {
 
 }  // namespace
 
-Stall find_stall(const Program& program, const Places& places) {
+Stall find_stall(const Program& program, const Places& places, bool waits_in_calls) {
   std::vector<Stall> ends;
   for (const DeviceId device : ids<DeviceId>(places.size())) {
-    if (places[device].instruction >= 0) ends.push_back(follow(program, places, device));
+    if (places[device].instruction >= 0) ends.push_back(follow(program, places, device, waits_in_calls));
   }
   const auto first = std::min_element(ends.begin(), ends.end(), [&](const Stall& a, const Stall& b) {
     if (a.kind != b.kind) return a.kind < b.kind;

@@ -28,6 +28,8 @@ struct Stall {
 // check_program() proves that no circle can come of it. Of several ends the first by kind, then by device; of devices
 // that finish, the one of the earliest step, unless others have not begun it. No device (kNone) where all are between
 // steps.
-[[nodiscard]] Stall find_stall(const Program& program, const IdVector<DeviceId, DevicePlace>& places);
+// `waits_in_calls`: see Transport.
+[[nodiscard]] Stall find_stall(const Program& program, const IdVector<DeviceId, DevicePlace>& places,
+                               bool waits_in_calls = true);
 
 }  // namespace mp::runtime

@@ -180,7 +180,7 @@ std::string StallWatch::between_steps(const std::vector<Pulse>& pulses) const {
 std::string StallWatch::verdict(const std::vector<Pulse>& pulses) const {
   for (std::size_t e = 0; e < executors_.size(); ++e) {
     const Program& program = executors_[e]->program();
-    const Stall stall = find_stall(program, places_of(e, pulses));
+    const Stall stall = find_stall(program, places_of(e, pulses), executors_[e]->waits_in_calls());
     if (stall.device == kNone<DeviceId>) continue;
     std::string who = fmt::format("device {}", index(stall.device));
     if (options_.ranks != nullptr) {

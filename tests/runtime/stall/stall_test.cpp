@@ -68,8 +68,9 @@ struct Expected {
   std::string text;
 };
 
-void require_stall(const IdVector<DeviceId, DevicePlace>& places, const Expected& expected) {
-  const Stall stall = find_stall(chain(), places);
+void require_stall(const IdVector<DeviceId, DevicePlace>& places, const Expected& expected,
+                   bool waits_in_calls = true) {
+  const Stall stall = find_stall(chain(), places, waits_in_calls);
   REQUIRE(stall.device == make_id<DeviceId>(expected.device));
   REQUIRE(stall.kind == expected.kind);
   REQUIRE(stall.text == expected.text);
@@ -116,6 +117,9 @@ TEST_CASE("a step not begun and a message under way are told apart", "[stall]") 
   require_stall({{4, 3}, {3, -1}, {4, 0}}, {1, Kind::kNotBegun, "step 5: not begun"});
   // GPUs wait for one that is given nothing to do, while the program is through with all that it gave them.
   require_stall({{4, 4}, {4, 4}, {3, -1}}, {2, Kind::kNotBegun, "step 5: not begun"});
+  require_stall({{4, 4}, {4, 0}, {4, 4}}, {0, Kind::kFinishing, "step 5: finishing the work of the step"});
+  require_stall({{4, 4}, {4, 0}, {4, 4}}, {1, Kind::kAtWork, "step 5, microbatch 1: moving tensor 'first'"},
+                /*waits_in_calls=*/false);
   require_stall({{4, 4}, {4, -1}, {3, 4}}, {2, Kind::kFinishing, "step 4: finishing the work of the step"});
   require_stall(
       {{4, 3}, {4, 0}, {4, 0}},
