@@ -27,7 +27,8 @@ class Route {
  public:
   double latency_s = 0.0;
   double bytes_per_s = 0.0;  // the least of the link's and the hops'
-  [[nodiscard]] std::span<const RouteHop> hops() const { return {hops_.data(), size_}; }
+  [[nodiscard]] std::span<const RouteHop> hops() const& { return {hops_.data(), size_}; }
+  std::span<const RouteHop> hops() const&& = delete;  // would outlive the route
   [[nodiscard]] double seconds(std::int64_t bytes) const {
     return latency_s + static_cast<double>(bytes) / bytes_per_s;
   }

@@ -241,7 +241,8 @@ class Simulator {
     exchange.begin_s = std::max(exchange.begin_s, communicator_free_s);
     for (const RingHop& hop : cost.hops) {
       exchange.begin_s = std::max(exchange.begin_s, links_[{hop.from, hop.to}].free_s);
-      for (const RouteHop& part : routes_(hop.from, hop.to).hops()) {
+      const Route route = routes_(hop.from, hop.to);
+      for (const RouteHop& part : route.hops()) {
         exchange.begin_s = std::max(exchange.begin_s, resource_free_s_[static_cast<std::size_t>(part.resource)]);
       }
     }
@@ -251,7 +252,8 @@ class Simulator {
       LinkState& link = links_[{hop.from, hop.to}];
       link.bytes += hop.bytes;
       link.free_s = exchange.done_s;
-      for (const RouteHop& part : routes_(hop.from, hop.to).hops()) {
+      const Route route = routes_(hop.from, hop.to);
+      for (const RouteHop& part : route.hops()) {
         double& free_s = resource_free_s_[static_cast<std::size_t>(part.resource)];
         free_s = std::max(free_s, exchange.begin_s) + static_cast<double>(hop.bytes) / part.bytes_per_s;
       }
