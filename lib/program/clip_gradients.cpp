@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/graph/builder.hpp"
+#include "lib/graph/node_outputs.hpp"
 #include "lib/operators/gradient_norm.hpp"
 #include "lib/operators/operator.hpp"
 #include "lib/program/ownership.hpp"
@@ -57,12 +58,7 @@ class Clipper {
       node.inputs.resize(node.op->inputs.max, kNone<TensorId>);
       node.inputs.back() = factor;
     }
-    std::vector<std::string> names;
-    std::vector<TensorType> types;
-    for (const TensorId t : graph_.node(n).outputs) {
-      names.push_back(t == kNone<TensorId> ? "" : graph_.tensor(t).name);
-      types.push_back(t == kNone<TensorId> ? TensorType{} : graph_.tensor(t).type);
-    }
+    const auto [names, types] = outputs_of(graph_, n);
     mark(training_.phase[n], training_.placed_with[n]);
     node_[n] = builder_.add_checked(std::move(node), names, types);
     for (std::size_t i = 0; i < names.size(); ++i) {

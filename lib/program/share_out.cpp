@@ -8,6 +8,7 @@
 
 #include "lib/base/check.hpp"
 #include "lib/graph/builder.hpp"
+#include "lib/graph/node_outputs.hpp"
 #include "lib/graph/shard_parameters.hpp"
 #include "lib/operators/operator.hpp"
 #include "lib/program/shared_parameters.hpp"
@@ -120,12 +121,7 @@ class Sharer {
   void copy(NodeId n) {
     Node node = graph_.node(n);
     for (TensorId& t : node.inputs) t = t == kNone<TensorId> ? t : tensor_[t];
-    std::vector<std::string> names;
-    std::vector<TensorType> types;
-    for (const TensorId t : graph_.node(n).outputs) {
-      names.push_back(t == kNone<TensorId> ? "" : graph_.tensor(t).name);
-      types.push_back(t == kNone<TensorId> ? TensorType{} : graph_.tensor(t).type);
-    }
+    const auto [names, types] = outputs_of(graph_, n);
     mark(training_.phase[n], training_.placed_with[n]);
     const NodeId copied = builder_.add_checked(std::move(node), names, types);
     for (std::size_t i = 0; i < names.size(); ++i) {

@@ -23,3 +23,14 @@ wait_until() {
 }
 
 has_steps() { [[ -f run.jsonl && $(wc -l <run.jsonl) -ge $1 ]]; }
+
+# expect_close_losses BOUND A B: the losses of run A are those of run B, apart by no more than so much of them.
+expect_close_losses() {
+  "$python" - "$@" <<'PYTHON' || fail "losses of $2 and $3"
+import json, sys
+bound = float(sys.argv[1])
+a, b = ([json.loads(line)["loss"] for line in open(path) if "summary" not in line] for path in sys.argv[2:])
+worst = max(abs(x - y) / abs(y) for x, y in zip(a, b))
+if len(a) != len(b) or worst > bound: sys.exit(f"{a} and {b}: {worst} apart")
+PYTHON
+}

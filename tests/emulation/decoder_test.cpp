@@ -1,6 +1,4 @@
 // Text on emulated GPUs: the scores of the processor, by recorded steps, with nothing but scores coming back.
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
@@ -8,6 +6,7 @@
 #include "runtime/cuda/cuda_backend.hpp"
 #include "runtime/generate.hpp"
 #include "tests/emulation/machine.hpp"
+#include "tests/runtime/support/scores_difference.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
 
@@ -50,17 +49,6 @@ std::vector<float> scores_of(const Subject& subject, const BackendFactory& backe
     scores.insert(scores.end(), next.begin(), next.end());
   }
   return scores;
-}
-
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0.0;
-  double worst = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  }
-  return worst / largest;
 }
 
 }  // namespace

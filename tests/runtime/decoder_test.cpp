@@ -1,12 +1,11 @@
 // Incremental decoding: the scores of passes over the whole context, one token at a time.
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lib/plan/prepare.hpp"
 #include "runtime/generate.hpp"
+#include "tests/runtime/support/scores_difference.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
 
@@ -28,17 +27,6 @@ std::vector<std::int64_t> text_of(std::size_t length) {
   std::vector<std::int64_t> tokens(length);
   for (std::size_t i = 0; i < length; ++i) tokens[i] = static_cast<std::int64_t>(i * 37 % 251);
   return tokens;
-}
-
-// The largest difference, relative to the largest score.
-double difference(std::span<const float> a, std::span<const float> b) {
-  double largest = 0.0;
-  double worst = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  }
-  return worst / largest;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "runtime/checkpoint/checkpoint_file.hpp"
 #include "runtime/cpu/cpu_backend.hpp"
 #include "runtime/weights.hpp"
+#include "tests/runtime/support/close_losses.hpp"
 #include "tests/runtime/support/collective_backend.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
@@ -75,10 +76,7 @@ TEST_CASE("replicas that own shares have the losses and parameters of one device
     if (zero >= 2 || row.microbatches == row.replicas) {
       CHECK((found == one));
     } else {
-      const double rounding = row.precision == Precision::kFloat32 ? 1e-4 : 1e-2;
-      for (std::size_t step = 0; step < one.losses.size(); ++step) {
-        CHECK(found.losses[step] == Approx(one.losses[step]).epsilon(rounding));
-      }
+      mp::runtime::test::check_close_losses(found.losses, one.losses, row.precision);
     }
   }
 }

@@ -8,6 +8,7 @@
 
 #include "lib/plan/prepare.hpp"
 #include "runtime/checkpoint/checkpoint_file.hpp"
+#include "tests/runtime/support/close_losses.hpp"
 #include "tests/runtime/support/training_run.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -58,10 +59,7 @@ TEST_CASE("every level of ZeRO has the losses of one device, whatever goes with 
     if (zero >= 2) {
       CHECK((found == one));
     } else {
-      const double rounding = row.precision == Precision::kFloat32 ? 1e-4 : 1e-2;
-      for (std::size_t step = 0; step < one.losses.size(); ++step) {
-        CHECK(found.losses[step] == Approx(one.losses[step]).epsilon(rounding));
-      }
+      mp::runtime::test::check_close_losses(found.losses, one.losses, row.precision);
     }
   }
 }
