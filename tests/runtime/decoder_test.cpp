@@ -1,4 +1,5 @@
 // Incremental decoding: the scores of passes over the whole context, one token at a time.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
